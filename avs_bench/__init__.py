@@ -1,0 +1,1 @@
+"""Models, training, metrics and probes for audio-visual segmentation."""

@@ -1,0 +1,87 @@
+"""The records that a finished dataset is made of."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+Split = Literal["ss", "ms", "msmi", "avsbench-single-plus"]
+Subset = Literal["train", "val", "test"]
+
+SPLITS: tuple[Split, ...] = get_args(Split)
+SUBSETS: tuple[Subset, ...] = get_args(Subset)
+
+SCHEMA_VERSION = 1
+IGNORE = 255
+"""Mask value that no loss and no metric counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A sounding object of a sample.
+
+    `category` is a class name of the table; `ann_id` the COCO annotation; `clip_id`
+    `<youtube id>_<start second:06d>`; `pan` the horizontal centre of the mask's bounding box
+    over the image width, in [0, 1], 0 being left (protocol §2).
+    """
+
+    category: str
+    ann_id: int
+    clip_id: str
+    pan: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One image with the objects that sound in it.
+
+    `image` and `mask` are POSIX paths relative to the dataset's folder; `width` and `height` are
+    pixels; `silent` names the class of every object that could have sounded and does not, so
+    that "some silent" can be told from "all sound". Samples that share `image_id` are
+    counterfactuals of each other.
+    """
+
+    sample_id: str
+    subset: Subset
+    image_id: int
+    image: str
+    mask: str
+    width: int
+    height: int
+    sources: tuple[Source, ...]
+    silent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """A class of a dataset: its index in predictions, its name and its value in mask files."""
+
+    index: int
+    name: str
+    mask_value: int
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestMeta:
+    """What a manifest was made from, enough to make it again.
+
+    `audio` is the folder of the clips relative to the dataset's folder; `inputs` maps each input
+    to its sha256; `funnel` maps stage, then outcome, to a count; `files` is the number of files
+    in SHA256SUMS and `checksums_sha256` the hash of that list; `manifest_sha256` is the hash of
+    manifest.jsonl and `sha256` that of this record with `sha256` empty.
+    """
+
+    schema_version: int
+    split: Split
+    classes: tuple[ClassRow, ...]
+    seed: int
+    audio: str
+    synthetic: bool
+    config: dict[str, Any]
+    inputs: dict[str, str]
+    funnel: dict[str, dict[str, int]]
+    decoders: dict[str, str]
+    samples: int
+    files: int
+    checksums_sha256: str
+    manifest_sha256: str
+    sha256: str = ""
