@@ -1,0 +1,117 @@
+"""Holds the bytes of images, masks and clips against what the manifest says of them."""
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile
+from PIL import Image
+
+from vpo_builder.manifest import Manifest
+from vpo_builder.verify.headers import image_header, wav_header
+
+SAMPLE_RATE = 16_000
+"""Clips are 16 kHz mono PCM16 (protocol §2, on-disk layout)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedImage:
+    """Pixels of a photograph."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedMask:
+    """Pixels of a mask, and the values it holds beside 0."""
+
+    width: int
+    height: int
+    values: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedClip:
+    """A clip's sample rate in Hz and number of channels."""
+
+    sample_rate: int = SAMPLE_RATE
+    channels: int = 1
+
+
+Expected = ExpectedImage | ExpectedMask | ExpectedClip
+
+
+def expected_media(manifest: Manifest) -> dict[str, Expected]:
+    """Return path -> what the manifest says of it, for every image, mask and clip it names."""
+    values = {row.name: row.mask_value for row in manifest.meta.classes}
+    expected: dict[str, Expected] = {}
+    for sample in manifest.samples:
+        categories = (source.category for source in sample.sources)
+        present = frozenset(values[name] for name in categories if name in values)
+        expected[sample.image] = ExpectedImage(sample.width, sample.height)
+        expected[sample.mask] = ExpectedMask(sample.width, sample.height, present)
+        for source in sample.sources:
+            expected[f"{manifest.meta.audio}/{source.clip_id}.wav"] = ExpectedClip()
+    return expected
+
+
+def media_faults(data: bytes, expected: Expected, *, decode: bool) -> list[str]:
+    """Return what is wrong with a file's bytes; `decode` looks past the header."""
+    try:
+        if isinstance(expected, ExpectedClip):
+            return _clip_faults(data, expected, decode)
+        faults = _size_faults(data, expected)
+        if decode and not faults:
+            faults = _pixel_faults(data, expected)
+    except (ValueError, OSError, soundfile.SoundFileError) as error:
+        return [f"cannot be decoded: {error}"]
+    return faults
+
+
+def _size_faults(data: bytes, expected: ExpectedImage | ExpectedMask) -> list[str]:
+    header = image_header(data)
+    faults = []
+    if (header.width, header.height) != (expected.width, expected.height):
+        faults.append(
+            f"{header.width}×{header.height} pixels, "
+            f"the manifest says {expected.width}×{expected.height}"
+        )
+    if isinstance(expected, ExpectedMask) and not header.palette:
+        faults.append("not a PNG of 8-bit palette indices")
+    return faults
+
+
+def _pixel_faults(data: bytes, expected: ExpectedImage | ExpectedMask) -> list[str]:
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        if isinstance(expected, ExpectedImage):
+            return []
+        found = frozenset(np.flatnonzero(image.histogram()).tolist()) - {0}
+    if found == expected.values:
+        return []
+    return [f"mask holds {_listed(found)}, the sources say {_listed(expected.values)}"]
+
+
+def _listed(values: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(values))) or "nothing"
+
+
+def _clip_faults(data: bytes, expected: ExpectedClip, decode: bool) -> list[str]:
+    header = wav_header(data)
+    wanted = (expected.sample_rate, expected.channels, 16, True)
+    found = (header.sample_rate, header.channels, header.bits, header.pcm)
+    faults = []
+    if found != wanted:
+        faults.append(
+            f"{header.sample_rate} Hz, {header.channels} channels, {header.bits} bits: "
+            f"expected {expected.sample_rate} Hz, {expected.channels}, 16-bit PCM"
+        )
+    if header.frames <= 0:
+        faults.append("no audio frames")
+    if decode and not faults:
+        frames = len(soundfile.read(io.BytesIO(data), dtype="int16")[0])
+        if frames != header.frames:
+            faults.append(f"{frames} frames decode, its header says {header.frames}")
+    return faults
