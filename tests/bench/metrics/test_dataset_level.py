@@ -1,0 +1,249 @@
+import subprocess
+import sys
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avs_bench.metrics import (
+    Confusion,
+    Figure,
+    f03_dataset,
+    f1_dataset,
+    fdr_dataset,
+    iou_per_class_dataset,
+    miou_dataset,
+    miou_foreground_dataset,
+    pixel_accuracy_dataset,
+)
+from tests.bench.metrics.fixtures import RELATIVE, load
+from vpo_builder.errors import InputError
+
+IGNORE = 255
+FIGURES = (
+    miou_dataset,
+    miou_foreground_dataset,
+    fdr_dataset,
+    f1_dataset,
+    f03_dataset,
+    pixel_accuracy_dataset,
+)
+
+close = partial(pytest.approx, rel=RELATIVE, abs=0)
+
+
+def label_maps(seed, classes=5, shape=(6, 7, 9), ignored=0.1):
+    random = np.random.default_rng(seed)
+    target = random.integers(0, classes, shape).astype(np.uint8)
+    pred = np.where(random.random(shape) < 0.6, target, random.integers(0, classes, shape))
+    target[random.random(shape) < ignored] = IGNORE
+    return pred.astype(np.uint8), target
+
+
+def counted_one_by_one(pred, target, classes):
+    matrix = np.zeros((classes, classes), np.int64)
+    for p, t in zip(pred.ravel().tolist(), target.ravel().tolist(), strict=True):
+        if t != IGNORE:
+            matrix[t, p] += 1
+    return Confusion(classes, matrix)
+
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+class TestParityWithThePublishedCode:
+    def test_every_field(self):
+        arrays, expected = load("dataset_level")
+        confusion = Confusion.of(arrays["pred"], arrays["target"], classes=22)
+
+        assert np.array_equal(confusion.matrix, arrays["confusion"])
+        assert iou_per_class_dataset(confusion) == close(np.array(expected["iou_per_class"]))
+        assert float(miou_dataset(confusion)) == close(expected["miou"])
+        assert float(pixel_accuracy_dataset(confusion)) == close(expected["pixel_accuracy"])
+        for figure, key in ((fdr_dataset, "fdr"), (f1_dataset, "f1"), (f03_dataset, "f03")):
+            assert float(figure(confusion)) == close(expected[f"{key}_exact"])
+            assert float(figure(confusion, official=True)) == expected[key]
+
+    def test_official_rounding_says_so_and_has_its_own_name(self):
+        confusion = Confusion(2, [[5, 1], [1, 2]])
+        assert "rounded" in fdr_dataset(confusion, official=True).rules
+        assert fdr_dataset(confusion, official=True).name != fdr_dataset(confusion).name
+
+
+class TestCounting:
+    @given(seeds, st.sampled_from(["uint8", "int16", "int32", "int64", "uint16"]))
+    def test_equals_counting_pixel_by_pixel(self, seed, dtype):
+        pred, target = label_maps(seed)
+        confusion = Confusion.of(pred.astype(dtype), target.astype(dtype), 5)
+        assert confusion == counted_one_by_one(pred, target, 5)
+
+    @given(seeds)
+    def test_torch_and_cropped_arrays_count_alike(self, seed):
+        torch = pytest.importorskip("torch")
+        pred, target = label_maps(seed)
+        inside = np.s_[:, 1:-1, 2:-3]
+        crop = Confusion.of(pred[inside], target[inside], 5)
+        tensors = (torch.from_numpy(a.astype(np.int64))[inside] for a in (pred, target))
+        assert Confusion.of(*tensors, 5) == crop
+        assert crop == Confusion.of(pred[inside].copy(), target[inside].copy(), 5)
+
+    def test_more_pixels_than_one_chunk(self):
+        pred, target = label_maps(0, shape=(3, 250, 251))
+        rows = [Confusion.of(p, t, 5) for p, t in zip(pred, target, strict=True)]
+        assert Confusion.of(pred, target, 5) == sum(rows)
+
+    @pytest.mark.parametrize("ignore", [-1, 0, 3, 700])
+    def test_any_label_can_be_the_ignored_one(self, ignore):
+        pred, target = label_maps(1)
+        moved = np.where(target == IGNORE, ignore, target.astype(np.int64))
+        kept = moved != ignore
+        expected = Confusion.of(pred[kept], moved[kept], 5)
+        assert Confusion.of(pred, moved, 5, ignore=ignore) == expected
+
+    def test_what_is_predicted_on_ignored_pixels_does_not_matter(self):
+        target = np.full((4, 4), IGNORE)
+        assert Confusion.of(np.full((4, 4), 99), target, 5) == Confusion.empty(5)
+
+    def test_masks_of_true_and_false(self):
+        pred, target = np.array([True, False]), np.array([True, True])
+        assert Confusion.of(pred, target, 2) == Confusion(2, [[0, 0], [1, 1]])
+
+    def test_more_classes_than_the_labels_can_name(self):
+        pred, target = np.array([1, 2], np.int8), np.array([1, 1], np.int8)
+        confusion = Confusion.of(pred, target, 300)
+        assert (confusion.matrix[1, 1], confusion.matrix[1, 2]) == (1, 1)
+
+    @given(seeds)
+    def test_inputs_are_not_changed(self, seed):
+        pred, target = label_maps(seed)
+        before = pred.copy(), target.copy()
+        pred.flags.writeable = target.flags.writeable = False
+        Confusion.of(pred, target, 5)
+        assert np.array_equal(pred, before[0])
+        assert np.array_equal(target, before[1])
+
+
+class TestAddition:
+    @given(seeds, st.lists(st.integers(0, 6), max_size=4), st.randoms(use_true_random=False))
+    def test_batches_and_order_do_not_matter(self, seed, cuts, random):
+        pred, target = label_maps(seed)
+        order = random.sample(range(6), 6)
+        bounds = [0, *sorted(cuts), 6]
+        parts = [Confusion.of(pred[order[a:b]], target[order[a:b]], 5) for a, b in pairwise(bounds)]
+        random.shuffle(parts)
+        assert sum(parts) == Confusion.of(pred, target, 5)
+
+    def test_records_are_values(self):
+        a, b = Confusion(2, [[1, 2], [3, 4]]), Confusion(2, [[1, 2], [3, 4]])
+        assert a == b
+        assert len({a, b}) == 1
+        assert a != Confusion(2, [[1, 2], [3, 5]])
+        assert a != "a"
+
+    def test_a_record_cannot_be_changed(self):
+        source = np.ones((2, 2), np.int64)
+        record = Confusion(2, source)
+        source[0, 0] = 7
+        assert record.matrix[0, 0] == 1
+        with pytest.raises(ValueError, match="read-only"):
+            record.matrix[0, 0] = 7
+
+    def test_different_class_tables_do_not_add(self):
+        with pytest.raises(InputError, match="2 and 3 classes"):
+            Confusion.empty(2) + Confusion.empty(3)
+
+    def test_nothing_else_adds(self):
+        with pytest.raises(TypeError):
+            Confusion.empty(2) + 1
+        with pytest.raises(TypeError):
+            1 + Confusion.empty(2)
+
+    def test_matrix_of_another_size_is_refused(self):
+        with pytest.raises(InputError, match="expected 3 x 3"):
+            Confusion(3, np.zeros((2, 2)))
+
+
+class TestFigures:
+    @given(seeds, st.permutations(range(5)))
+    def test_renaming_the_classes_changes_nothing(self, seed, order):
+        pred, target = label_maps(seed)
+        table = np.array([*order, *[0] * 250, IGNORE], np.uint8)
+        renamed = Confusion.of(table[pred], table[target], 5)
+        original = Confusion.of(pred, target, 5)
+        assert iou_per_class_dataset(renamed)[list(order)] == close(iou_per_class_dataset(original))
+        for figure in (miou_dataset, fdr_dataset, f1_dataset, f03_dataset, pixel_accuracy_dataset):
+            assert float(figure(renamed)) == close(float(figure(original)), nan_ok=True)
+
+    @given(seeds)
+    def test_perfect_prediction(self, seed):
+        _, target = label_maps(seed, ignored=0)
+        confusion = Confusion.of(target, target, 5)
+        present = np.unique(target).size
+        assert float(miou_dataset(confusion)) == close(present / 5)
+        assert float(fdr_dataset(confusion)) == 0
+        assert float(f1_dataset(confusion)) == float(pixel_accuracy_dataset(confusion)) == 1
+
+    def test_prediction_of_background_only(self):
+        target = np.array([[0, 0], [1, 2]])
+        confusion = Confusion.of(np.zeros_like(target), target, 4)
+        assert float(miou_foreground_dataset(confusion)) == 0
+        assert float(miou_dataset(confusion)) == close(0.5 / 4)
+        assert float(fdr_dataset(confusion)) == 0.5
+        assert float(f1_dataset(confusion)) == close((2 / 3) / 3)
+
+    def test_nothing_counted(self):
+        nothing = Confusion.of(np.zeros((2, 2), int), np.full((2, 2), IGNORE), 3)
+        assert float(miou_dataset(nothing)) == 0
+        for figure in (fdr_dataset, f1_dataset, f03_dataset, pixel_accuracy_dataset):
+            assert np.isnan(float(figure(nothing)))
+
+    @given(seeds)
+    @settings(max_examples=30)
+    def test_figures_are_fractions(self, seed):
+        confusion = Confusion.of(*label_maps(seed), 5)
+        assert all(0 <= float(figure(confusion)) <= 1 for figure in FIGURES)
+
+    def test_mean_over_chosen_classes(self):
+        confusion = Confusion(3, [[4, 0, 0], [0, 1, 1], [0, 0, 2]])
+        figure = miou_dataset(confusion, among=(1, 2))
+        assert float(figure) == close((1 / 2 + 2 / 3) / 2)
+        assert "[1, 2]" in figure.rules
+
+    def test_every_figure_names_its_family_and_rules(self):
+        confusion = Confusion(2, [[4, 1], [1, 2]])
+        for figure in (function(confusion) for function in FIGURES):
+            assert isinstance(figure, Figure)
+            assert figure.name.endswith("_dataset")
+            assert "whole set" in figure.rules
+            assert "ignored" in figure.rules
+            assert figure.name in str(figure)
+
+
+class TestErrors:
+    def test_shapes_differ(self):
+        with pytest.raises(InputError, match=r"\[2, 3\] != \[3, 2\]"):
+            Confusion.of(np.zeros((2, 3), int), np.zeros((3, 2), int), 4)
+
+    @pytest.mark.parametrize("label", [4, 100, -1, -7])
+    @pytest.mark.parametrize("side", ["pred", "target"])
+    def test_label_out_of_range_says_which_and_where(self, side, label):
+        maps = {"pred": np.zeros((2, 5, 6), np.int16), "target": np.zeros((2, 5, 6), np.int16)}
+        maps[side][1, 3, 2] = label
+        with pytest.raises(InputError) as error:
+            Confusion.of(**maps, classes=4)
+        assert f"{side}: label {label} at [1, 3, 2] (1 pixels in all): expected 0 to 3" in str(
+            error.value
+        )
+        assert "\n" not in str(error.value)
+
+    def test_logits_instead_of_labels(self):
+        with pytest.raises(InputError, match="argmax"):
+            Confusion.of(np.zeros((2, 2)), np.zeros((2, 2), int), 3)
+
+
+def test_the_metrics_import_without_torch():
+    program = "import sys; sys.modules['torch'] = None; import avs_bench.metrics"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
