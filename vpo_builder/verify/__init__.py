@@ -1,8 +1,8 @@
 """Checks a finished dataset against its own manifest: every file, hash, size, id and count.
 
-Each listed file is read once; its hash and, from the same bytes, its header are checked. A file
-whose hash is right holds what the build wrote, so pixels and audio samples are decoded only on
-request.
+Each listed file is read once; its hash, its header and a mask's values are checked from the same
+bytes. A file whose hash is right holds what the build wrote, so photographs and clips are decoded
+only on request.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def verify(folder: Path, workers: int | None = None, *, decode: bool = False) ->
     """Check the dataset in `folder` and return every fault found.
 
     `workers` threads read and hash (default: one for each core). `decode` also decodes every
-    image, mask and clip, and holds the mask's values against the sources' classes.
+    photograph and clip.
     Raises InputError if `folder` holds no finished dataset.
     """
     if not (folder / META).is_file():

@@ -58,12 +58,16 @@ def expected_media(manifest: Manifest) -> dict[str, Expected]:
 
 
 def media_faults(data: bytes, expected: Expected, *, decode: bool) -> list[str]:
-    """Return what is wrong with a file's bytes; `decode` looks past the header."""
+    """Return what is wrong with a file's bytes.
+
+    A mask is always decoded, for its values; a photograph and a clip past their headers only
+    with `decode`.
+    """
     try:
         if isinstance(expected, ExpectedClip):
             return _clip_faults(data, expected, decode)
         faults = _size_faults(data, expected)
-        if decode and not faults:
+        if not faults and (decode or isinstance(expected, ExpectedMask)):
             faults = _pixel_faults(data, expected)
     except (ValueError, OSError, soundfile.SoundFileError) as error:
         return [f"cannot be decoded: {error}"]
