@@ -16,7 +16,7 @@ from vpo_builder.schema import ClassRow, ManifestMeta, Sample, Source, Split, Su
 
 AUDIO = "../../vggsound_bench/VGGSound/audios"
 CLASSES = (
-    ClassRow(0, "background", 0, ""),
+    ClassRow(0, "background", 0, "background"),
     ClassRow(1, "bus", 6, "vehicle"),
     ClassRow(2, "cat", 17, "animal"),
     ClassRow(3, "dog", 18, "animal"),

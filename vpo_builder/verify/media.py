@@ -12,7 +12,7 @@ from vpo_builder.manifest import Manifest
 from vpo_builder.verify.headers import image_header, wav_header
 
 SAMPLE_RATE = 16_000
-"""Clips are 16 kHz mono PCM16 (protocol §2, on-disk layout)."""
+"""Of clips whose build does not say otherwise (protocol §2, on-disk layout)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class ExpectedMask:
 class ExpectedClip:
     """A clip's sample rate in Hz and number of channels."""
 
-    sample_rate: int = SAMPLE_RATE
-    channels: int = 1
+    sample_rate: int
+    channels: int
 
 
 Expected = ExpectedImage | ExpectedMask | ExpectedClip
@@ -46,6 +46,8 @@ Expected = ExpectedImage | ExpectedMask | ExpectedClip
 def expected_media(manifest: Manifest) -> dict[str, Expected]:
     """Return path -> what the manifest says of it, for every image, mask and clip it names."""
     values = {row.name: row.mask_value for row in manifest.meta.classes}
+    audio = manifest.meta.config.get("audio", {})
+    clip = ExpectedClip(audio.get("sample_rate", SAMPLE_RATE), channels=1)
     expected: dict[str, Expected] = {}
     for sample in manifest.samples:
         categories = (source.category for source in sample.sources)
@@ -53,7 +55,7 @@ def expected_media(manifest: Manifest) -> dict[str, Expected]:
         expected[sample.image] = ExpectedImage(sample.width, sample.height)
         expected[sample.mask] = ExpectedMask(sample.width, sample.height, present)
         for source in sample.sources:
-            expected[f"{manifest.meta.audio}/{source.clip_id}.wav"] = ExpectedClip()
+            expected[f"{manifest.meta.audio}/{source.clip_id}.wav"] = clip
     return expected
 
 
