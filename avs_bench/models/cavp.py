@@ -1,0 +1,54 @@
+"""The CAVP architecture: backbone, decoder, audio encoder, fusion and head in a row."""
+
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from avs_bench.models.output import AVSOutput
+
+
+class CAVP(nn.Module):
+    """Segments what sounds in an image (P1; models.md, CAVP).
+
+    `backbone` gives stages, `decoder` joins them into features [B, D, h, w], `fusion` merges them
+    with the audio embeddings, `head` scores the fused features. `audio_encoder` is None in a
+    visual-only model. `shuffled_items` says what becomes of the shuffled half of a training batch
+    behind the fusion: "head" sends it through the head for the BatchNorm's statistics, as
+    published; "skip" does not, which is cheaper and a different function.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        decoder: nn.Module,
+        audio_encoder: nn.Module | None,
+        fusion: nn.Module,
+        head: nn.Module,
+        shuffled_items: Literal["head", "skip"] = "head",
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.decoder = decoder
+        self.audio_encoder = audio_encoder
+        self.fusion = fusion
+        self.head = head
+        self.shuffled_items = shuffled_items
+
+    def forward(self, images: Tensor, spectrograms: Tensor) -> AVSOutput:
+        """Score images [B, 3, H, W] heard with spectrograms [K·B, channels, time, mel].
+
+        Item k·B + b of the sounds is heard with image b. K is 2 in contrastive training, the
+        images' own sounds first and the shuffled ones after them, and whatever you like in
+        evaluation; image features are computed once all the same. In training only the own
+        sounds are scored: `logits` has B items and all else K·B. In evaluation all have K·B.
+        """
+        visual = self.decoder(self.backbone(images))
+        audio = None if self.audio_encoder is None else self.audio_encoder(spectrograms)
+        features, attention = self.fusion(visual, audio)
+        scored = len(images) if self.training else len(features)
+        heard = features if self.shuffled_items == "head" else features[:scored]
+        logits = F.interpolate(
+            self.head(heard)[:scored], images.shape[-2:], mode="bilinear", align_corners=False
+        )
+        return AVSOutput(logits, features, attention, audio)

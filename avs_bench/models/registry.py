@@ -1,0 +1,133 @@
+"""The models by name: each a few literal lines that join a backbone, a decoder and a fusion."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from avs_bench.models.audio_resnet import AudioResNet18
+from avs_bench.models.cavp import CAVP
+from avs_bench.models.cross_attention import CrossAttention
+from avs_bench.models.deeplab import DeepLabV3PlusDecoder, DeepLabV3PlusHead
+from avs_bench.models.fusion import Addition, VisualOnly
+from avs_bench.models.resnet import DEPTHS, ResNet
+from vpo_builder.errors import InputError
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What may be varied in a model; None stands for the model's own choice.
+
+    `audio_channels` is 1 (mono) or 2 (stereo); `output_stride` 8 or 16, for dilated ResNets;
+    `fusion` "cross-attention", "add" or "none" (visual only); `audio_encoder` "resnet18" (3 s
+    or 1 s).
+    """
+
+    classes: int
+    audio_channels: Literal[1, 2] = 1
+    output_stride: Literal[8, 16] | None = None
+    fusion: str | None = None
+    audio_encoder: str | None = None
+
+
+def build_model(
+    name: str,
+    classes: int,
+    *,
+    audio_channels: Literal[1, 2] = 1,
+    output_stride: Literal[8, 16] | None = None,
+    fusion: str | None = None,
+    audio_encoder: str | None = None,
+) -> nn.Module:
+    """Return the model `name` of `MODELS` for `classes` classes (background included; 1: binary).
+
+    The options are those of `Variant`. Raises InputError for an unknown name or option value and
+    for an option that the model does not have.
+    """
+    if name not in MODELS:
+        raise InputError(f"no model {name!r}: choose one of {', '.join(MODELS)}")
+    variant = Variant(classes, audio_channels, output_stride, fusion, audio_encoder)
+    return MODELS[name](variant)
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Sizes of what is joined to a visual backbone and its decoder.
+
+    `audio` is the first stage of the audio ResNet, `projector` the hidden layer of the visual
+    projector, and the attention block's perceptron has `expansion` times the features' width.
+    """
+
+    audio: int
+    projector: int
+    expansion: int
+
+
+PUBLISHED = Widths(audio=64, projector=256, expansion=4)
+TINY = Widths(audio=16, projector=64, expansion=2)
+
+
+def tiny(variant: Variant) -> CAVP:
+    """A CAVP DeepLabV3+ of 4 million parameters, for 128-pixel images on a CPU."""
+    _refuse("tiny", output_stride=variant.output_stride)
+    backbone = ResNet(*DEPTHS["resnet18"], stem="plain", output_stride=16, width=32)
+    fine, *_, coarse = backbone.widths
+    decoder = DeepLabV3PlusDecoder(fine, coarse, outputs=48, hidden=48, reduced=16)
+    head = DeepLabV3PlusHead(decoder.width, variant.classes, width=48)
+    return _cavp(variant, backbone, decoder, head, TINY)
+
+
+def cavp_deeplabv3plus_r50(variant: Variant) -> CAVP:
+    return _cavp_deeplabv3plus_resnet(variant, "resnet50")
+
+
+def cavp_deeplabv3plus_r101(variant: Variant) -> CAVP:
+    return _cavp_deeplabv3plus_resnet(variant, "resnet101")
+
+
+MODELS: dict[str, Callable[[Variant], nn.Module]] = {
+    "tiny": tiny,
+    "cavp-deeplabv3plus-r50": cavp_deeplabv3plus_r50,
+    "cavp-deeplabv3plus-r101": cavp_deeplabv3plus_r101,
+}
+
+
+def _cavp_deeplabv3plus_resnet(variant: Variant, depth: str) -> CAVP:
+    backbone = ResNet(*DEPTHS[depth], stem="deep", output_stride=variant.output_stride or 8)
+    fine, *_, coarse = backbone.widths
+    decoder = DeepLabV3PlusDecoder(fine, coarse)
+    head = DeepLabV3PlusHead(decoder.width, variant.classes)
+    return _cavp(variant, backbone, decoder, head, PUBLISHED)
+
+
+def _cavp(
+    variant: Variant, backbone: nn.Module, decoder: nn.Module, head: nn.Module, widths: Widths
+) -> CAVP:
+    name = variant.fusion or "cross-attention"
+    encoder = _audio_encoder(variant, decoder.width, widths) if name != "none" else None
+    return CAVP(backbone, decoder, encoder, _fusion(name, decoder.width, widths), head)
+
+
+def _audio_encoder(variant: Variant, embedding: int, widths: Widths) -> nn.Module:
+    name = variant.audio_encoder or "resnet18"
+    if name == "resnet18":
+        return AudioResNet18(variant.audio_channels, embedding, widths.audio)
+    raise InputError(f"no audio encoder {name!r} for a CAVP model: choose resnet18")
+
+
+def _fusion(name: str, width: int, widths: Widths) -> nn.Module:
+    if name == "cross-attention":
+        return CrossAttention(width, hidden=widths.projector, expansion=widths.expansion)
+    if name == "add":
+        return Addition()
+    if name == "none":
+        return VisualOnly()
+    raise InputError(f"no fusion {name!r}: choose one of cross-attention, add, none")
+
+
+def _refuse(model: str, **options: object) -> None:
+    """Raise InputError if an option is set that the model does not have."""
+    for option, value in options.items():
+        if value is not None:
+            raise InputError(f"model {model} has no {option}: leave it out (it is {value!r})")
