@@ -14,16 +14,48 @@ from avs_bench.metrics.dataset_level import (
     miou_foreground_dataset,
     pixel_accuracy_dataset,
 )
-from avs_bench.metrics.figure import Figure
+from avs_bench.metrics.figure import FAMILIES, Figure
+from avs_bench.metrics.groups import Grouped, size_band
+from avs_bench.metrics.per_frame import (
+    FrameScores,
+    fscore_frame,
+    fscore_per_class_frame,
+    iou_per_class_frame,
+    miou_frame,
+)
+from avs_bench.metrics.per_video import (
+    VideoScores,
+    f_video,
+    f_video_official,
+    j_and_f,
+    j_video,
+    official_batches,
+)
+from avs_bench.metrics.record import Record
 
 __all__ = [
+    "FAMILIES",
     "Confusion",
     "Figure",
+    "FrameScores",
+    "Grouped",
+    "Record",
+    "VideoScores",
     "f03_dataset",
     "f1_dataset",
+    "f_video",
+    "f_video_official",
     "fdr_dataset",
+    "fscore_frame",
+    "fscore_per_class_frame",
     "iou_per_class_dataset",
+    "iou_per_class_frame",
+    "j_and_f",
+    "j_video",
     "miou_dataset",
     "miou_foreground_dataset",
+    "miou_frame",
+    "official_batches",
     "pixel_accuracy_dataset",
+    "size_band",
 ]

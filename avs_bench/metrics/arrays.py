@@ -1,6 +1,5 @@
 """Arrays from numpy or torch, checked where they enter the metrics; torch is never imported."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,6 @@ from numpy.typing import NDArray
 from vpo_builder.errors import InputError
 
 Labels = NDArray[np.integer[Any]]
-
-CHUNK_PIXELS = 1 << 16
-"""Pixels counted at a time: the working memory stays in the cache, far below the inputs' size."""
 
 
 def as_numpy(array: Any) -> NDArray[Any]:
@@ -46,24 +42,11 @@ def check_same_shape(pred: NDArray[Any], target: NDArray[Any]) -> None:
         )
 
 
-def first_place(where: NDArray[np.bool_]) -> str:
-    """The first true position and the number of them, as words for an error message."""
-    index = np.unravel_index(int(np.argmax(where)), where.shape)
-    return f"at {[int(i) for i in index]} ({int(np.count_nonzero(where))} pixels in all)"
+def first_place(where: NDArray[np.bool_], within: tuple[int, ...] = ()) -> str:
+    """The first true position and the number of them, as words for an error message.
 
-
-def pixel_chunks(pred: Labels, target: Labels) -> Iterator[tuple[Labels, Labels]]:
-    """Both arrays as flat pieces of at most CHUNK_PIXELS.
-
-    Arrays cut out of a larger one (a crop of a padded batch) are walked image by image, so that
-    never more than one image is copied.
+    `within`: the position of `where` in the array that the user gave.
     """
-    contiguous = pred.flags.c_contiguous and target.flags.c_contiguous
-    if not contiguous and pred.ndim > 2:
-        for one_pred, one_target in zip(pred, target, strict=True):
-            yield from pixel_chunks(one_pred, one_target)
-        return
-    flat_pred, flat_target = pred.reshape(-1), target.reshape(-1)
-    for start in range(0, flat_pred.size, CHUNK_PIXELS):
-        piece = slice(start, start + CHUNK_PIXELS)
-        yield flat_pred[piece], flat_target[piece]
+    index = np.unravel_index(int(np.argmax(where)), where.shape)
+    others = int(np.count_nonzero(where)) - 1
+    return f"at {[*within, *map(int, index)]}" + (f" and {others} more" if others else "")

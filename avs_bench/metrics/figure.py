@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
+FAMILIES = ("dataset", "frame", "video")
+"""Over the whole set at once; mean over frames; mean over videos. Never in one table."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One score of one metric family.
 
-    `name` carries the family as its last word (`miou_dataset`, `miou_frame`, `miou_video`), so
+    `name` carries the family (`miou_dataset`, `miou_frame`, `j_video`, `fdr_dataset_official`), so
     that figures of two families never share a name; `value` is a fraction in [0, 1], or NaN where
     the rules leave nothing to average; `rules` says in words what absent classes, empty frames and
     ignored pixels count. `float(figure)` is the value.
@@ -16,6 +19,11 @@ class Figure:
     name: str
     value: float
     rules: str
+
+    @property
+    def family(self) -> str:
+        """The word of the name that is a family."""
+        return next(word for word in self.name.split("_") if word in FAMILIES)
 
     def __float__(self) -> float:
         return self.value

@@ -152,7 +152,7 @@ class TestAddition:
             record.matrix[0, 0] = 7
 
     def test_different_class_tables_do_not_add(self):
-        with pytest.raises(InputError, match="2 and 3 classes"):
+        with pytest.raises(InputError, match="classes 2 and 3 do not add"):
             Confusion.empty(2) + Confusion.empty(3)
 
     def test_nothing_else_adds(self):
@@ -162,7 +162,7 @@ class TestAddition:
             1 + Confusion.empty(2)
 
     def test_matrix_of_another_size_is_refused(self):
-        with pytest.raises(InputError, match="expected 3 x 3"):
+        with pytest.raises(InputError, match=r"expected shape \[3, 3\]"):
             Confusion(3, np.zeros((2, 2)))
 
 
@@ -234,9 +234,7 @@ class TestErrors:
         maps[side][1, 3, 2] = label
         with pytest.raises(InputError) as error:
             Confusion.of(**maps, classes=4)
-        assert f"{side}: label {label} at [1, 3, 2] (1 pixels in all): expected 0 to 3" in str(
-            error.value
-        )
+        assert f"{side}: label {label} at [1, 3, 2]: expected 0 to 3" in str(error.value)
         assert "\n" not in str(error.value)
 
     def test_logits_instead_of_labels(self):

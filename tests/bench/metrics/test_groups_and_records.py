@@ -1,0 +1,108 @@
+import json
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avs_bench.metrics import (
+    Confusion,
+    FrameScores,
+    Grouped,
+    VideoScores,
+    miou_dataset,
+    size_band,
+)
+from vpo_builder.errors import InputError
+
+
+def some_records():
+    labels = np.random.default_rng(0).integers(0, 3, (2, 4, 5, 6))
+    return (
+        Confusion.of(*labels, 3),
+        FrameScores.of(*labels, 3),
+        VideoScores.of(labels[0] - 1.0, labels[1] > 0),
+    )
+
+
+@pytest.mark.parametrize("record", some_records(), ids=lambda record: type(record).__name__)
+class TestRecords:
+    def test_json_and_back(self, record):
+        fields = json.loads(json.dumps(record.as_dict()))
+        assert type(record)(**fields) == record
+
+    def test_vectors_add_like_records(self, record):
+        assert np.array_equal((record + record).vector(), 2 * record.vector())
+        assert record.with_vector(2 * record.vector()) == sum([record, record])
+
+    def test_a_copy_from_another_process_is_equal_and_read_only(self, record):
+        copy = pickle.loads(pickle.dumps(record))
+        assert copy == record
+        assert not any(getattr(copy, name).flags.writeable for name in copy.shapes())
+
+    def test_only_records_of_one_kind_add(self, record):
+        with pytest.raises(TypeError):
+            record + 1
+        with pytest.raises(TypeError):
+            record + "record"
+        assert record != record.vector().tolist()
+
+
+def test_records_of_other_class_tables_do_not_add():
+    zeros = np.zeros((1, 2, 2), int)
+    with pytest.raises(InputError, match="classes 2 and 3"):
+        FrameScores.of(zeros, zeros, 2) + FrameScores.of(zeros, zeros, 3)
+
+
+def confusion_of(seed):
+    labels = np.random.default_rng(seed).integers(0, 3, (2, 4, 5))
+    return Grouped.of(Confusion.of(*labels, 3), sources=1 + seed % 2, odd=["no", "yes"][seed % 2])
+
+
+def test_processes_add_up_to_one_pass():
+    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
+        parts = list(pool.map(confusion_of, range(6)))
+    assert sum(parts).records == sum(confusion_of(seed) for seed in reversed(range(6))).records
+
+
+class TestGroups:
+    @given(st.lists(st.integers(1, 3), min_size=1, max_size=8))
+    def test_groups_of_a_kind_add_up_to_the_whole(self, sources):
+        records = [confusion_of(i).overall for i in range(len(sources))]
+        grouped = sum(
+            Grouped.of(record, sources=n) for record, n in zip(records, sources, strict=True)
+        )
+        assert sum(grouped.kind("sources").values()) == grouped.overall == sum(records)
+        assert list(grouped.kind("sources")) == sorted({str(n) for n in sources})
+
+    def test_a_record_may_be_in_several_groups_of_a_kind_or_in_none(self):
+        record = Confusion(2, [[1, 0], [0, 1]])
+        grouped = Grouped.of(record, group=("counterfactual", "some-silent"), subset=())
+        assert grouped["group", "counterfactual"] == grouped["group", "some-silent"] == record
+        assert grouped.kind("subset") == {}
+
+    def test_figures_of_every_group(self):
+        record = Confusion(2, [[1, 0], [0, 1]])
+        figures = Grouped.of(record, subset="v1s").figures(miou_dataset)
+        assert {group: float(figure) for group, figure in figures.items()} == {
+            ("all", "all"): 1,
+            ("subset", "v1s"): 1,
+        }
+
+    def test_nothing_else_adds(self):
+        with pytest.raises(TypeError):
+            Grouped.of(Confusion.empty(2)) + Confusion.empty(2)
+
+
+@pytest.mark.parametrize(
+    ("sounding", "band"),
+    [(0, "none"), (1, "small"), (3, "small"), (4, "medium"), (15, "medium"), (16, "large")],
+)
+def test_size_bands_of_the_share_of_counted_pixels(sounding, band):
+    target = np.zeros(200, np.uint8)
+    target[100:] = 255
+    target[:sounding] = 7
+    assert size_band(target.reshape(10, 20)) == band
