@@ -1,0 +1,162 @@
+"""Builds a VPO dataset: read, filter, choose and pair, render, write the manifest last."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from vpo_builder.classes import CLASS_TABLE, SoundingClass, read_class_table
+from vpo_builder.config import BuildConfig
+from vpo_builder.errors import InputError
+from vpo_builder.executors import local_executor
+from vpo_builder.filtering import filter_images
+from vpo_builder.funnel import Funnel, count_funnel
+from vpo_builder.identity import BuildIdentity, is_finished, mark_started
+from vpo_builder.matching import match_clips
+from vpo_builder.planning import plan_dataset
+from vpo_builder.publishing import Publication, publish
+from vpo_builder.records import DAMAGE, Rejection
+from vpo_builder.rendering.clips import ClipFolder, claim_clip_folder
+from vpo_builder.rendering.images import RenderedImages, render_images
+from vpo_builder.rendering.layout import AUDIO_FOLDER, dataset_folder, scene_sample
+from vpo_builder.schema import SUBSETS, Sample, Split, Subset
+from vpo_builder.sources.corpus import Corpus, read_corpus
+from vpo_builder.sources.vggsound import known_labels
+
+FEW_VAL_CLIPS = 5  # protocol §2, subsets: a class with fewer is named
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What a user asks for: the dataset, and where its sources and its output lie."""
+
+    split: Split
+    out: Path
+    coco: Path
+    vggsound: Path
+    config: BuildConfig
+    synthetic: bool = False
+    seed: int = 0
+    workers: int = 1
+    strict: bool = False
+    class_table: Path = CLASS_TABLE
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What came of a build; `already_built` when the folder held the dataset before."""
+
+    folder: Path
+    already_built: bool = False
+    funnel: Funnel = field(default_factory=dict)
+    clips_wanting: Sequence[str] = ()
+
+
+def build(request: BuildRequest) -> BuildReport:
+    """Build one dataset below `request.out` and return what came of it.
+
+    An interrupted build resumes: every file is whole or absent, and the manifest's meta comes
+    last. Raises InputError for what the user can mend; nothing is written before the sources
+    have been read and found usable.
+    """
+    split, config, seed = request.split, request.config, request.seed
+    folder = request.out / dataset_folder(split)
+    table = read_class_table(request.class_table, config.person.policy, known_labels())
+    corpus = read_corpus(request.coco, request.vggsound, table, config.subsets.val_fraction)
+    identity = _identity(request, corpus)
+    if is_finished(folder, identity):
+        return BuildReport(folder, already_built=True)
+    filtered = filter_images(
+        corpus.photos, corpus.objects, corpus.class_of, corpus.captions, split, config
+    )
+    clips, rejected_clips = match_clips(corpus.vggsound, table, config.subsets.val_fraction)
+    _refuse_without_clips(request, len(clips), sum(clip.path is not None for clip in clips))
+    mark_started(folder, identity)
+    claim_clip_folder(request.out / AUDIO_FOLDER, config)
+    with local_executor(request.workers) as executor:
+        clip_folder = ClipFolder(request.out / AUDIO_FOLDER, clips, config, executor)
+        plan = plan_dataset(filtered.kept, clips, clip_folder.check, split, config, seed)
+        images = render_images(plan.scenes, corpus, folder, split, executor)
+    rejections = [*filtered.rejections, *rejected_clips, *plan.rejections, *images.rejections]
+    _stop_at_damage(request, len({s.photo.id for s, _ in plan.scenes}), images, rejections)
+    samples = [scene_sample(scene, placements, split) for scene, placements in images.scenes]
+    repeated = frozenset(
+        sample.sample_id
+        for sample, (scene, _) in zip(samples, images.scenes, strict=True)
+        if scene.repeated
+    )
+    funnel = _funnel(corpus, samples, rejections)
+    publication = Publication(
+        samples, repeated, images.sha256, rejections, filtered.decisions, funnel, request.synthetic
+    )
+    publish(folder, publication, corpus, identity)
+    return BuildReport(folder, False, funnel, _clips_wanting(corpus.table, plan.clip_counts))
+
+
+def _clips_wanting(
+    table: Sequence[SoundingClass], clip_counts: Mapping[tuple[str, Subset], int]
+) -> list[str]:
+    """Return a line for the classes without any clip, and one for those with few in val."""
+    names = [row.name for row in table]
+    lines = []
+    for subset in SUBSETS:
+        absent = [name for name in names if not clip_counts.get((name, subset))]
+        if absent:
+            lines.append(f"no usable clip in {subset}, so silent there: {', '.join(absent)}")
+    few = {name: clip_counts.get((name, "val"), 0) for name in names}
+    scarce = [f"{name} ({count})" for name, count in few.items() if 0 < count < FEW_VAL_CLIPS]
+    if scarce:
+        lines.append(f"fewer than {FEW_VAL_CLIPS} clips in val: {', '.join(scarce)}")
+    return lines
+
+
+def _identity(request: BuildRequest, corpus: Corpus) -> BuildIdentity:
+    table = hashlib.sha256(request.class_table.read_bytes()).hexdigest()
+    return BuildIdentity(
+        request.split,
+        request.seed,
+        msgspec.to_builtins(request.config),
+        {"classes.toml": table, **corpus.inputs},
+    )
+
+
+def _refuse_without_clips(request: BuildRequest, listed: int, found: int) -> None:
+    if not found:
+        raise InputError(
+            f"{request.vggsound}: no class has a usable clip: the csv lists {listed} clips of the "
+            "class table's labels and none has a file; check the folder given by --vggsound"
+        )
+
+
+def _stop_at_damage(
+    request: BuildRequest, selected: int, images: RenderedImages, rejections: Sequence[Rejection]
+) -> None:
+    """Stop where more is broken than the user allows; a later run resumes."""
+    damaged = [item for item in rejections if item.reason in DAMAGE]
+    if request.strict and damaged:
+        raise InputError(f"--strict: {_named(damaged)}; mend the sources, or build without it")
+    if len(images.rejections) > request.config.limits.max_missing_fraction * selected:
+        raise InputError(
+            f"{len(images.rejections)} of {selected} selected images cannot be used: "
+            f"{_named(images.rejections)}; complete {request.coco}, or raise "
+            "limits.max_missing_fraction"
+        )
+
+
+def _named(items: Sequence[Rejection]) -> str:
+    shown = ", ".join(f"{item.kind} {item.record} ({item.reason})" for item in items[:5])
+    return f"{shown} and {len(items) - 5} more" if len(items) > 5 else shown
+
+
+def _funnel(corpus: Corpus, samples: Sequence[Sample], rejections: Sequence[Rejection]) -> Funnel:
+    return count_funnel(
+        [photo.id for photo, _ in corpus.photos],
+        {row.id: row.image_id for row in corpus.objects},
+        [row.clip_id for row in corpus.vggsound.rows],
+        corpus.vggsound.label_counts,
+        {label for row in corpus.table for label in row.labels},
+        samples,
+        rejections,
+    )

@@ -1,0 +1,87 @@
+"""The class table: which COCO category shows a class and which VGGSound labels sound like it."""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from vpo_builder.errors import InputError
+from vpo_builder.schema import ClassRow
+
+CLASS_TABLE = Path(__file__).with_name("classes.toml")
+PERSON = "person"
+MERGED_PERSON_VALUE = 1  # COCO's id of person
+
+
+@dataclass(frozen=True)
+class SoundingClass:
+    """A row of the table; `mask_value` is what mask files hold, `category` COCO's name."""
+
+    name: str
+    mask_value: int
+    category: str
+    group: str
+    labels: tuple[str, ...]
+
+
+def read_class_table(
+    path: Path, person_policy: str, known_labels: Iterable[str]
+) -> tuple[SoundingClass, ...]:
+    """Return the rows of a class table, sorted by name, with the person policy applied.
+
+    Raises InputError naming the row when a label is not VGGSound's, a label or a mask value
+    stands in two rows, or a mask value is not in [1, 254].
+    """
+    rows = _decode(path)
+    _check(rows, set(known_labels), path)
+    if person_policy == "drop":
+        rows = [row for row in rows if row.category != PERSON]
+    if person_policy == "merge":
+        rows = _merge_persons(rows)
+    return tuple(sorted(rows, key=lambda row: row.name))
+
+
+def class_rows(table: Iterable[SoundingClass]) -> tuple[ClassRow, ...]:
+    """Return the manifest's class list: background first, then the table in order."""
+    background = ClassRow(0, "background", 0, "background")
+    rows = [
+        ClassRow(index, row.name, row.mask_value, row.group)
+        for index, row in enumerate(table, start=1)
+    ]
+    return (background, *rows)
+
+
+def _decode(path: Path) -> list[SoundingClass]:
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        return msgspec.convert(tree.get("class"), list[SoundingClass])
+    except OSError as error:
+        raise InputError(f"{path}: the class table cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise InputError(f"{path}: not a class table: {error}; see {CLASS_TABLE.name}") from None
+
+
+def _check(rows: list[SoundingClass], known_labels: set[str], path: Path) -> None:
+    seen: dict[str | int, str] = {}
+    for row in rows:
+        where = f"{path}: class {row.name!r}"
+        if not 1 <= row.mask_value <= 254:
+            raise InputError(f"{where}: mask_value {row.mask_value} is outside [1, 254]")
+        for label in row.labels:
+            if label not in known_labels:
+                raise InputError(f"{where}: {label!r} is none of VGGSound's labels: correct it")
+        for key in (row.name, row.mask_value, *row.labels):
+            if key in seen:
+                raise InputError(f"{where}: {key!r} also stands in class {seen[key]!r}")
+        seen.update(dict.fromkeys({row.name, row.mask_value, *row.labels}, row.name))
+
+
+def _merge_persons(rows: list[SoundingClass]) -> list[SoundingClass]:
+    persons = [row for row in rows if row.category == PERSON]
+    if not persons:
+        return rows
+    labels = tuple(sorted(label for row in persons for label in row.labels))
+    merged = SoundingClass(PERSON, MERGED_PERSON_VALUE, PERSON, persons[0].group, labels)
+    return [*(row for row in rows if row.category != PERSON), merged]

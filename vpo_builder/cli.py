@@ -1,0 +1,153 @@
+"""The commands `vpo-build` and `vpo-data`; each one reads its arguments and calls one function.
+
+Everything heavy is imported inside the command that needs it, so that `--help` answers at once.
+"""
+
+import errno
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vpo_builder.errors import InputError
+from vpo_builder.schema import SPLITS
+
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Print what a user can mend as one line on stderr and exit with code 2."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except InputError as error:
+            _fail(str(error))
+        except PermissionError as error:
+            _fail(f"{error.filename}: permission denied: give a folder that you may write to")
+        except OSError as error:
+            if error.errno not in NO_SPACE:
+                raise
+            where = error.filename or "the output folder"
+            _fail(f"{where}: no space left: make room and run the same command again; it resumes")
+
+    return wrapped
+
+
+def _fail(message: str) -> None:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    sys.exit(2)
+
+
+@click.command(context_settings=CONTEXT)
+@click.option("--split", type=click.Choice(SPLITS[:2]), required=True, help="Which dataset.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Output folder.")
+@click.option("--coco", type=click.Path(path_type=Path), help="COCO 2017: annotations/ and images.")
+@click.option(
+    "--vggsound", type=click.Path(path_type=Path), help="VGGSound: vggsound.csv and audios/."
+)
+@click.option("--preset", default="default", show_default=True, help="Settings to start from.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting; repeatable."
+)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
+@click.option(
+    "--workers", type=click.IntRange(1, 1024), help="Processes; default: one a processor."
+)
+@click.option("--strict", is_flag=True, help="Stop at the first broken image, mask or clip.")
+@click.option(
+    "--classes", type=click.Path(path_type=Path), help="A class table of your own (TOML)."
+)
+@one_line_errors
+def build_command(
+    split: Any,
+    out: Path,
+    coco: Path | None,
+    vggsound: Path | None,
+    preset: str,
+    overrides: tuple[str, ...],
+    seed: int,
+    workers: int | None,
+    strict: bool,
+    classes: Path | None,
+) -> None:
+    """Build an audio-visual segmentation dataset from COCO masks and VGGSound clips."""
+    from vpo_builder.build import BuildRequest, build
+    from vpo_builder.classes import CLASS_TABLE
+    from vpo_builder.config import load_config
+    from vpo_builder.executors import default_workers
+    from vpo_builder.funnel import format_funnel
+
+    config = load_config(preset, overrides)
+    if (coco is None) != (vggsound is None):
+        given, missing = ("--coco", "--vggsound") if vggsound is None else ("--vggsound", "--coco")
+        raise InputError(f"{given} without {missing}: give both folders, or none for synthetic")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file: --out needs a folder, existing or new")
+    if coco is None or vggsound is None:
+        raise InputError("no sources: give --coco DIR and --vggsound DIR")
+    report = build(
+        BuildRequest(
+            split=split,
+            out=out,
+            coco=coco,
+            vggsound=vggsound,
+            config=config,
+            seed=seed,
+            workers=workers or default_workers(),
+            strict=strict,
+            class_table=classes or CLASS_TABLE,
+        )
+    )
+    if report.already_built:
+        click.echo(f"{report.folder}: already built from the same inputs: nothing to do")
+        return
+    for line in format_funnel(report.funnel):
+        click.echo(line)
+    for line in report.clips_wanting:
+        click.echo(line)
+    click.echo(f"{report.folder}: {report.funnel['samples']['entered']} samples")
+
+
+@click.group(context_settings=CONTEXT)
+def data_command() -> None:
+    """Check, count and show a dataset that vpo-build made."""
+
+
+@data_command.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--decode", is_flag=True, help="Also decode every photograph and clip.")
+@one_line_errors
+def verify(folder: Path, decode: bool) -> None:
+    """Check every file of a finished dataset; exit code 1 and a line for each fault."""
+    from vpo_builder.verify import format_verification, verify
+
+    result = verify(folder, decode=decode)
+    for line in format_verification(result):
+        click.echo(line)
+    sys.exit(1 if result.faults else 0)
+
+
+@data_command.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--png", type=click.Path(path_type=Path), help="Where the chart goes [FOLDER's name.png]."
+)
+@one_line_errors
+def stats(folder: Path, png: Path | None) -> None:
+    """Count a dataset by class and subset, as a table and as a chart like the papers'."""
+    from vpo_builder.charts import write_chart
+    from vpo_builder.manifest import read_manifest
+    from vpo_builder.stats import count, format_statistics
+
+    statistics = count(read_manifest(folder))
+    for line in format_statistics(statistics):
+        click.echo(line)
+    chart = png or Path(f"{folder.resolve().name}-statistics.png")
+    write_chart(statistics, chart)
+    click.echo(f"chart: {chart}")

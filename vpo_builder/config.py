@@ -1,0 +1,133 @@
+"""The settings of a build; `presets/*.toml` holds every value and says where it comes from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from vpo_builder.errors import InputError
+from vpo_builder.settings import load_settings
+
+PRESETS = Path(__file__).parent / "presets"
+
+
+@dataclass(frozen=True)
+class SubsetSettings:
+    """How train2017 and VGGSound's train clips are divided into train and val."""
+
+    val_fraction: float
+
+
+@dataclass(frozen=True)
+class FilterSettings:
+    """Which objects are large enough to sound."""
+
+    min_area_fraction: float
+
+
+@dataclass(frozen=True)
+class PersonSettings:
+    """How COCO's one category "person" becomes male, female and baby."""
+
+    policy: Literal["captions", "merge", "drop"]
+    child: Literal["drop", "adult"]
+    min_captions: int
+    baby: tuple[str, ...]
+    female: tuple[str, ...]
+    male: tuple[str, ...]
+    boy: tuple[str, ...]
+    girl: tuple[str, ...]
+    child_words: tuple[str, ...]
+    qualified_by: tuple[str, ...]
+    toy_words: tuple[str, ...]
+    not_before_of: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ClipSettings:
+    """Which clips can be used; lengths in seconds, loudness in dB of full scale."""
+
+    min_seconds: float
+    max_seconds: float
+    truncation_seconds: float
+    window_seconds: float
+    silence_dbfs: float
+
+
+@dataclass(frozen=True)
+class AudioSettings:
+    """How clips are written: samples a second, and seconds."""
+
+    sample_rate: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SelectionSettings:
+    """Which of an image's objects sound."""
+
+    inverse_class_frequency: bool
+    counterfactual_test: bool
+    max_sources: int
+
+
+@dataclass(frozen=True)
+class LimitSettings:
+    """How many samples a class may have, and how many images may be missing."""
+
+    per_class: int | dict[str, int]
+    max_missing_fraction: float
+
+    def of(self, category: str) -> int | None:
+        """Return the limit of a class, None for no limit."""
+        if isinstance(self.per_class, int):
+            return self.per_class or None
+        return self.per_class.get(category)
+
+
+@dataclass(frozen=True)
+class SyntheticSettings:
+    """The embedded corpus that is built when no source is given."""
+
+    images: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """Everything that decides which dataset comes out, the seed and the sources apart."""
+
+    subsets: SubsetSettings
+    filters: FilterSettings
+    person: PersonSettings
+    clips: ClipSettings
+    audio: AudioSettings
+    selection: SelectionSettings
+    limits: LimitSettings
+    synthetic: SyntheticSettings
+
+    def __post_init__(self) -> None:
+        """Refuse values of the right type that no build could use."""
+        for path, value, lowest, highest in (
+            ("subsets.val_fraction", self.subsets.val_fraction, 0.0, 0.9),
+            ("filters.min_area_fraction", self.filters.min_area_fraction, 0.0, 1.0),
+            ("person.min_captions", self.person.min_captions, 1, 100),
+            ("clips.min_seconds", self.clips.min_seconds, 0.01, 1e5),
+            ("clips.max_seconds", self.clips.max_seconds, self.clips.min_seconds, 1e5),
+            ("clips.window_seconds", self.clips.window_seconds, 0.01, 1e5),
+            ("audio.sample_rate", self.audio.sample_rate, 1000, 192_000),
+            ("audio.seconds", self.audio.seconds, 0.1, 1e5),
+            ("selection.max_sources", self.selection.max_sources, 2, 100),
+            ("synthetic.images", self.synthetic.images, 60, 1_000_000),
+            ("limits.max_missing_fraction", self.limits.max_missing_fraction, 0.0, 1.0),
+        ):
+            if not lowest <= value <= highest:
+                raise InputError(
+                    f"setting {path}: {value} is outside [{lowest:g}, {highest:g}]: "
+                    "give a value in that range"
+                )
+
+
+def load_config(preset: str, overrides: Iterable[str] = ()) -> BuildConfig:
+    """Return the preset's settings with `key.path=value` overrides applied."""
+    return load_settings(BuildConfig, PRESETS, preset, overrides)

@@ -1,0 +1,138 @@
+"""Matches COCO's objects and VGGSound's clips to classes and to subsets. Pure."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from vpo_builder.classes import PERSON, SoundingClass
+from vpo_builder.config import PersonSettings
+from vpo_builder.hashing import mix, text_key, unit
+from vpo_builder.records import Clip, PersonDecision, Reason, Rejection
+from vpo_builder.schema import Subset
+from vpo_builder.sources.vggsound import VggSound
+
+AMBIGUOUS = "ambiguous"
+_WORD = re.compile(r"[a-z]+")
+_QUALIFIER_REACH = 2  # "baby elephant", "male african lion"
+
+
+def image_subsets(part: str, image_ids: Sequence[int], val_fraction: float) -> list[Subset]:
+    """Return the subset of each image of "train2017" or "val2017" (protocol §2, subsets)."""
+    if part == "val2017":
+        return ["test"] * len(image_ids)
+    draws = unit(mix("image subset", np.asarray(image_ids, np.uint64)))
+    return ["val" if draw < val_fraction else "train" for draw in draws]
+
+
+def match_clips(
+    vggsound: VggSound, table: Iterable[SoundingClass], val_fraction: float
+) -> tuple[list[Clip], list[Rejection]]:
+    """Return the clips whose label sounds like a class, sorted by id, and those kept out.
+
+    A YouTube id that VGGSound lists in both splits is used for test alone, so that no video
+    crosses a subset. A clip whose file has vanished is returned with the path None, and counted.
+    """
+    class_of = {label: row.name for row in table for label in row.labels}
+    tested = {row.youtube_id for row in vggsound.rows if row.split == "test"}
+    clips, rejections = [], []
+    for row in vggsound.rows:
+        if row.split == "train" and row.youtube_id in tested:
+            rejections.append(Rejection("clip", row.clip_id, Reason.CLIP_IN_BOTH_SPLITS))
+            continue
+        path = vggsound.paths.get(row.clip_id)
+        if path is None:
+            rejections.append(Rejection("clip", row.clip_id, Reason.CLIP_VANISHED))
+        subset = _clip_subset(row.split, row.youtube_id, val_fraction)
+        category = class_of[row.label]
+        clips.append(Clip(row.clip_id, row.youtube_id, row.label, category, subset, path))
+    return clips, rejections
+
+
+def _clip_subset(split: str, youtube_id: str, val_fraction: float) -> Subset:
+    if split == "test":
+        return "test"
+    draw = float(unit(mix("clip subset", text_key(youtube_id))))
+    return "val" if draw < val_fraction else "train"
+
+
+class PersonResolver:
+    """Tells male, female and baby apart by an image's captions (protocol §1, person).
+
+    What it gives is how captions perceive a person, not an identity.
+    """
+
+    def __init__(self, settings: PersonSettings) -> None:
+        self._settings = settings
+        self._qualifiers = frozenset(settings.qualified_by)
+        self._toys = frozenset(settings.toy_words)
+        self._not_before_of = frozenset(settings.not_before_of)
+        self._kinds = _kinds_of_words(settings)
+
+    def resolve(self, image_id: int, captions: Sequence[str]) -> PersonDecision:
+        """Return the verdict (a class name or "ambiguous") and the words found per caption."""
+        if self._settings.policy == "merge":
+            return PersonDecision(image_id, PERSON, ())
+        found = [(caption, self._words(caption)) for caption in captions]
+        kinds = [frozenset(self._kinds[word] for word in words) for _, words in found]
+        return PersonDecision(image_id, self._verdict(kinds), tuple(found))
+
+    def _words(self, caption: str) -> tuple[str, ...]:
+        words = _WORD.findall(caption.lower())
+        return tuple(
+            word
+            for place, word in enumerate(words)
+            if word in self._kinds and self._is_person(place, words)
+        )
+
+    def _is_person(self, place: int, words: list[str]) -> bool:
+        following = words[place + 1 : place + 1 + _QUALIFIER_REACH]
+        if not self._qualifiers.isdisjoint(following):
+            return False
+        if place and words[place - 1] in self._toys:
+            return False
+        return not (words[place] in self._not_before_of and following[:1] == ["of"])
+
+    def _verdict(self, kinds: Sequence[frozenset[str]]) -> str:
+        def captions_with(kind: str) -> int:
+            return sum(kind in of_caption for of_caption in kinds)
+
+        baby, female, male = (captions_with(kind) for kind in ("baby", "female", "male"))
+        enough = self._settings.min_captions
+        if captions_with("child"):
+            return AMBIGUOUS
+        if baby >= enough and not female and not male:
+            return "baby"
+        if female >= enough and not male:
+            return "female"
+        if male >= enough and not female:
+            return "male"
+        return AMBIGUOUS
+
+
+def _kinds_of_words(settings: PersonSettings) -> Mapping[str, str]:
+    grown = settings.child == "adult"
+    groups = (
+        (settings.baby, "baby"),
+        (settings.female, "female"),
+        (settings.male, "male"),
+        (settings.boy, "male" if grown else "child"),
+        (settings.girl, "female" if grown else "child"),
+        (settings.child_words, "child"),
+    )
+    return {word: kind for words, kind in groups for word in words}
+
+
+def classes_of_categories(
+    table: Iterable[SoundingClass], category_names: Mapping[int, str]
+) -> dict[int, str]:
+    """Return the class of each COCO category id; person's is "person" until it is resolved."""
+    number_of = {name: number for number, name in category_names.items()}
+    classes: dict[int, list[str]] = defaultdict(list)
+    for row in table:
+        classes[number_of[row.category]].append(row.name)
+    return {
+        number: names[0] if category_names[number] != PERSON else PERSON
+        for number, names in classes.items()
+    }

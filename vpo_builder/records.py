@@ -1,0 +1,148 @@
+"""The records that pass between the stages of a build; what is published is in schema.py."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from vpo_builder.schema import Subset
+
+
+class Reason(StrEnum):
+    """Why an image, an object or a clip is not in the dataset."""
+
+    NO_SOUNDING_OBJECT = "no_sounding_object"
+    REPEATED_INSTANCES = "repeated_instances"
+    CROWD = "crowd"
+    PERSON_AMBIGUOUS = "person_ambiguous"
+    NO_ELIGIBLE_OBJECT = "no_eligible_object"
+    ONE_CLASS_ONLY = "one_class_only"
+    OVER_LIMIT = "over_limit"
+    IMAGE_MISSING = "image_missing"
+    IMAGE_CORRUPT = "image_corrupt"
+    IMAGE_SIZE_DIFFERS = "image_size_differs"
+
+    WITHOUT_AREA = "annotation_without_area"
+    BROKEN_MASK = "annotation_broken_mask"
+    IMAGE_DROPPED = "image_dropped"
+    IMAGE_NOT_LISTED = "image_not_listed"
+    TOO_SMALL = "too_small"
+    NO_CLIP_FOR_CLASS = "class_without_clips"
+
+    CLIP_VANISHED = "clip_vanished"
+    CLIP_IN_BOTH_SPLITS = "clip_in_both_splits"
+    CLIP_UNDECODABLE = "clip_undecodable"
+    CLIP_TRUNCATED = "clip_truncated"
+    CLIP_TOO_SHORT = "clip_too_short"
+    CLIP_TOO_LONG = "clip_too_long"
+    CLIP_SILENT = "clip_silent"
+
+
+DAMAGE = frozenset(
+    {
+        Reason.IMAGE_MISSING,
+        Reason.IMAGE_CORRUPT,
+        Reason.IMAGE_SIZE_DIFFERS,
+        Reason.WITHOUT_AREA,
+        Reason.BROKEN_MASK,
+        Reason.CLIP_UNDECODABLE,
+        Reason.CLIP_TRUNCATED,
+        Reason.CLIP_TOO_SHORT,
+        Reason.CLIP_TOO_LONG,
+        Reason.CLIP_SILENT,
+    }
+)
+"""What `--strict` stops at. A vanished clip is not among it: a fifth of VGGSound is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A record that a rule or a fault kept out: its kind (image, object, clip), id and why."""
+
+    kind: str
+    record: str
+    reason: Reason
+    detail: str = ""
+
+
+class Photo(msgspec.Struct, frozen=True, gc=False):
+    """A row of COCO's `images`; width and height in pixels."""
+
+    id: int
+    file_name: str
+    width: int
+    height: int
+    license: int = 0
+    coco_url: str = ""
+    flickr_url: str = ""
+
+
+class ObjectMask(msgspec.Struct, frozen=True, gc=False):
+    """A row of COCO's `annotations`; `segmentation` is the undecoded json, area in pixels."""
+
+    id: int
+    image_id: int
+    category_id: int
+    area: float
+    iscrowd: int
+    segmentation: msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A VGGSound clip whose label sounds like a class; `path` is None when it has vanished."""
+
+    clip_id: str
+    youtube_id: str
+    label: str
+    category: str
+    subset: Subset
+    path: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An object that could sound: its mask and the class it has in this dataset."""
+
+    mask: ObjectMask
+    category: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """An image that the rules keep, with the objects that are large enough to sound."""
+
+    photo: Photo
+    subset: Subset
+    objects: tuple[Candidate, ...]
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An image with the objects chosen to sound in it, before each has its clip."""
+
+    photo: Photo
+    subset: Subset
+    sounding: tuple[Candidate, ...]
+    silent: tuple[Candidate, ...]
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A sounding object with its clip; `pan` in [0, 1] from left to right."""
+
+    candidate: Candidate
+    clip_id: str
+    pan: float
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDecision:
+    """What an image's captions say of its persons, word by word, so that one can check it."""
+
+    image_id: int
+    verdict: str
+    captions: tuple[tuple[str, tuple[str, ...]], ...]

@@ -1,0 +1,210 @@
+"""Clips: recordings of any common format -> 16 kHz mono PCM16 wavs of exact length."""
+
+import functools
+import io
+import re
+import shutil
+import struct
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import ffmpeg
+import imageio_ffmpeg
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from vpo_builder.atomic import atomic_path
+from vpo_builder.config import AudioSettings, ClipSettings
+from vpo_builder.errors import InputError
+from vpo_builder.records import Reason
+
+Waveform = NDArray[np.float32]
+
+READ_BY_SOUNDFILE = frozenset({".wav", ".flac", ".ogg", ".mp3"})
+FFMPEG_SECONDS = 60  # a ten-second clip decodes in a fraction of one
+_DURATION = re.compile(rb"Duration: (\d+):(\d+):(\d+\.\d+)")
+_UNKNOWN_SIZES = (0, 0xFFFFFFFF, 0x7FFFFFFF)  # what a writer to a pipe leaves in a wav's header
+
+
+class UndecodableError(ValueError):
+    """A file from which no sound can be read."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Decoded sound: [samples, channels] in full scale, and the seconds its file announces."""
+
+    samples: Waveform
+    sample_rate: int
+    announced_seconds: float | None
+
+    @property
+    def seconds(self) -> float:
+        """The length that decoding gave."""
+        return len(self.samples) / self.sample_rate
+
+
+@dataclass(frozen=True)
+class ClipTask:
+    """A recording to check and to write as `target`."""
+
+    path: Path
+    target: Path
+    clips: ClipSettings
+    audio: AudioSettings
+
+
+def prepare_clip(task: ClipTask) -> Reason | None:
+    """Write the clip's wav and return None, or return why the recording cannot be used.
+
+    A wav that is there already was written whole by an earlier run and is kept.
+    """
+    if task.target.exists():
+        return None
+    try:
+        recording = decode(task.path)
+    except UndecodableError:
+        return Reason.CLIP_UNDECODABLE
+    reason = reason_against(recording, task.clips)
+    if reason is None:
+        write_wav(task.target, to_mono(recording, task.audio), task.audio.sample_rate)
+    return reason
+
+
+def decode(path: Path) -> Recording:
+    """Return the sound of a file, decoded as float32: integers would wrap a loud Vorbis."""
+    if path.suffix.lower() in READ_BY_SOUNDFILE:
+        return _decode_by_soundfile(path)
+    return _decode_by_ffmpeg(path)
+
+
+def reason_against(recording: Recording, settings: ClipSettings) -> Reason | None:
+    """Return the first reason why a recording cannot be used, None if it can."""
+    announced = recording.announced_seconds
+    if announced is not None and recording.seconds < announced - settings.truncation_seconds:
+        return Reason.CLIP_TRUNCATED
+    if recording.seconds < settings.min_seconds:
+        return Reason.CLIP_TOO_SHORT
+    if recording.seconds > settings.max_seconds:
+        return Reason.CLIP_TOO_LONG
+    window = round(settings.window_seconds * recording.sample_rate)
+    centre = _centre(recording.samples.mean(axis=1), window)
+    power = float(np.mean(np.square(centre, dtype=np.float64)))
+    if not power > 10 ** (settings.silence_dbfs / 10):
+        return Reason.CLIP_SILENT
+    return None
+
+
+def to_mono(recording: Recording, settings: AudioSettings) -> Waveform:
+    """Return the mean of the channels at the wanted rate, cut to the wanted length."""
+    mono = recording.samples.mean(axis=1)
+    length = round(len(mono) * settings.sample_rate / recording.sample_rate)
+    if recording.sample_rate != settings.sample_rate:
+        mono = soxr.resample(mono, recording.sample_rate, settings.sample_rate, quality="HQ")
+        mono = np.pad(mono, (0, max(0, length - len(mono))))
+    return np.asarray(mono[: min(length, round(settings.seconds * settings.sample_rate))])
+
+
+def write_wav(path: Path, waveform: Waveform, sample_rate: int) -> None:
+    """Write a waveform [samples] or [samples, channels] as PCM16; louder than full is clipped."""
+    levels = np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
+    with atomic_path(path) as temporary:
+        soundfile.write(temporary, levels, sample_rate, subtype="PCM_16", format="WAV")
+
+
+@functools.cache
+def ffmpeg_program() -> str:
+    """Return the system's ffmpeg, or the one that imageio-ffmpeg brings."""
+    program = shutil.which("ffmpeg")
+    if program:
+        return program
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError:
+        raise InputError("no ffmpeg found: install it (apt-get install ffmpeg)") from None
+
+
+def decoder_versions() -> dict[str, str]:
+    """Return name and version of everything that touches a sample on its way."""
+    banner = subprocess.run(
+        [ffmpeg_program(), "-version"], capture_output=True, check=True, timeout=FFMPEG_SECONDS
+    ).stdout.decode(errors="replace")
+    return {
+        "libsndfile": soundfile.__libsndfile_version__,
+        "soxr": soxr.__libsoxr_version__,
+        "ffmpeg": banner.split("\n", 1)[0].removeprefix("ffmpeg version ").split(" ", 1)[0],
+    }
+
+
+def _centre(mono: Waveform, window: int) -> Waveform:
+    start = max(0, (len(mono) - window) // 2)
+    return mono[start : start + window]
+
+
+def _decode_by_soundfile(path: Path) -> Recording:
+    try:
+        with soundfile.SoundFile(path) as file:
+            announced = file.frames / file.samplerate
+            samples = file.read(dtype="float32", always_2d=True)
+            rate = file.samplerate
+    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+        raise UndecodableError(str(error)) from None
+    if path.suffix.lower() == ".wav":
+        announced = max(announced, _wav_seconds(path) or 0.0)
+    return _recording(samples, rate, announced)
+
+
+def _decode_by_ffmpeg(path: Path) -> Recording:
+    """Decode the first audio stream; the file is named so that no part of it is an option."""
+    stream = ffmpeg.input(f"file:{path.resolve()}", protocol_whitelist="file,pipe")
+    output = stream.audio.output("pipe:", format="wav", acodec="pcm_f32le", bitexact=None)
+    arguments = output.global_args("-nostdin", "-hide_banner").get_args()
+    try:
+        run = subprocess.run(
+            [ffmpeg_program(), *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=FFMPEG_SECONDS,
+            check=True,
+        )
+        samples, rate = soundfile.read(io.BytesIO(run.stdout), dtype="float32", always_2d=True)
+    except subprocess.SubprocessError as error:
+        raise UndecodableError(str(error)) from None
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise UndecodableError(str(error)) from None
+    found = _DURATION.search(run.stderr)
+    announced = None
+    if found:
+        hours, minutes, seconds = (float(part) for part in found.groups())
+        announced = 3600 * hours + 60 * minutes + seconds
+    return _recording(samples, rate, announced)
+
+
+def _recording(samples: Waveform, rate: int, announced: float | None) -> Recording:
+    if not len(samples):
+        raise UndecodableError("no samples")
+    if not np.isfinite(samples).all():
+        raise UndecodableError("samples that are no numbers")
+    return Recording(samples, rate, announced)
+
+
+def _wav_seconds(path: Path) -> float | None:
+    """Return the length a wav's header announces: libsndfile shortens it to what is there."""
+    with path.open("rb") as file:
+        riff = file.read(12)
+        if riff[:4] != b"RIFF" or riff[8:] != b"WAVE":
+            return None
+        bytes_per_second = 0
+        while len(header := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", header)
+            if name == b"data":
+                known = bytes_per_second and size not in _UNKNOWN_SIZES
+                return size / bytes_per_second if known else None
+            end = file.tell() + size + size % 2
+            if name == b"fmt " and size >= 12:
+                (bytes_per_second,) = struct.unpack("<8xI", file.read(12))
+            file.seek(end)
+    return None

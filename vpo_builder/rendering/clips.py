@@ -1,0 +1,59 @@
+"""The folder of clips that the splits of one output folder share."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from vpo_builder.atomic import write_atomically
+from vpo_builder.config import BuildConfig
+from vpo_builder.errors import InputError
+from vpo_builder.executors import Executor
+from vpo_builder.records import Clip, Reason
+from vpo_builder.rendering.audio import ClipTask, prepare_clip
+
+NOTE = "audios.json"
+
+
+class ClipFolder:
+    """Writes the clips it is asked for and tells which of them cannot be used."""
+
+    def __init__(
+        self, folder: Path, clips: Iterable[Clip], config: BuildConfig, executor: Executor
+    ) -> None:
+        self._folder = folder
+        self._paths = {clip.clip_id: clip.path for clip in clips if clip.path is not None}
+        self._config = config
+        self._executor = executor
+
+    def check(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
+        """Write the clips' wavs and return those that cannot be used, with the reason."""
+        if not clip_ids:
+            return {}
+        tasks = [
+            ClipTask(
+                self._paths[clip_id],
+                self._folder / f"{clip_id}.wav",
+                self._config.clips,
+                self._config.audio,
+            )
+            for clip_id in clip_ids
+        ]
+        reasons = self._executor(prepare_clip, tasks, "clips")
+        outcomes = zip(clip_ids, reasons, strict=True)
+        return {clip_id: reason for clip_id, reason in outcomes if reason is not None}
+
+
+def claim_clip_folder(folder: Path, config: BuildConfig) -> None:
+    """Let the splits of one output folder share their clips only if all make them alike."""
+    note = folder.parent / NOTE
+    wanted = msgspec.json.encode(
+        {"audio": msgspec.to_builtins(config.audio), "clips": msgspec.to_builtins(config.clips)}
+    )
+    if not note.exists():
+        write_atomically(note, wanted)
+    elif note.read_bytes() != wanted:
+        raise InputError(
+            f"{folder}: its clips were made with other audio.* or clips.* settings "
+            f"({note.name} holds them): give another --out, or the same settings"
+        )

@@ -1,0 +1,175 @@
+"""The published on-disk layout of VPO: where each file lies and what the csv says (protocol §2)."""
+
+import hashlib
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+
+from vpo_builder.atomic import write_atomically
+from vpo_builder.records import Photo, Placement, Reason, Scene
+from vpo_builder.rendering.mask import encode_png, encode_segmentation, merge_masks
+from vpo_builder.schema import Sample, Source, Split
+
+AUDIO_FOLDER = "vggsound_bench/VGGSound/audios"
+CSV_COLUMNS = (
+    "img_Id",
+    "ann_Ids",
+    "cateName",
+    "cateId",
+    "vgg_file",
+    "split",
+    "audio_pos",
+    "multi_instance",
+)
+
+
+def dataset_folder(split: Split) -> str:
+    """Return a VPO split's folder relative to the output folder."""
+    return f"VPO/VPO-{split.upper()}"
+
+
+def csv_name(split: Split) -> str:
+    """Return the name of the csv that the published loader reads."""
+    return f"vpo_{split}_data_stereo.csv"
+
+
+def relative_to_dataset(split: Split, path: str) -> str:
+    """Return a path below the output folder relative to the dataset's folder."""
+    return "../" * len(Path(dataset_folder(split)).parts) + path
+
+
+def scene_sample(scene: Scene, placements: Sequence[Placement], split: Split) -> Sample:
+    """Return the sample that a scene and its placements become, with its published paths.
+
+    An MSMI scene without repeated instances is MS's, and its files are read from there.
+    """
+    image = f"{scene.photo.id:012d}"
+    sample_id, folder, mask = image, "", image
+    if split == "ss":
+        category = scene.sounding[0].category
+        sample_id = mask = f"{image}_{scene.sounding[0].mask.id:012d}"
+        folder = f"{category}/"
+    home = f"../{Path(dataset_folder('ms')).name}/" if reads_from_ms(scene, split) else ""
+    return Sample(
+        sample_id=sample_id,
+        subset=scene.subset,
+        image_id=scene.photo.id,
+        image=f"{home}data/{folder}{image}.jpg",
+        mask=f"{home}mask/{folder}{mask}.png",
+        width=scene.photo.width,
+        height=scene.photo.height,
+        sources=tuple(
+            Source(item.candidate.category, item.candidate.mask.id, item.clip_id, item.pan)
+            for item in placements
+        ),
+        silent=tuple(candidate.category for candidate in scene.silent),
+    )
+
+
+def reads_from_ms(scene: Scene, split: Split) -> bool:
+    """Tell whether a scene's image and mask lie in VPO-MS (the csv's multi_instance 0)."""
+    return split == "msmi" and not scene.repeated
+
+
+def encode_csv(
+    samples: Iterable[Sample], mask_values: Mapping[str, int], repeated: frozenset[str]
+) -> bytes:
+    """Return the csv of the published loader: one row for each sounding object.
+
+    Its loader takes "val" for test, so val rows say train; the subset lies in our manifest.
+    `repeated` names the samples whose rows carry multi_instance 1.
+    """
+    rows = [
+        (
+            sample.image_id,
+            source.ann_id,
+            source.category,
+            mask_values[source.category],
+            source.clip_id,
+            "test" if sample.subset == "test" else "train",
+            source.pan,
+            int(sample.sample_id in repeated),
+        )
+        for sample in sorted(samples, key=lambda sample: sample.sample_id)
+        for source in sample.sources
+    ]
+    frame = pd.DataFrame(rows, columns=list(CSV_COLUMNS))
+    return frame.to_csv(index=False, lineterminator="\n").encode()
+
+
+@dataclass(frozen=True)
+class MaskTask:
+    """A mask file: undecoded segmentations and the value that each one's pixels get."""
+
+    target: Path
+    segmentations: tuple[bytes, ...]
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ImageTask:
+    """An image to check and copy, byte for byte, and the masks to render for it."""
+
+    photo: Photo
+    source: Path
+    targets: tuple[Path, ...]
+    masks: tuple[MaskTask, ...]
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """Why an image cannot be used, or the sha256 of every file it became."""
+
+    reason: Reason | None
+    sha256: Mapping[Path, str]
+
+
+def render_image(task: ImageTask) -> ImageResult:
+    """Write an image and its masks, or return why the image cannot be used."""
+    try:
+        data = task.source.read_bytes()
+    except FileNotFoundError:
+        return ImageResult(Reason.IMAGE_MISSING, {})
+    reason = _reason_against(data, task.photo)
+    if reason is not None:
+        return ImageResult(reason, {})
+    files = dict.fromkeys(task.targets, data)
+    for mask in task.masks:
+        codes = [
+            encode_segmentation(segmentation, task.photo.height, task.photo.width)
+            for segmentation in mask.segmentations
+        ]
+        files[mask.target] = encode_png(merge_masks(codes, mask.values))
+    for path, content in files.items():
+        if not _holds(path, content):
+            write_atomically(path, content)
+    return ImageResult(None, {path: _sha256(content) for path, content in files.items()})
+
+
+def _reason_against(data: bytes, photo: Photo) -> Reason | None:
+    """Decode at an eighth of the size, which reads every byte and costs a fraction."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.size != (photo.width, photo.height):
+                return Reason.IMAGE_SIZE_DIFFERS
+            image.draft("L", (max(1, photo.width // 8), max(1, photo.height // 8)))
+            image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return Reason.IMAGE_CORRUPT
+    return None
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Tell whether an interrupted run left exactly this file."""
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except FileNotFoundError:
+        return False
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,107 @@
+"""Masks: COCO's segmentations -> palette PNGs that hold the published class values."""
+
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+Mask = NDArray[np.uint8]
+
+
+class BrokenMaskError(ValueError):
+    """A segmentation that is no outline of this image."""
+
+
+def encode_segmentation(segmentation: bytes, height: int, width: int) -> dict[str, Any]:
+    """Return the compressed run-length code of a segmentation in COCO's json.
+
+    Polygons, uncompressed and compressed run-length codes are read as pycocotools' `annToRLE`
+    reads them. Raises BrokenMaskError where that would fail, read outside its input, or come out
+    empty.
+    """
+    try:
+        tree = msgspec.json.decode(segmentation)
+        code = _encode(tree, height, width)
+        area = int(coco_mask.area(code))
+    except (msgspec.DecodeError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise BrokenMaskError(str(error)) from None
+    if area == 0:
+        raise BrokenMaskError("no pixel")
+    return code
+
+
+def horizontal_centre(code: dict[str, Any], width: int) -> float:
+    """Return the centre of the mask's bounding box over the image width, six decimals.
+
+    0 is the left edge, 1 the right one (protocol §2, pan).
+    """
+    left, _, extent, _ = (float(value) for value in coco_mask.toBbox(code))
+    return round((left + extent / 2) / width, 6)
+
+
+def merge_masks(codes: Sequence[dict[str, Any]], values: Sequence[int]) -> Mask:
+    """Return [H, W] with each mask's value, 0 elsewhere; the smaller of two lies on top."""
+    layers = sorted(
+        zip(codes, values, strict=True),
+        key=lambda layer: (-int(coco_mask.area(layer[0])), layer[1]),
+    )
+    height, width = codes[0]["size"]
+    merged = np.zeros((height, width), np.uint8)
+    for code, value in layers:
+        merged[coco_mask.decode(code).astype(bool)] = value
+    return merged
+
+
+def encode_png(mask: Mask) -> bytes:
+    """Return a palette PNG whose pixel values are the mask's."""
+    image = Image.fromarray(mask, mode="P")
+    image.putpalette(_voc_palette())
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _encode(tree: Any, height: int, width: int) -> dict[str, Any]:
+    if isinstance(tree, list):
+        for polygon in tree:
+            _check_polygon(polygon)
+        code = coco_mask.merge(coco_mask.frPyObjects(tree, height, width))
+    elif isinstance(tree["counts"], list):
+        _check_size(tree["size"], height, width)
+        counts = tree["counts"]
+        if min(counts) < 0 or sum(counts) != height * width:
+            raise ValueError("run lengths do not add up to the image")
+        code = coco_mask.frPyObjects(tree, height, width)
+    else:
+        _check_size(tree["size"], height, width)
+        code = {"size": [height, width], "counts": tree["counts"].encode("ascii")}
+        coco_mask.decode(code)
+    return dict(code)
+
+
+def _check_polygon(polygon: Any) -> None:
+    if len(polygon) < 4 or len(polygon) % 2:
+        raise ValueError("a polygon needs pairs of coordinates")
+    if not all(math.isfinite(value) for value in polygon):
+        raise ValueError("a polygon's coordinate is not finite")
+
+
+def _check_size(size: Any, height: int, width: int) -> None:
+    if list(size) != [height, width]:
+        raise ValueError(f"size {size}, the image is {[height, width]}")
+
+
+def _voc_palette() -> list[int]:
+    """Return PASCAL VOC's 256 colours: the index's bits, dealt to R, G, B from the top down."""
+    palette = []
+    for index in range(256):
+        for channel in range(3):
+            bits = (index >> (3 * place + channel) & 1 for place in range(3))
+            palette.append(sum(bit << (7 - place) for place, bit in enumerate(bits)))
+    return palette

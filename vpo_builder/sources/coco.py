@@ -1,0 +1,121 @@
+"""Reads COCO 2017's instance annotations (`annotations/instances_{train,val}2017.json`)."""
+
+import hashlib
+import itertools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from vpo_builder.errors import InputError
+from vpo_builder.records import ObjectMask, Photo
+
+FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}\.(?:jpg|jpeg|png)", re.ASCII)
+LARGEST_ID = 10**12 - 1  # file names hold twelve digits
+LARGEST_SIDE = 65_500  # what a JPEG can hold; a larger figure is a wrong one
+
+T = TypeVar("T")
+
+
+class License(msgspec.Struct, frozen=True):
+    """A row of COCO's `licenses`."""
+
+    id: int
+    name: str
+    url: str = ""
+
+
+class _Category(msgspec.Struct, frozen=True):
+    id: int
+    name: str
+
+
+class _Instances(msgspec.Struct, frozen=True):
+    images: list[Photo]
+    annotations: list[ObjectMask]
+    categories: list[_Category]
+    licenses: list[License] = []
+
+
+@dataclass(frozen=True)
+class CocoPart:
+    """train2017 or val2017: its photos, the annotations of the wanted categories, its folder."""
+
+    photos: tuple[Photo, ...]
+    objects: tuple[ObjectMask, ...]
+    category_names: dict[int, str]
+    licenses: tuple[License, ...]
+    images: Path
+    sha256: str
+
+
+def read_coco(folder: Path, part: str, wanted: Iterable[str]) -> CocoPart:
+    """Return `part` ("train2017" or "val2017") with the objects of the `wanted` categories.
+
+    Photos and objects come sorted by id. Raises InputError naming the file for a missing folder,
+    a json that is cut short or of another shape, a repeated id, and a file name that is a path.
+    """
+    path = folder / "annotations" / f"instances_{part}.json"
+    instances, sha256 = read_json(path, _Instances)
+    names = {category.id: category.name for category in instances.categories}
+    _check_categories(names, wanted, path)
+    keep = {number for number, name in names.items() if name in set(wanted)}
+    photos = sorted(instances.images, key=lambda photo: photo.id)
+    objects = sorted(
+        (row for row in instances.annotations if row.category_id in keep), key=lambda row: row.id
+    )
+    _check_ids(photos, objects, path)
+    images = folder / part
+    if photos and not images.is_dir():
+        raise InputError(f"{images}: no such folder: expected the images that {path.name} lists")
+    licenses = tuple(instances.licenses)
+    return CocoPart(tuple(photos), tuple(objects), names, licenses, images, sha256)
+
+
+def read_json(path: Path, kind: type[T]) -> tuple[T, str]:
+    """Return a json file decoded as `kind`, and its sha256."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read: {error.strerror}; expected COCO 2017's annotations there"
+        ) from None
+    try:
+        return msgspec.json.decode(data, type=kind), hashlib.sha256(data).hexdigest()
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: not COCO's json: {error}; the file may be cut short: fetch it again"
+        ) from None
+
+
+def _check_categories(names: dict[int, str], wanted: Iterable[str], path: Path) -> None:
+    absent = sorted(set(wanted) - set(names.values()))
+    if absent:
+        raise InputError(
+            f"{path}: no category named {', '.join(absent)}: expected COCO 2017's 80 categories"
+        )
+
+
+def _check_ids(photos: list[Photo], objects: list[ObjectMask], path: Path) -> None:
+    for photo in photos:
+        if not 0 <= photo.id <= LARGEST_ID:
+            raise InputError(f"{path}: image id {photo.id} is outside [0, {LARGEST_ID}]")
+        if not FILE_NAME.fullmatch(photo.file_name):
+            raise InputError(
+                f"{path}: image {photo.id}: file_name {photo.file_name!r} is not a plain file "
+                "name such as 000000000139.jpg"
+            )
+        if not (0 < photo.width <= LARGEST_SIDE and 0 < photo.height <= LARGEST_SIDE):
+            raise InputError(
+                f"{path}: image {photo.id}: size {photo.width}x{photo.height} is not in "
+                f"[1, {LARGEST_SIDE}]"
+            )
+    for kind, ids in (("image", [p.id for p in photos]), ("annotation", [o.id for o in objects])):
+        for first, second in itertools.pairwise(ids):
+            if first == second:
+                raise InputError(f"{path}: {kind} id {first} stands there twice: expected once")
+        if ids and not (ids[0] >= 0 and ids[-1] <= LARGEST_ID):
+            raise InputError(f"{path}: {kind} ids are outside [0, {LARGEST_ID}]")

@@ -1,0 +1,106 @@
+"""Reads both sources into one corpus: photos and objects of COCO, clips of VGGSound."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from vpo_builder.classes import PERSON, SoundingClass
+from vpo_builder.matching import classes_of_categories, image_subsets
+from vpo_builder.records import ObjectMask, Photo
+from vpo_builder.schema import Subset
+from vpo_builder.sources.captions import read_captions
+from vpo_builder.sources.coco import CocoPart, License, read_coco
+from vpo_builder.sources.vggsound import VggSound, read_vggsound
+
+PARTS = ("train2017", "val2017")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Everything a build reads before it decides anything; `images` maps image ids to files."""
+
+    parts: tuple[CocoPart, ...]
+    captions: "Captions"
+    vggsound: VggSound
+    table: tuple[SoundingClass, ...]
+    photos: tuple[tuple[Photo, Subset], ...]
+    inputs: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def class_of(self) -> dict[int, str]:
+        """The class of each COCO category id, person's being "person"."""
+        return classes_of_categories(self.table, self.parts[0].category_names)
+
+    @cached_property
+    def objects(self) -> tuple[ObjectMask, ...]:
+        """The objects of every part."""
+        return tuple(row for part in self.parts for row in part.objects)
+
+    @cached_property
+    def folders(self) -> dict[int, Path]:
+        """The folder in which each image's file lies."""
+        return {photo.id: part.images for part in self.parts for photo in part.photos}
+
+    @cached_property
+    def licenses(self) -> dict[int, License]:
+        """COCO's licences by their number."""
+        return {row.id: row for part in self.parts for row in part.licenses}
+
+    def image_path(self, photo: Photo) -> Path:
+        """Return where a photo's file should be."""
+        return self.folders[photo.id] / photo.file_name
+
+
+class Captions:
+    """The captions of an image, from json files that are read when first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, image_id: int) -> Sequence[str]:
+        """Return an image's captions, none if it has none."""
+        return self._by_image[0].get(image_id, ())
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """The sha256 of each json, by its path below COCO's folder."""
+        return self._by_image[1]
+
+    @cached_property
+    def _by_image(self) -> tuple[dict[int, tuple[str, ...]], dict[str, str]]:
+        by_image: dict[int, tuple[str, ...]] = {}
+        inputs = {}
+        for part in PARTS:
+            captions, sha256 = read_captions(self._folder, part)
+            by_image.update(captions)
+            inputs[f"coco/annotations/captions_{part}.json"] = sha256
+        return by_image, inputs
+
+
+def read_corpus(
+    coco: Path, vggsound: Path, table: tuple[SoundingClass, ...], val_fraction: float
+) -> Corpus:
+    """Return the corpus of two folders, for the classes of a table."""
+    categories = {row.category for row in table}
+    parts = tuple(read_coco(coco, part, categories) for part in PARTS)
+    sounds = read_vggsound(vggsound, frozenset(label for row in table for label in row.labels))
+    captions = Captions(coco)
+    photos = [
+        pair
+        for name, part in zip(PARTS, parts, strict=True)
+        for pair in zip(
+            part.photos,
+            image_subsets(name, [photo.id for photo in part.photos], val_fraction),
+            strict=True,
+        )
+    ]
+    inputs = {
+        f"coco/annotations/instances_{name}.json": part.sha256
+        for name, part in zip(PARTS, parts, strict=True)
+    }
+    inputs["vggsound/vggsound.csv"] = sounds.sha256
+    inputs["vggsound/recordings (names and sizes)"] = sounds.listing_sha256
+    if PERSON in categories:
+        inputs |= captions.inputs
+    return Corpus(parts, captions, sounds, table, tuple(photos), inputs)

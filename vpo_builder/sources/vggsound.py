@@ -1,0 +1,148 @@
+"""Reads VGGSound's csv and finds the clips in a folder of recordings."""
+
+import csv
+import hashlib
+import io
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpo_builder.errors import InputError
+
+CSV_NAME = "vggsound.csv"
+AUDIO_FOLDERS = ("audios", "audio", "videos", "video")
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".m4a", ".mp4")
+"""Endings that are read, the first that exists being taken: lossless before lossy."""
+
+YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}", re.ASCII)
+START_SECOND = re.compile(r"[0-9]{1,6}", re.ASCII)
+CLIP_MILLISECONDS = 10_000  # VGGSound's clips are ten seconds
+LABELS = Path(__file__).with_name("vggsound_labels.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRow:
+    """A row of VGGSound's csv; `split` is VGGSound's own, train or test."""
+
+    youtube_id: str
+    start: int
+    label: str
+    split: str
+
+    @property
+    def clip_id(self) -> str:
+        """The name of the clip in the published layout."""
+        return f"{self.youtube_id}_{self.start:06d}"
+
+    @property
+    def file_stems(self) -> tuple[str, str]:
+        """The two ways in which folders of VGGSound name this clip's file."""
+        start = 1000 * self.start
+        return self.clip_id, f"{self.youtube_id}_{start}_{start + CLIP_MILLISECONDS}"
+
+
+@dataclass(frozen=True)
+class VggSound:
+    """The rows whose label is wanted, where their recordings are, and all rows by label."""
+
+    rows: tuple[ClipRow, ...]
+    paths: Mapping[str, Path]
+    label_counts: Mapping[str, int]
+    sha256: str
+    listing_sha256: str
+
+
+def known_labels() -> frozenset[str]:
+    """Return VGGSound's 309 labels."""
+    return frozenset(LABELS.read_text(encoding="utf-8").splitlines())
+
+
+def read_vggsound(folder: Path, wanted: frozenset[str]) -> VggSound:
+    """Return the rows of `folder/vggsound.csv` with a wanted label and the files found for them.
+
+    Raises InputError naming file and line for a wrong number of columns, an id that is not
+    eleven of YouTube's characters, a start that is no second, an unknown label or split, and a
+    clip that stands there twice.
+    """
+    path = folder / CSV_NAME
+    try:
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read: {error.strerror}; expected VGGSound's csv there"
+        ) from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text: expected VGGSound's csv") from None
+    rows, label_counts = _parse(text, wanted, path)
+    paths, listing = _find_recordings(folder, rows)
+    return VggSound(
+        tuple(rows), paths, label_counts, hashlib.sha256(data).hexdigest(), _digest(listing)
+    )
+
+
+def _parse(text: str, wanted: frozenset[str], path: Path) -> tuple[list[ClipRow], Counter[str]]:
+    labels = known_labels()
+    counts: Counter[str] = Counter()
+    rows: dict[str, ClipRow] = {}
+    reader = csv.reader(io.StringIO(text, newline=""))
+    for fields in reader:
+        if not fields:
+            continue
+        _check_row(fields, labels, path, reader.line_num)
+        counts[fields[2]] += 1
+        if fields[2] in wanted:
+            row = ClipRow(fields[0], int(fields[1]), fields[2], fields[3])
+            if rows.setdefault(row.clip_id, row) != row:
+                raise InputError(
+                    f"{path}, line {reader.line_num}: clip {row.clip_id} stands there twice with "
+                    "different labels or splits: expected one row a clip"
+                )
+    return sorted(rows.values(), key=lambda row: row.clip_id), counts
+
+
+def _check_row(fields: list[str], labels: frozenset[str], path: Path, line: int) -> None:
+    where = f"{path}, line {line}"
+    if len(fields) != 4:
+        raise InputError(
+            f"{where}: {len(fields)} columns, expected 4: YouTube id, start second, label, split"
+        )
+    youtube_id, start, label, split = fields
+    if not YOUTUBE_ID.fullmatch(youtube_id):
+        raise InputError(
+            f"{where}: {youtube_id!r} is no YouTube id: expected 11 letters, digits, '-' or '_'"
+        )
+    if not START_SECOND.fullmatch(start):
+        raise InputError(f"{where}: start {start!r} is no whole second: expected 0 to 999999")
+    if label not in labels:
+        raise InputError(f"{where}: unknown label {label!r}: expected one of VGGSound's 309 labels")
+    if split not in ("train", "test"):
+        raise InputError(f"{where}: split {split!r}, expected train or test")
+
+
+def _find_recordings(folder: Path, rows: list[ClipRow]) -> tuple[dict[str, Path], list[str]]:
+    """Return the file of each clip that has one, and the listing: name and size of each file."""
+    audio = next((folder / name for name in AUDIO_FOLDERS if (folder / name).is_dir()), None)
+    if audio is None:
+        choices = ", ".join(AUDIO_FOLDERS)
+        raise InputError(f"{folder}: no folder of recordings: expected one named {choices}")
+    by_stem: dict[str, list[Path]] = defaultdict(list)
+    for path in audio.iterdir():
+        if path.suffix.lower() in SUFFIXES:
+            by_stem[path.stem].append(path)
+    paths = {}
+    for row in rows:
+        found = [path for stem in row.file_stems for path in by_stem.get(stem, ())]
+        if found:
+            paths[row.clip_id] = min(found, key=_preference)
+    return paths, [f"{path.name} {path.stat().st_size}" for path in paths.values()]
+
+
+def _preference(path: Path) -> tuple[int, str]:
+    return SUFFIXES.index(path.suffix.lower()), path.name
+
+
+def _digest(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
