@@ -35,6 +35,7 @@ class CrossAttention(nn.Module):
 
     def __init__(self, width: int, heads: int = 4, hidden: int = 256, expansion: int = 4) -> None:
         super().__init__()
+        self.width = width
         self.heads = heads
         self.projector = Perceptron(width, hidden)
         self.embed_visual = nn.Linear(width, width)

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avs_bench.models.dilation import convolve_within
 from avs_bench.models.resnet import initialise_convolutions
 
 LEAK = 0.01  # slope of the LeakyReLU, used inside the ASPP only (models.md, DeepLabV3+)
@@ -34,11 +35,12 @@ class ASPP(nn.Module):
         self.red_bn = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        places = torch.cat([conv(x) for conv in self.map_convs], dim=1)
-        places = self.red_conv(F.leaky_relu(self.map_bn(places), LEAK, inplace=True))
+        point, *dilated = self.map_convs
+        places = [point(x), *(convolve_within(convolution, x) for convolution in dilated)]
+        joined = self.red_conv(F.leaky_relu(self.map_bn(torch.cat(places, 1)), LEAK, inplace=True))
         image = self.global_pooling_bn(self.global_pooling_conv(x.mean((2, 3), keepdim=True)))
         image = self.pool_red_conv(F.leaky_relu(image, LEAK, inplace=True))
-        return F.leaky_relu(self.red_bn(places + image), LEAK, inplace=True)
+        return F.leaky_relu(self.red_bn(joined + image), LEAK, inplace=True)
 
 
 class DeepLabV3PlusDecoder(nn.Module):

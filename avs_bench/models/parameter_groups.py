@@ -24,6 +24,7 @@ class ParameterGroup:
 
 ROLES: dict[str, Role] = {
     "backbone": "backbone",
+    "necks": "head",
     "decoder": "head",
     "head": "head",
     "fusion": "fusion",

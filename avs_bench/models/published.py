@@ -5,6 +5,7 @@ fits counts. "Dead" entries are in every official checkpoint and in the publishe
 counts, but no forward pass reads them: they are read past, never kept.
 """
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -12,10 +13,14 @@ from torch import nn
 
 from avs_bench.models.cavp import CAVP
 from avs_bench.models.cross_attention import CrossAttention
+from avs_bench.models.resnet import ResNet
+from avs_bench.models.tpavi import TPAVI
 
 CAVP_PREFIXES = {
-    "backbone.": "backbone.backbone.",
+    "backbone.": "backbone.",
     "decoder.": "segment.",
+    "decoder.attention.": "segment.ocr_distri_head.object_context_block.",
+    "decoder.join.": "segment.ocr_distri_head.conv_bn_dropout.",
     "head.": "segment.upsample.",
     "fusion.projector.": "visual_projector.",
     "fusion.embed_visual.": "cross_att.patch_embed_v.proj.",
@@ -31,38 +36,75 @@ CAVP_PREFIXES = {
     "audio_encoder.": "audio_backbone.backbone.",
     "audio_encoder.trunk.": "audio_backbone.backbone.",
 }
+CAVP_RESNET_PREFIXES = CAVP_PREFIXES | {"backbone.": "backbone.backbone."}
+
+TPAVI_PREFIXES = {"backbone.": "encoder_backbone.", "head.": "output_conv."}
+for _i in range(4):
+    TPAVI_PREFIXES |= {
+        f"necks.{_i}.": f"conv{_i + 1}.",
+        f"fusion.{_i}.": f"tpavi_b{_i + 1}.",
+        f"decoder.across.{_i}.": f"path{_i + 1}.resConfUnit1.",
+        f"decoder.down.{_i}.": f"path{_i + 1}.resConfUnit2.",
+    }
+TPAVI_RESNET_PREFIXES = TPAVI_PREFIXES | {
+    "backbone.": "resnet.",
+    "backbone.layer3.": "resnet.layer3_1.",
+    "backbone.layer4.": "resnet.layer4_1.",
+}
 
 POSITIONS = 16_384  # rows of the published positional table, 128 × 128 places, never added
 
 
 def published_names(model: nn.Module) -> dict[str, str]:
-    """Return, for every entry of the model's state dict, the published checkpoints' name of it."""
-    prefixes = CAVP_PREFIXES
+    """Return the published name of every entry of the model's state dict that has one.
+
+    TPAVI's frozen VGGish was published as a file of its own: its entries have none here.
+    """
+    prefixes = _prefixes(model)
     names = {}
     for name in model.state_dict():
-        ours = max((p for p in prefixes if name.startswith(p)), key=len, default="")
-        names[name] = prefixes.get(ours, "") + name.removeprefix(ours)
+        ours = max((p for p in prefixes if name.startswith(p)), key=len, default=None)
+        if ours is not None:
+            names[name] = prefixes[ours] + name.removeprefix(ours)
     return names
 
 
 def dead_entries(model: nn.Module) -> dict[str, tuple[int, ...]]:
     """Return names and shapes of what a published checkpoint holds and no forward pass reads."""
     if isinstance(model, CAVP) and isinstance(model.fusion, CrossAttention):
-        width = model.fusion.norm.normalized_shape[0]
+        width = model.fusion.width
         return {
             "cross_att.pos_embed_v": (1, POSITIONS, width),
             "cross_att.pos_embed_a": (1, 1, width),
             "audio_backbone.cls_head.weight": (2, width),
             "audio_backbone.cls_head.bias": (2,),
         }
+    if isinstance(model, TPAVI):
+        twins = {"resnet.layer3_1.": "resnet.layer3_2.", "resnet.layer4_1.": "resnet.layer4_2."}
+        twins["path4.resConfUnit2."] = "path4.resConfUnit1."
+        live = _live_shapes(model)
+        return {
+            dead + name.removeprefix(used): shape
+            for used, dead in twins.items()
+            for name, shape in live.items()
+            if name.startswith(used)
+        }
     return {}
+
+
+def dead_parameters(model: nn.Module) -> int:
+    """Return how many of the published parameter count are dead; norms' statistics are none."""
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    return sum(
+        math.prod(shape)
+        for name, shape in dead_entries(model).items()
+        if not name.endswith(statistics)
+    )
 
 
 def published_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
     """Return every name and shape of the model's published checkpoint, dead entries included."""
-    names = published_names(model)
-    live = {names[name]: tuple(value.shape) for name, value in model.state_dict().items()}
-    return live | dead_entries(model)
+    return _live_shapes(model) | dead_entries(model)
 
 
 def from_published(model: nn.Module, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -73,3 +115,17 @@ def from_published(model: nn.Module, state: Mapping[str, torch.Tensor]) -> dict[
     ours = {published: name for name, published in published_names(model).items()}
     dead = dead_entries(model)
     return {ours.get(name, name): value for name, value in state.items() if name not in dead}
+
+
+def _prefixes(model: nn.Module) -> dict[str, str]:
+    resnet = isinstance(getattr(model, "backbone", None), ResNet)
+    if isinstance(model, CAVP):
+        return CAVP_RESNET_PREFIXES if resnet else CAVP_PREFIXES
+    if isinstance(model, TPAVI):
+        return TPAVI_RESNET_PREFIXES if resnet else TPAVI_PREFIXES
+    return {"": ""}
+
+
+def _live_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    state = model.state_dict()
+    return {theirs: tuple(state[ours].shape) for ours, theirs in published_names(model).items()}

@@ -10,8 +10,13 @@ from avs_bench.models.audio_resnet import AudioResNet18
 from avs_bench.models.cavp import CAVP
 from avs_bench.models.cross_attention import CrossAttention
 from avs_bench.models.deeplab import DeepLabV3PlusDecoder, DeepLabV3PlusHead
-from avs_bench.models.fusion import Addition, VisualOnly
+from avs_bench.models.fusion import Addition, SingleFrameTPAVI, VisualOnly
+from avs_bench.models.hrnet import ConcatenatedBranches, HRNet, HRNetHead
+from avs_bench.models.ocr import OCRDecoder
+from avs_bench.models.pvt import PVTv2
 from avs_bench.models.resnet import DEPTHS, ResNet
+from avs_bench.models.tpavi import TPAVI
+from avs_bench.models.vgg import AudioVGG, VGGish
 from vpo_builder.errors import InputError
 
 
@@ -20,8 +25,9 @@ class Variant:
     """What may be varied in a model; None stands for the model's own choice.
 
     `audio_channels` is 1 (mono) or 2 (stereo); `output_stride` 8 or 16, for dilated ResNets;
-    `fusion` "cross-attention", "add" or "none" (visual only); `audio_encoder` "resnet18" (3 s
-    or 1 s).
+    `fusion` "cross-attention", "tpavi", "add" or "none" (visual only), for CAVP models;
+    `audio_encoder` "resnet18" (3 s or 1 s) or "vgg" (1 s) for CAVP, "vggish" or "none" (the
+    model is given embeddings) for TPAVI.
     """
 
     classes: int
@@ -86,10 +92,48 @@ def cavp_deeplabv3plus_r101(variant: Variant) -> CAVP:
     return _cavp_deeplabv3plus_resnet(variant, "resnet101")
 
 
+def cavp_deeplabv3plus_pvtv2_b5(variant: Variant) -> CAVP:
+    _refuse("cavp-deeplabv3plus-pvtv2-b5", output_stride=variant.output_stride)
+    backbone = PVTv2()
+    fine, *_, coarse = backbone.widths
+    decoder = DeepLabV3PlusDecoder(fine, coarse, outputs=64)
+    head = DeepLabV3PlusHead(decoder.width, variant.classes)
+    return _cavp(variant, backbone, decoder, head, PUBLISHED)
+
+
+def cavp_hrnetv2_w48(variant: Variant) -> CAVP:
+    _refuse("cavp-hrnetv2-w48", output_stride=variant.output_stride)
+    backbone = HRNet(48)
+    decoder = ConcatenatedBranches(backbone.widths)
+    head = HRNetHead(decoder.width, variant.classes)
+    return _cavp(variant, backbone, decoder, head, PUBLISHED)
+
+
+def cavp_ocr_hrnetv2_w48(variant: Variant) -> CAVP:
+    _refuse("cavp-ocr-hrnetv2-w48", output_stride=variant.output_stride)
+    backbone = HRNet(48)
+    decoder = OCRDecoder(backbone.widths, variant.classes)
+    head = nn.Conv2d(decoder.width, variant.classes, 1)
+    return _cavp(variant, backbone, decoder, head, PUBLISHED)
+
+
+def tpavi_r50(variant: Variant) -> TPAVI:
+    return _tpavi(variant, "tpavi-r50", ResNet(*DEPTHS["resnet50"], stem="plain"))
+
+
+def tpavi_pvtv2_b5(variant: Variant) -> TPAVI:
+    return _tpavi(variant, "tpavi-pvtv2-b5", PVTv2())
+
+
 MODELS: dict[str, Callable[[Variant], nn.Module]] = {
     "tiny": tiny,
     "cavp-deeplabv3plus-r50": cavp_deeplabv3plus_r50,
     "cavp-deeplabv3plus-r101": cavp_deeplabv3plus_r101,
+    "cavp-deeplabv3plus-pvtv2-b5": cavp_deeplabv3plus_pvtv2_b5,
+    "cavp-hrnetv2-w48": cavp_hrnetv2_w48,
+    "cavp-ocr-hrnetv2-w48": cavp_ocr_hrnetv2_w48,
+    "tpavi-r50": tpavi_r50,
+    "tpavi-pvtv2-b5": tpavi_pvtv2_b5,
 }
 
 
@@ -99,6 +143,19 @@ def _cavp_deeplabv3plus_resnet(variant: Variant, depth: str) -> CAVP:
     decoder = DeepLabV3PlusDecoder(fine, coarse)
     head = DeepLabV3PlusHead(decoder.width, variant.classes)
     return _cavp(variant, backbone, decoder, head, PUBLISHED)
+
+
+def _tpavi(variant: Variant, name: str, backbone: ResNet | PVTv2) -> TPAVI:
+    mono = None if variant.audio_channels == 1 else variant.audio_channels
+    _refuse(name, output_stride=variant.output_stride, fusion=variant.fusion, audio_channels=mono)
+    encoders = {None: VGGish, "vggish": VGGish, "none": lambda: None}
+    if variant.audio_encoder not in encoders:
+        raise InputError(
+            f"no audio encoder {variant.audio_encoder!r} for {name}: choose vggish, or none to "
+            "give embeddings in place of sounds"
+        )
+    encoder = encoders[variant.audio_encoder]()
+    return TPAVI(backbone, backbone.widths, variant.classes, encoder)
 
 
 def _cavp(
@@ -113,17 +170,21 @@ def _audio_encoder(variant: Variant, embedding: int, widths: Widths) -> nn.Modul
     name = variant.audio_encoder or "resnet18"
     if name == "resnet18":
         return AudioResNet18(variant.audio_channels, embedding, widths.audio)
-    raise InputError(f"no audio encoder {name!r} for a CAVP model: choose resnet18")
+    if name == "vgg":
+        return AudioVGG(variant.audio_channels, embedding)
+    raise InputError(f"no audio encoder {name!r} for a CAVP model: choose resnet18 or vgg")
 
 
 def _fusion(name: str, width: int, widths: Widths) -> nn.Module:
     if name == "cross-attention":
         return CrossAttention(width, hidden=widths.projector, expansion=widths.expansion)
+    if name == "tpavi":
+        return SingleFrameTPAVI(width)
     if name == "add":
         return Addition()
     if name == "none":
         return VisualOnly()
-    raise InputError(f"no fusion {name!r}: choose one of cross-attention, add, none")
+    raise InputError(f"no fusion {name!r}: choose one of cross-attention, tpavi, add, none")
 
 
 def _refuse(model: str, **options: object) -> None:

@@ -21,7 +21,7 @@ def test_tiny_has_at_most_four_million_parameters():
     assert sum(p.numel() for p in tiny().parameters()) <= 4_000_000
 
 
-@pytest.mark.parametrize("fusion", ["cross-attention", "add", "none"])
+@pytest.mark.parametrize("fusion", ["cross-attention", "tpavi", "add", "none"])
 @pytest.mark.parametrize("size", [(128, 128), (97, 133)])
 def test_output_has_the_size_of_the_image(fusion, size):
     model = tiny(fusion=fusion).eval()
@@ -122,8 +122,8 @@ def test_cross_attention_equals_the_published_order_of_operations_and_its_gradie
     ("name", "options", "part"),
     [
         ("tiny5", {}, "choose one of tiny,"),
-        ("tiny", {"fusion": "sum"}, "cross-attention, add, none"),
-        ("tiny", {"audio_encoder": "wav2vec"}, "choose resnet18"),
+        ("tiny", {"fusion": "sum"}, "cross-attention, tpavi, add, none"),
+        ("tiny", {"audio_encoder": "wav2vec"}, "choose resnet18 or vgg"),
         ("tiny", {"output_stride": 8}, "has no output_stride"),
     ],
 )

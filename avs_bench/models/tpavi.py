@@ -1,0 +1,140 @@
+"""The TPAVI architecture: four stages, each fused with the sound, and a pyramid that joins them."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from avs_bench.models.dilation import convolve_within
+from avs_bench.models.output import AVSOutput
+from avs_bench.models.tpavi_block import TPAVIBlock
+
+WIDTH = 256  # channels of the four maps
+RATES = (3, 6, 12, 18)
+
+
+class TPAVI(nn.Module):
+    """Segments what sounds in the frames of a clip (P2; models.md, TPAVI).
+
+    `backbone` gives four stages of `widths` channels. `audio_encoder` embeds VGGish examples and
+    stays frozen; None if embeddings are given instead. One class is a binary model.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        widths: tuple[int, ...],
+        classes: int,
+        audio_encoder: nn.Module | None,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.necks = nn.ModuleList(DilatedSum(width) for width in widths)
+        # The published semantic model aligns the audio without a bias.
+        self.fusion = nn.ModuleList(TPAVIBlock(align_bias=classes == 1) for _ in widths)
+        self.decoder = Pyramid(len(widths))
+        self.head = nn.Sequential(
+            nn.Conv2d(WIDTH, 128, 3, padding=1),
+            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
+            nn.Conv2d(128, 32, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(32, classes, 1),
+        )
+        self.audio_encoder = audio_encoder
+
+    def train(self, mode: bool = True) -> "TPAVI":
+        """Switch to training, the frozen audio encoder excepted."""
+        super().train(mode)
+        if self.audio_encoder is not None:
+            self.audio_encoder.eval()
+        return self
+
+    def forward(
+        self, images: Tensor, spectrograms: Tensor, valid: Tensor | None = None
+    ) -> AVSOutput:
+        """Score the frames [B, T, 3, H, W] of clips; logits are [B·T, classes, H, W].
+
+        The sound of a frame is one VGGish example or several whose embeddings are averaged,
+        [B, T, 1, 96, 64] or [B, T, E, 1, 96, 64], or an embedding [B, T, 128]. Single images
+        [B, 3, H, W] are clips of one frame; their sounds have no T either. `valid` [B, T] is 1
+        for a frame and 0 for padding (AVSS); None means that all are frames.
+        """
+        if images.ndim == 4:
+            images, spectrograms = images.unsqueeze(1), spectrograms.unsqueeze(1)
+        shown = None if valid is None else valid.reshape(-1, 1, 1, 1).to(images.dtype)
+        audio = self._embed(spectrograms)
+        stages = self.backbone(images.flatten(0, 1))
+        maps, map_audio, response = [], [], None
+        for neck, block, stage in zip(self.necks, self.fusion, stages, strict=True):
+            fused, aligned, response = block(_masked(neck(stage), shown), audio)
+            # The published decoder rectifies the maps in place: losses see them after ReLU.
+            maps.append(F.relu(_masked(fused, shown)))
+            map_audio.append(aligned)
+        logits = _masked(self.head(self.decoder(maps)), shown)
+        if logits.shape[-2:] != images.shape[-2:]:  # sides that 32 does not divide
+            logits = F.interpolate(logits, images.shape[-2:], mode="bilinear", align_corners=False)
+        return AVSOutput(
+            logits,
+            attention=response,
+            audio=audio.flatten(0, 1),
+            maps=tuple(maps),
+            map_audio=tuple(map_audio),
+        )
+
+    def _embed(self, spectrograms: Tensor) -> Tensor:
+        """Return one embedding [B, T, 128] a frame."""
+        if spectrograms.ndim == 3 or self.audio_encoder is None:
+            return spectrograms
+        B, T = spectrograms.shape[:2]
+        with torch.no_grad():
+            examples = spectrograms.reshape(-1, *spectrograms.shape[-3:])
+            return self.audio_encoder(examples).view(B, T, -1, self.audio_encoder.width).mean(2)
+
+
+class DilatedSum(nn.Module):
+    """The sum of four dilated 3×3 convolutions: [N, inputs, h, w] to [N, 256, h, w]."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.conv2d_list = nn.ModuleList(
+            nn.Conv2d(inputs, WIDTH, 3, padding=rate, dilation=rate) for rate in RATES
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, *others = self.conv2d_list
+        total = convolve_within(first, x)
+        for convolution in others:
+            total = total + convolve_within(convolution, x)
+        return total
+
+
+class Pyramid(nn.Module):
+    """Joins the maps from coarse to fine, ending at twice the size of the finest."""
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.across = nn.ModuleList(ResidualUnit() for _ in range(levels - 1))
+        self.down = nn.ModuleList(ResidualUnit() for _ in range(levels))
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        y = self.down[-1](maps[-1])
+        for i in reversed(range(len(maps) - 1)):
+            y = F.interpolate(y, maps[i].shape[-2:], mode="bilinear", align_corners=True)
+            y = self.down[i](y + self.across[i](maps[i]))
+        return F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=True)
+
+
+class ResidualUnit(nn.Module):
+    """Two 3×3 convolutions; the shortcut carries ReLU(x), as the published in-place ReLU does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(WIDTH, WIDTH, 3, padding=1)
+        self.conv2 = nn.Conv2d(WIDTH, WIDTH, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rectified = F.relu(x)
+        return self.conv2(F.relu(self.conv1(rectified), inplace=True)) + rectified
+
+
+def _masked(x: Tensor, shown: Tensor | None) -> Tensor:
+    return x if shown is None else x * shown

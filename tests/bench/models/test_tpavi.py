@@ -1,0 +1,169 @@
+"""TPAVI: the block's linear cost, frames, padding, sizes and gradients."""
+
+import pytest
+import torch
+from torch import nn
+
+from avs_bench.models import build_model, parameter_groups
+from avs_bench.models.dilation import convolve_within, live_taps
+from avs_bench.models.resnet import BasicBlock, ResNet
+from avs_bench.models.tpavi import TPAVI
+from avs_bench.models.tpavi_block import TPAVIBlock
+from vpo_builder.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def small(classes=1):
+    """TPAVI on a thin ResNet, fed with embeddings."""
+    backbone = ResNet(BasicBlock, (1, 1, 1, 1), stem="plain", width=4)
+    return TPAVI(backbone, backbone.widths, classes, audio_encoder=None)
+
+
+def awake(block):
+    """Give the block's last norm a weight, as training does after the first step."""
+    nn.init.normal_(block.W_z[1].weight)
+    nn.init.normal_(block.W_z[1].bias)
+    return block
+
+
+def plain_block(m, maps, audio):
+    """The published block: all pairs of places, no softmax."""
+    B, T = audio.shape[:2]
+    h, w = maps.shape[-2:]
+    x = maps.view(B, T, -1, h, w).transpose(1, 2)
+    aligned = m.align_channel(audio)
+    a = aligned.transpose(1, 2)[..., None, None].expand(B, -1, T, h, w)
+    theta, phi, g = m.theta(x).flatten(2), m.phi(a).flatten(2), m.g(x).flatten(2)
+    f = theta.transpose(1, 2) @ phi / (T * h * w)
+    y = (f @ g.transpose(1, 2)).transpose(1, 2).view(B, -1, T, h, w)
+    z = m.W_z(y) + x
+    z = m.norm_layer(z.permute(0, 2, 3, 4, 1)).permute(0, 1, 4, 2, 3)
+    return z.flatten(0, 1), aligned
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_block_equals_the_full_matrix_and_its_gradients(training):
+    block = awake(TPAVIBlock(12, 6, audio_width=5)).double().train(training)
+    maps = torch.randn(6, 12, 4, 3, dtype=torch.double, requires_grad=True)
+    audio = torch.randn(2, 3, 5, dtype=torch.double, requires_grad=True)
+    inputs = [maps, audio, *block.parameters()]
+    upstream = torch.randn(6, 12, 4, 3, dtype=torch.double)
+    ours, aligned, response = block(maps, audio)
+    plain, plain_aligned = plain_block(block, maps, audio)
+    torch.testing.assert_close(ours, plain)
+    torch.testing.assert_close(aligned, plain_aligned)
+    assert response.shape == (6, 1, 4, 3)
+    torch.testing.assert_close(
+        torch.autograd.grad((ours * upstream).sum(), inputs),
+        torch.autograd.grad((plain * upstream).sum(), inputs),
+    )
+
+
+def test_the_block_updates_its_statistics_as_the_full_matrix_does():
+    ours, plain = awake(TPAVIBlock(12, 6, audio_width=5)), TPAVIBlock(12, 6, audio_width=5)
+    plain.load_state_dict(ours.state_dict())
+    maps, audio = torch.randn(6, 12, 4, 3), torch.randn(2, 3, 5)
+    ours(maps, audio)
+    plain_block(plain, maps, audio)
+    for name, value in plain.W_z[1].state_dict().items():
+        torch.testing.assert_close(ours.W_z[1].state_dict()[name], value, msg=name)
+
+
+@pytest.mark.parametrize("frames", [1, 5, 10])
+def test_any_number_of_frames(frames):
+    output = small().eval()(torch.randn(2, frames, 3, 64, 64), torch.randn(2, frames, 128))
+    assert output.logits.shape == (2 * frames, 1, 64, 64)
+    assert [tuple(m.shape[-2:]) for m in output.maps] == [(16, 16), (8, 8), (4, 4), (2, 2)]
+    assert all(audio.shape == (2, frames, 256) for audio in output.map_audio)
+    assert all(torch.all(m >= 0) for m in output.maps)
+
+
+def test_a_single_image_is_a_clip_of_one_frame():
+    model = small(22).eval()
+    image, sound = torch.randn(2, 3, 64, 64), torch.randn(2, 128)
+    alone, clip = model(image, sound), model(image[:, None], sound[:, None])
+    assert torch.equal(alone.logits, clip.logits)
+
+
+@pytest.mark.parametrize("size", [(97, 133), (70, 64)])
+def test_odd_sizes_give_logits_of_the_images_size(size):
+    output = small(3).eval()(torch.randn(1, 1, 3, *size), torch.randn(1, 1, 128))
+    assert output.logits.shape == (1, 3, *size)
+
+
+def test_padding_frames_score_zero_and_valid_flags_change_nothing():
+    model = small(5).eval()
+    for block in model.fusion:
+        awake(block)
+    images, audio = torch.randn(1, 4, 3, 64, 64), torch.randn(1, 4, 128)
+    full = model(images, audio, torch.ones(1, 4)).logits
+    assert torch.equal(full, model(images, audio).logits)
+    padded = model(images, audio, torch.tensor([[1, 1, 1, 0]])).logits
+    assert torch.all(padded[3] == 0)
+    assert not torch.allclose(padded[:3], full[:3])  # the frames of a clip hear each other
+
+
+def test_every_trainable_parameter_gets_a_gradient_once_the_block_is_awake():
+    model = small().train()
+    for block in model.fusion:
+        awake(block)
+    output = model(torch.randn(2, 2, 3, 64, 64), torch.randn(2, 2, 128))
+    output.logits.square().mean().backward()
+    silent = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert silent == []
+
+
+def test_at_the_first_step_only_what_lies_behind_the_zero_norm_gets_none():
+    model = small().train()
+    output = model(torch.randn(2, 2, 3, 64, 64), torch.randn(2, 2, 128))
+    output.logits.square().mean().backward()
+    silent = {n.split(".", 2)[2] for n, p in model.named_parameters() if not p.grad.any()}
+    assert silent == {
+        *(f"{layer}.{part}" for layer in ("theta", "phi", "g") for part in ("weight", "bias")),
+        *("align_channel.weight", "align_channel.bias", "W_z.0.weight", "W_z.0.bias"),
+    }
+
+
+def test_vggish_is_frozen_and_its_examples_are_averaged():
+    model = build_model("tpavi-r50", 22)
+    model.train()
+    assert not model.audio_encoder.training
+    assert {group.role for group in parameter_groups(model)} == {"backbone", "head", "fusion"}
+    examples = torch.randn(1, 3, 1, 96, 64)
+    embedded = model._embed(examples[:, None])
+    mean = torch.stack([model.audio_encoder(examples[:, i]) for i in range(3)]).mean(0)
+    torch.testing.assert_close(embedded[:, 0], mean)
+    assert not embedded.requires_grad
+
+
+@pytest.mark.parametrize("size", [(5, 9), (6, 6), (13, 2), (20, 20)])
+def test_taps_that_see_only_padding_are_left_out_without_a_difference(size):
+    convolution = nn.Conv2d(3, 4, 3, padding=6, dilation=6).double()
+    x = torch.randn(2, 3, *size, dtype=torch.double)
+    inputs = list(convolution.parameters())
+    ours, plain = convolve_within(convolution, x), convolution(x)
+    torch.testing.assert_close(ours, plain)
+    torch.testing.assert_close(
+        torch.autograd.grad(ours.square().sum(), inputs),
+        torch.autograd.grad(plain.square().sum(), inputs),
+    )
+    live = live_taps(convolution, x)[0].shape[-2:]
+    assert tuple(live) == tuple(1 if side <= 6 else 3 for side in size)
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"audio_channels": 2}, "has no audio_channels"),
+        ({"fusion": "add"}, "has no fusion"),
+        ({"output_stride": 16}, "has no output_stride"),
+        ({"audio_encoder": "resnet18"}, "choose vggish"),
+    ],
+)
+def test_an_option_that_tpavi_lacks_is_one_clear_line(options, part):
+    with torch.device("meta"), pytest.raises(InputError, match=part):
+        build_model("tpavi-r50", 1, **options)
