@@ -7,24 +7,34 @@ from pathlib import Path
 
 import msgspec
 
-from vpo_builder.classes import CLASS_TABLE, SoundingClass, read_class_table
+from vpo_builder.classes import CLASS_TABLE, SoundingClass, class_rows, read_class_table
 from vpo_builder.config import BuildConfig
 from vpo_builder.errors import InputError
 from vpo_builder.executors import local_executor
-from vpo_builder.filtering import filter_images
+from vpo_builder.filtering import Filtered, filter_images
 from vpo_builder.funnel import Funnel, count_funnel
 from vpo_builder.identity import BuildIdentity, is_finished, mark_started
+from vpo_builder.manifest import encode_lines
 from vpo_builder.matching import match_clips
 from vpo_builder.planning import plan_dataset
 from vpo_builder.publishing import Publication, publish
 from vpo_builder.records import DAMAGE, Rejection
 from vpo_builder.rendering.clips import ClipFolder, claim_clip_folder
 from vpo_builder.rendering.images import RenderedImages, render_images
-from vpo_builder.rendering.layout import AUDIO_FOLDER, dataset_folder, scene_sample
+from vpo_builder.rendering.layout import (
+    AUDIO_FOLDER,
+    csv_name,
+    dataset_folder,
+    encode_csv,
+    relative_to_dataset,
+    scene_sample,
+)
 from vpo_builder.schema import SUBSETS, Sample, Split, Subset
 from vpo_builder.sources.corpus import Corpus, read_corpus
 from vpo_builder.sources.vggsound import known_labels
 
+PERSONS = "persons.jsonl"
+MEDIA_FOLDERS = ("data", "mask")
 FEW_VAL_CLIPS = 5  # protocol §2, subsets: a class with fewer is named
 
 
@@ -81,18 +91,44 @@ def build(request: BuildRequest) -> BuildReport:
         images = render_images(plan.scenes, corpus, folder, split, executor)
     rejections = [*filtered.rejections, *rejected_clips, *plan.rejections, *images.rejections]
     _stop_at_damage(request, len({s.photo.id for s, _ in plan.scenes}), images, rejections)
+    publication = _publication(request, corpus, filtered, images, rejections)
+    publish(folder, publication, identity)
+    return BuildReport(
+        folder, False, publication.funnel, _clips_wanting(corpus.table, plan.clip_counts)
+    )
+
+
+def _publication(
+    request: BuildRequest,
+    corpus: Corpus,
+    filtered: Filtered,
+    images: RenderedImages,
+    rejections: Sequence[Rejection],
+) -> Publication:
+    """Return what stands beside the media of a VPO split."""
+    split = request.split
     samples = [scene_sample(scene, placements, split) for scene, placements in images.scenes]
     repeated = frozenset(
         sample.sample_id
         for sample, (scene, _) in zip(samples, images.scenes, strict=True)
         if scene.repeated
     )
-    funnel = _funnel(corpus, samples, rejections)
-    publication = Publication(
-        samples, repeated, images.sha256, rejections, filtered.decisions, funnel, request.synthetic
+    rows = class_rows(corpus.table)
+    values = {row.name: row.mask_value for row in rows}
+    return Publication(
+        samples=samples,
+        classes=rows,
+        audio=relative_to_dataset(split, AUDIO_FOLDER),
+        media_folders=MEDIA_FOLDERS,
+        media_sha256=images.sha256,
+        texts={
+            csv_name(split): encode_csv(samples, values, repeated),
+            PERSONS: encode_lines(filtered.decisions),
+        },
+        rejections=rejections,
+        funnel=_funnel(corpus, samples, rejections),
+        synthetic=request.synthetic,
     )
-    publish(folder, publication, corpus, identity)
-    return BuildReport(folder, False, funnel, _clips_wanting(corpus.table, plan.clip_counts))
 
 
 def _clips_wanting(
