@@ -13,8 +13,11 @@ from vpo_builder.errors import InputError
 BETA2 = 0.3
 """Beta squared of the F that both papers report; below 1, so precision weighs more than recall."""
 
-CHUNK_PIXELS = 1 << 16
+CHUNK_PIXELS = 1 << 17
 """Pixels counted at a time: the working memory stays in the cache, far below the inputs' size."""
+
+SHORT_RUN = 8
+"""Mean length in pixels below which counting pixels is faster than counting runs (measured)."""
 
 
 def pixel_chunks(*arrays: NDArray[Any]) -> Iterator[tuple[NDArray[Any], ...]]:
@@ -42,9 +45,11 @@ def joint_histogram(pred: Labels, target: Labels, classes: int, ignore: int) -> 
     sides = classes + 1  # the last row and column collect what is no class
     counts = np.zeros(sides * sides, np.int64)
     ignored = 0
-    for some_pred, some_target in pixel_chunks(pred, target):
-        counts += _pair_counts(some_pred, some_target, classes)
-        ignored += int(np.count_nonzero(some_target == ignore))
+    for piece in pixel_chunks(pred, target):
+        some_pred, some_target, lengths = _runs(*piece)
+        counts += _pair_counts(some_pred, some_target, lengths, classes)
+        is_ignored = some_target == ignore
+        ignored += int(np.count_nonzero(is_ignored) if lengths is None else lengths @ is_ignored)
     matrix = counts.reshape(sides, sides)
     if 0 <= ignore < classes:
         matrix[ignore] = 0
@@ -54,27 +59,44 @@ def joint_histogram(pred: Labels, target: Labels, classes: int, ignore: int) -> 
     return matrix[:classes, :classes]
 
 
-def _pair_counts(pred: Labels, target: Labels, classes: int) -> Counts:
-    """Flat histogram of (target, pred) over `classes + 1` sides.
+def _runs(pred: Labels, target: Labels) -> tuple[Labels, Labels, Counts | None]:
+    """One pair of labels per run of equal pairs, and the runs' lengths.
+
+    Masks are patches: a picture has a hundred times fewer runs than pixels, and finding them is
+    cheaper than counting. Where they are short (noise) the pixels come back as they are, with no
+    lengths.
+    """
+    changes = pred[1:] != pred[:-1]
+    changes |= target[1:] != target[:-1]
+    if np.count_nonzero(changes) * SHORT_RUN > pred.size:
+        return pred, target, None
+    ends = np.append(np.flatnonzero(changes), pred.size - 1)
+    return pred[ends], target[ends], np.diff(ends, prepend=-1)
+
+
+def _pair_counts(pred: Labels, target: Labels, lengths: Counts | None, classes: int) -> Counts:
+    """Flat histogram of (target, pred) over `classes + 1` sides; the last is "no class".
 
     The codes have the narrowest type that holds them: the passes over the pixels are bound by
     memory, not arithmetic.
     """
     sides = classes + 1
     code_type = np.min_scalar_type(sides * sides - 1)
-    codes = _clamped(target, classes).astype(code_type)
+    codes = _clamped(target, classes, code_type)
     codes *= code_type.type(sides)
-    codes += _clamped(pred, classes).astype(code_type, copy=False)
-    return np.bincount(codes, minlength=sides * sides)
+    codes += _clamped(pred, classes, code_type)
+    counts = np.bincount(codes, weights=lengths, minlength=sides * sides)
+    return counts.astype(np.int64)  # weighted counts are whole floats, exact below 2^53
 
 
-def _clamped(labels: Labels, classes: int) -> Labels:
-    """Labels with everything out of range, negative ones too, replaced by `classes`."""
+def _clamped(labels: Labels, classes: int, code_type: np.dtype[Any]) -> Labels:
+    """A copy of the labels with everything out of range, negative ones too, made `classes`."""
     if classes > np.iinfo(labels.dtype).max:
         labels = labels.astype(np.int64)
     unsigned = labels.view(f"u{labels.dtype.itemsize}")  # −1 becomes the largest value
-    clamped: Labels = np.minimum(unsigned, unsigned.dtype.type(classes))
-    return clamped
+    codes = unsigned.astype(code_type)
+    np.copyto(codes, code_type.type(classes), where=unsigned >= classes)  # np.minimum is slower
+    return codes
 
 
 def out_of_range(pred: Labels, target: Labels, classes: int, ignore: int) -> InputError:

@@ -80,6 +80,19 @@ class TestCounting:
         confusion = Confusion.of(pred.astype(dtype), target.astype(dtype), 5)
         assert confusion == counted_one_by_one(pred, target, 5)
 
+    @given(seeds, st.integers(1, 40))
+    def test_patches_of_any_size_count_like_their_pixels(self, seed, size):
+        pred, target = (np.repeat(a, size, axis=-1) for a in label_maps(seed))
+        assert Confusion.of(pred, target, 5) == counted_one_by_one(pred, target, 5)
+
+    def test_out_of_range_is_found_in_patches_and_in_noise(self):
+        patches, noise = np.zeros((9, 99), np.uint8), np.arange(9 * 99).reshape(9, 99) % 5
+        for target in (patches, noise):
+            pred = target.copy()
+            pred[8, 98] = 5
+            with pytest.raises(InputError, match="label 5"):
+                Confusion.of(pred, target, 5)
+
     @given(seeds)
     def test_torch_and_cropped_arrays_count_alike(self, seed):
         torch = pytest.importorskip("torch")
@@ -91,7 +104,7 @@ class TestCounting:
         assert crop == Confusion.of(pred[inside].copy(), target[inside].copy(), 5)
 
     def test_more_pixels_than_one_chunk(self):
-        pred, target = label_maps(0, shape=(3, 250, 251))
+        pred, target = label_maps(0, shape=(3, 350, 351))
         rows = [Confusion.of(p, t, 5) for p, t in zip(pred, target, strict=True)]
         assert Confusion.of(pred, target, 5) == sum(rows)
 
