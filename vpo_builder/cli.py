@@ -3,45 +3,16 @@
 Everything heavy is imported inside the command that needs it, so that `--help` answers at once.
 """
 
-import errno
-import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from vpo_builder.errors import InputError
+from vpo_builder.errors import InputError, one_line_errors
 from vpo_builder.schema import SPLITS
 
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Print what a user can mend as one line on stderr and exit with code 2."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except InputError as error:
-            _fail(str(error))
-        except PermissionError as error:
-            _fail(f"{error.filename}: permission denied: give a folder that you may write to")
-        except OSError as error:
-            if error.errno not in NO_SPACE:
-                raise
-            where = error.filename or "the output folder"
-            _fail(f"{where}: no space left: make room and run the same command again; it resumes")
-
-    return wrapped
-
-
-def _fail(message: str) -> None:
-    click.echo(f"error: {' '.join(message.split())}", err=True)
-    sys.exit(2)
 
 
 @click.command(context_settings=CONTEXT)

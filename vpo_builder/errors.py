@@ -1,4 +1,14 @@
-"""The one exception a user is meant to see."""
+"""The one exception a user is meant to see, and how the commands show it."""
+
+import errno
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class InputError(Exception):
@@ -7,3 +17,28 @@ class InputError(Exception):
     It names what is wrong, where (file and place), what was expected, what was found and the
     remedy. The command line prints it on stderr and exits with code 2.
     """
+
+
+def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Print what a user can mend as one line on stderr and exit with code 2."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except InputError as error:
+            _fail(str(error))
+        except PermissionError as error:
+            _fail(f"{error.filename}: permission denied: give a folder that you may write to")
+        except OSError as error:
+            if error.errno not in NO_SPACE:
+                raise
+            where = error.filename or "the output folder"
+            _fail(f"{where}: no space left: make room and run the command again")
+
+    return wrapped
+
+
+def _fail(message: str) -> None:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    sys.exit(2)

@@ -1,0 +1,5 @@
+"""`python -m avs_bench` is `avs-bench`."""
+
+from avs_bench.cli import main
+
+main(prog_name="avs-bench")

@@ -1,0 +1,162 @@
+"""Checkpoints: everything needed to score a model, and, in the last one, to train on.
+
+They hold tensors and plain values only, so `torch.load(weights_only=True)` reads them: a
+checkpoint from a stranger can run no code.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import nn
+
+from avs_bench.config import Settings
+from avs_bench.data.example import AVSDataset
+from avs_bench.models import build_model
+from vpo_builder.atomic import atomic_path
+from vpo_builder.errors import InputError
+from vpo_builder.settings import from_tree, to_tree
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a model was trained on and how: the part of a checkpoint that no step changes."""
+
+    settings: Settings
+    classes: tuple[str, ...]
+    dataset: str
+    manifest_sha256: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file's content: `model` is a state dict, `training` what a resumed run needs (or empty)."""
+
+    origin: Origin
+    epoch: int
+    model: Mapping[str, torch.Tensor]
+    training: Mapping[str, Any]
+
+
+def origin_of(settings: Settings, dataset: AVSDataset) -> Origin:
+    """Return the origin of a run with these settings on this dataset."""
+    return Origin(settings, dataset.classes, dataset.name, dataset.sha256)
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write the file as a whole or not at all."""
+    content = {
+        "format": FORMAT,
+        "settings": to_tree(checkpoint.origin.settings),
+        "classes": list(checkpoint.origin.classes),
+        "dataset": checkpoint.origin.dataset,
+        "manifest_sha256": checkpoint.origin.manifest_sha256,
+        "epoch": checkpoint.epoch,
+        "model": dict(checkpoint.model),
+        "training": dict(checkpoint.training),
+    }
+    with atomic_path(path, durable=True) as temporary:
+        torch.save(content, temporary)
+
+
+def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
+    """Return the content of a checkpoint; raise InputError for anything else."""
+    content = _load(path, device)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(
+            f"{path}: not a checkpoint of this version of avs-bench (format {FORMAT}): "
+            "give the best.pt or last.pt of a run"
+        )
+    origin = Origin(
+        settings=from_tree(Settings, content["settings"], str(path)),
+        classes=tuple(content["classes"]),
+        dataset=content["dataset"],
+        manifest_sha256=content["manifest_sha256"],
+    )
+    return Checkpoint(origin, content["epoch"], content["model"], content["training"])
+
+
+def model_of(settings: Settings, classes: int) -> nn.Module:
+    """Return the model that the settings name, with fresh weights; raise InputError."""
+    known = sorted(signature(build_model).parameters.keys() - {"name", "classes", "audio_channels"})
+    for option in settings.model.options:
+        if option not in known:
+            raise InputError(
+                f"setting model.options: unknown option {option!r}: choose of {', '.join(known)}"
+            )
+    options = {"audio_channels": settings.audio.channels, **settings.model.options}
+    return build_model(settings.model.name, classes, **options)
+
+
+def trained_model(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
+    """Return the checkpoint's model with its weights, in evaluation mode."""
+    origin = checkpoint.origin
+    model = model_of(origin.settings, len(origin.classes))
+    model.load_state_dict(checkpoint.model)
+    return model.to(device).eval()
+
+
+def refuse_other_classes(origin: Origin, dataset: AVSDataset, what: str) -> None:
+    """Raise InputError unless the dataset has the classes that `what` was trained for."""
+    if origin.classes == dataset.classes:
+        return
+    pairs = zip(origin.classes, dataset.classes, strict=False)
+    differing = (
+        f"index {index} was {trained!r} and is {given!r}"
+        for index, (trained, given) in enumerate(pairs)
+        if trained != given
+    )
+    first = next(differing, "one table continues the other")
+    raise InputError(
+        f"{dataset.folder}: {len(dataset.classes)} classes, but {what} was trained for "
+        f"{len(origin.classes)} ({first}): give a dataset with the class table of {origin.dataset}"
+    )
+
+
+def refuse_other_origin(stored: Origin, wanted: Origin, what: Path) -> None:
+    """Raise InputError unless a run may go on with the settings and the dataset now given."""
+    old, new = _flat(to_tree(stored.settings)), _flat(to_tree(wanted.settings))
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            raise InputError(
+                f"{what}: was begun with {key} = {_shown(old.get(key))}, now it is "
+                f"{_shown(new.get(key))}: leave the flag out, or begin another run with --out"
+            )
+    if stored.manifest_sha256 != wanted.manifest_sha256:
+        raise InputError(
+            f"{what}: was begun on {stored.dataset} with manifest {stored.manifest_sha256[:12]}, "
+            f"now it is {wanted.dataset} with {wanted.manifest_sha256[:12]}: "
+            "give the same --data, or begin another run with --out"
+        )
+
+
+def _load(path: Path, device: torch.device | str) -> Any:
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such checkpoint: train first") from None
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{path}: cannot be read as a checkpoint: {reason}") from None
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _shown(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

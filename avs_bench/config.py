@@ -1,0 +1,129 @@
+"""The settings of a run: what a preset decides and a checkpoint remembers.
+
+No field has a default: every value stands in `presets/*.toml`, with its meaning and its source.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from vpo_builder.settings import load_settings
+
+PRESETS = Path(__file__).parent / "presets"
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which model, and the keyword options that its builder takes."""
+
+    name: str
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class AudioSettings:
+    """How a sample sounds: its channels, its length in seconds and the mix after a crop."""
+
+    channels: Literal[1, 2]
+    seconds: Literal[1, 3]
+    mute_cropped_out: bool
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """Sizes in pixels: `long_side` the picture is resized to (0 = as it is), `crop` to train on."""
+
+    long_side: int
+    crop: int
+
+
+@dataclass(frozen=True)
+class AugmentationSettings:
+    """Random views of a training picture; probabilities, factors and ranges as in the preset."""
+
+    flip: float
+    scales: tuple[float, ...]
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
+
+
+@dataclass(frozen=True)
+class OptimSettings:
+    """SGD for everything that sees, Adam for what hears (protocol §5)."""
+
+    lr: float
+    head_lr_factor: float
+    momentum: float
+    weight_decay: float
+    poly_power: float
+    audio_lr: float
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    """How shuffled pairs become matches again through the class-wise bank of clips."""
+
+    rematch_rate: float
+    rematch_from_epoch: int
+    bank_draw: Literal["oldest", "random"]
+    bank_empty: Literal["skip", "silence"]
+
+
+@dataclass(frozen=True)
+class ContrastiveSettings:
+    """The contrastive term: weight 0 leaves it, and the shuffled half of the batch, out."""
+
+    weight: float
+    temperature: float
+    pixels_per_class: int
+    small_classes: Literal["skip", "all"]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Length, batch and bookkeeping of a run."""
+
+    seed: int
+    epochs: int
+    batch_size: int
+    checkpoint_steps: int
+    validate_epochs: int
+    deterministic: bool
+
+
+@dataclass(frozen=True)
+class LoaderSettings:
+    """Worker processes that read examples, and the MiB of decoded pictures each may keep."""
+
+    workers: int
+    cache_mib: int
+
+
+@dataclass(frozen=True)
+class EvalSettings:
+    """Examples per forward pass; scores do not depend on it."""
+
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A whole run."""
+
+    model: ModelSettings
+    audio: AudioSettings
+    image: ImageSettings
+    augmentation: AugmentationSettings
+    optim: OptimSettings
+    pairs: PairSettings
+    contrastive: ContrastiveSettings
+    train: TrainSettings
+    loader: LoaderSettings
+    evaluation: EvalSettings
+
+
+def read_preset(preset: str, overrides: tuple[str, ...] = ()) -> Settings:
+    """Return the settings of a preset with `key.path=value` overrides; raise InputError."""
+    return load_settings(Settings, PRESETS, preset, overrides)

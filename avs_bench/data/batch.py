@@ -1,0 +1,105 @@
+"""From an `Example` to a `Batch`: read, view, mix and stack."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avs_bench.config import AudioSettings, AugmentationSettings, ImageSettings
+from avs_bench.data.audio import Waveform, mix
+from avs_bench.data.augmentation import apply_view, draw_view
+from avs_bench.data.example import Example, SoundSource
+from avs_bench.data.images import Picture, PictureReader, resized, to_tensor
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An example in memory: uint8 image [3, H, W], int64 target [H', W'], its mix, its sources.
+
+    The target has the image's size in training, and the picture's own size in evaluation.
+    """
+
+    example: Example
+    image: Tensor
+    target: Tensor
+    waveform: Waveform
+    sources: tuple[SoundSource, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples stacked.
+
+    `images` [B, 3, H, W] uint8; `targets` [B, H', W'] int64 class indices, 255 ignored;
+    `waveforms` [B, channels, samples] float32 at 16 kHz; `sounding` [B, classes] bool, the
+    classes heard; `pans` [B] float32, the pan of an item with exactly one source, NaN otherwise.
+    """
+
+    examples: tuple[Example, ...]
+    images: Tensor
+    targets: Tensor
+    waveforms: Tensor
+    sounding: Tensor
+    pans: Tensor
+
+
+def load_for_training(
+    example: Example,
+    reader: PictureReader,
+    image: ImageSettings,
+    audio: AudioSettings,
+    augmentation: AugmentationSettings,
+    random: np.random.Generator,
+) -> Loaded:
+    """Read a random view of an example; flipping the picture flips the pan of what is heard.
+
+    With `audio.mute_cropped_out`, a source whose class is not in the view is not in the mix.
+    """
+    view = draw_view(augmentation, random)
+    picture = apply_view(reader.read(example), view, image)
+    sources = tuple(
+        replace(source, pan=1 - source.pan) if view.flip else source for source in example.sources
+    )
+    if audio.mute_cropped_out:
+        visible = set(np.unique(np.asarray(picture.target)).tolist())
+        sources = tuple(source for source in sources if source.class_index in visible)
+    return _loaded(example, picture, sources, audio)
+
+
+def load_for_evaluation(
+    example: Example, reader: PictureReader, image: ImageSettings, audio: AudioSettings
+) -> Loaded:
+    """Read an example as it is: the image at `image.long_side`, the target at its own size."""
+    picture = reader.read(example)
+    picture = replace(picture, image=resized(picture.image, image.long_side))
+    return _loaded(example, picture, example.sources, audio)
+
+
+def collate(items: Sequence[Loaded], classes: int) -> Batch:
+    """Stack examples of equal sizes; `classes` is their number with background."""
+    sounding = torch.zeros(len(items), classes, dtype=torch.bool)
+    for row, item in zip(sounding, items, strict=True):
+        row[[source.class_index for source in item.sources]] = True
+    pans = [item.sources[0].pan if len(item.sources) == 1 else np.nan for item in items]
+    return Batch(
+        examples=tuple(item.example for item in items),
+        images=torch.stack([item.image for item in items]),
+        targets=torch.stack([item.target for item in items]),
+        waveforms=torch.from_numpy(np.stack([item.waveform for item in items])),
+        sounding=sounding,
+        pans=torch.tensor(pans, dtype=torch.float32),
+    )
+
+
+def _loaded(
+    example: Example, picture: Picture, sources: tuple[SoundSource, ...], audio: AudioSettings
+) -> Loaded:
+    return Loaded(
+        example=example,
+        image=to_tensor(picture.image),
+        target=to_tensor(picture.target),
+        waveform=mix(sources, audio.seconds, audio.channels),
+        sources=sources,
+    )

@@ -1,0 +1,58 @@
+"""The one form that every dataset, whatever its published layout, is read into."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpo_builder.schema import Subset
+
+Lookup = NDArray[np.uint8]
+
+UNKNOWN = 254
+"""Entry of `AVSDataset.mask_lookup` for a mask value that is no class (255 stays "ignore")."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundSource:
+    """A sounding object: its clip (16 kHz mono wav), class index and pan in [0, 1], 0 left."""
+
+    clip: Path
+    class_index: int
+    pan: float
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One picture with what is heard in it; files are named here and read later.
+
+    `example_id` is unique in the dataset and seeds the example's augmentation; `height` and
+    `width` are pixels of both files; `groups` maps a kind to the example's part of it, such as
+    "listening" to "some-silent", and scores are reported for each part as well.
+    """
+
+    example_id: str
+    image: Path
+    mask: Path
+    height: int
+    width: int
+    sources: tuple[SoundSource, ...]
+    groups: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class AVSDataset:
+    """The examples of a dataset by subset, in a fixed order.
+
+    `classes[i]` is the name of class index i, background first; `mask_lookup` [256] maps a
+    mask's pixel value to its class index; `sha256` is the fingerprint of everything listed.
+    """
+
+    name: str
+    folder: Path
+    classes: tuple[str, ...]
+    mask_lookup: Lookup
+    sha256: str
+    subsets: dict[Subset, tuple[Example, ...]]

@@ -1,0 +1,129 @@
+"""Pictures and masks: decoded once, checked, and turned into what a network takes."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from avs_bench.data.example import UNKNOWN, Example, Lookup
+from vpo_builder.errors import InputError
+
+MIN_SIDE = 16
+"""Smallest side in pixels: below it nothing is left at a quarter and an eighth of the size."""
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""ImageNet's, over RGB in [0, 1], as every published backbone was trained with."""
+
+PAD_RGB = tuple(round(255 * channel) for channel in MEAN)
+"""The colour of padding: the mean picture, so close to zero once normalised."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded RGB image and its mask of class indices (mode L; 255 ignore), same size."""
+
+    image: Image.Image
+    target: Image.Image
+
+
+class PictureReader:
+    """Reads pictures, keeping up to `cache_mib` MiB of them decoded (the latest used stay)."""
+
+    def __init__(self, mask_lookup: Lookup, cache_mib: int) -> None:
+        self._lookup = mask_lookup
+        self._free = cache_mib * 2**20
+        self._kept: OrderedDict[Path, Image.Image] = OrderedDict()
+
+    def read(self, example: Example) -> Picture:
+        """Return the example's image and target; raise InputError for a file that cannot be."""
+        image = self._decoded(example.image, "RGB")
+        mask = self._decoded(example.mask, "index")
+        for path, decoded in ((example.image, image), (example.mask, mask)):
+            if decoded.size != (example.width, example.height):
+                raise InputError(
+                    f"{path}: {decoded.width}×{decoded.height} pixels, expected "
+                    f"{example.width}×{example.height}: the file was changed; build it again"
+                )
+        if min(image.size) < MIN_SIDE:
+            raise InputError(
+                f"{example.image}: {image.width}×{image.height} pixels, expected at least "
+                f"{MIN_SIDE} on each side: leave the sample out and build the dataset again"
+            )
+        return Picture(image, self._target(mask, example.mask))
+
+    def _target(self, mask: Image.Image, path: Path) -> Image.Image:
+        indices = self._lookup[np.asarray(mask)]
+        if (indices == UNKNOWN).any():
+            value = np.asarray(mask)[indices == UNKNOWN][0]
+            raise InputError(
+                f"{path}: pixel value {value} is no class of this dataset: the mask was made for "
+                "another class table; build the dataset again"
+            )
+        return Image.fromarray(indices)
+
+    def _decoded(self, path: Path, kind: str) -> Image.Image:
+        if path in self._kept:
+            self._kept.move_to_end(path)
+            return self._kept[path]
+        decoded = _decode(path, kind)
+        self._keep(path, decoded)
+        return decoded
+
+    def _keep(self, path: Path, decoded: Image.Image) -> None:
+        self._free -= _size(decoded)
+        self._kept[path] = decoded
+        while self._free < 0:
+            _, dropped = self._kept.popitem(last=False)
+            self._free += _size(dropped)
+
+
+def resized(image: Image.Image, long_side: int, scale: float = 1.0) -> Image.Image:
+    """Return the image with its longer side at `long_side · scale` (0: its own · scale).
+
+    Bicubic for RGB, nearest for a mask (protocol §5); neither side falls below MIN_SIDE.
+    """
+    factor = scale * (long_side / max(image.size) if long_side else 1.0)
+    width, height = (max(MIN_SIDE, round(side * factor)) for side in image.size)
+    if (width, height) == image.size:
+        return image
+    nearest = image.mode == "L"
+    method = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
+    return image.resize((width, height), method)
+
+
+def to_tensor(image: Image.Image) -> torch.Tensor:
+    """Return RGB as uint8 [3, H, W], or a mask as int64 [H, W]."""
+    array = torch.from_numpy(np.array(image))
+    return array.permute(2, 0, 1).contiguous() if array.ndim == 3 else array.long()
+
+
+def normalise(images: torch.Tensor) -> torch.Tensor:
+    """Return uint8 RGB [B, 3, H, W] as float32 with ImageNet's mean 0 and deviation 1."""
+    mean = torch.tensor(MEAN, device=images.device).view(3, 1, 1)
+    std = torch.tensor(STD, device=images.device).view(3, 1, 1)
+    return (images / 255 - mean) / std
+
+
+def _decode(path: Path, kind: str) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            if kind == "RGB":
+                return image.convert("RGB")
+            if image.mode not in ("P", "L"):
+                raise InputError(
+                    f"{path}: mode {image.mode}, expected a palette PNG whose values are classes"
+                )
+            return Image.fromarray(np.asarray(image))
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such file, though the manifest lists it: run vpo-data verify"
+        ) from None
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three on bad bytes
+        raise InputError(f"{path}: cannot be decoded: {error}; run vpo-data verify") from None
+
+
+def _size(image: Image.Image) -> int:
+    return image.width * image.height * len(image.getbands())

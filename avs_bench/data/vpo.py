@@ -1,0 +1,111 @@
+"""Reads a VPO dataset as `vpo-build` leaves it: manifest, pictures, masks and clips."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from avs_bench.data.example import UNKNOWN, AVSDataset, Example, Lookup, SoundSource
+from vpo_builder.errors import InputError
+from vpo_builder.manifest import Manifest, read_manifest
+from vpo_builder.schema import IGNORE, SUBSETS, ClassRow, Sample, Subset
+
+BACKGROUND = "background"
+
+
+def read_vpo(folder: Path) -> AVSDataset:
+    """Return the dataset in `folder`, e.g. `data/VPO/VPO-SS`, with every path in place.
+
+    Raises InputError if the folder is missing, unfinished or edited, or a sample names a class
+    that its own table lacks.
+    """
+    manifest = read_manifest(folder)
+    rows = manifest.meta.classes
+    return AVSDataset(
+        name=f"VPO-{manifest.meta.split.upper()}",
+        folder=folder,
+        classes=_class_names(rows, folder),
+        mask_lookup=mask_lookup(rows),
+        sha256=manifest.meta.manifest_sha256,
+        subsets={subset: _examples(manifest, rows, subset) for subset in SUBSETS},
+    )
+
+
+def mask_lookup(rows: Iterable[ClassRow]) -> Lookup:
+    """Return the table [256] from mask value to class index.
+
+    A table, and not a replacement in place, because class indices and COCO ids overlap: the
+    published loader turns every "car" (id 3 -> index 5) into "airplane" (id 5 -> index 1) when
+    both occur (protocol §1).
+    """
+    lookup = np.full(256, UNKNOWN, dtype=np.uint8)
+    lookup[IGNORE] = IGNORE
+    for row in rows:
+        lookup[row.mask_value] = row.index
+    return lookup
+
+
+def _class_names(rows: Iterable[ClassRow], folder: Path) -> tuple[str, ...]:
+    """Return the names by index; background is always index 0."""
+    names = {row.index: row.name for row in rows}
+    if sorted(names) != list(range(len(names))) or names.get(0) != BACKGROUND:
+        raise InputError(
+            f"{folder}: its class table has the indices {sorted(names)}: expected 0 (background), "
+            "1, 2 and so on without a gap; build the dataset again"
+        )
+    return tuple(names[index] for index in range(len(names)))
+
+
+def _examples(manifest: Manifest, rows: Iterable[ClassRow], subset: Subset) -> tuple[Example, ...]:
+    samples = [sample for sample in manifest.samples if sample.subset == subset]
+    per_image = Counter(sample.image_id for sample in samples)
+    class_index = {row.name: row.index for row in rows}
+    return tuple(
+        Example(
+            example_id=sample.sample_id,
+            image=_inside(manifest.folder, sample.image),
+            mask=_inside(manifest.folder, sample.mask),
+            height=sample.height,
+            width=sample.width,
+            sources=_sources(manifest, sample, class_index),
+            groups=_groups(sample, per_image),
+        )
+        for sample in samples
+    )
+
+
+def _sources(
+    manifest: Manifest, sample: Sample, class_index: Mapping[str, int]
+) -> tuple[SoundSource, ...]:
+    unknown = [s.category for s in sample.sources if s.category not in class_index]
+    if unknown:
+        raise InputError(
+            f"{manifest.folder}: sample {sample.sample_id} sounds {unknown[0]!r}, which its class "
+            "table lacks; build the dataset again"
+        )
+    return tuple(
+        SoundSource(manifest.clip_path(s.clip_id), class_index[s.category], s.pan)
+        for s in sample.sources
+    )
+
+
+def _inside(folder: Path, relative: str) -> Path:
+    """Return `folder/relative`; a manifest may come from anyone, so it may not point outside."""
+    path = PurePosixPath(relative)
+    if path.is_absolute() or ".." in path.parts:
+        raise InputError(f"{folder}: its manifest names {relative!r}, which lies outside of it")
+    return folder / path
+
+
+def _groups(sample: Sample, per_image: Mapping[int, int]) -> dict[str, str]:
+    """Say which parts of the subset a sample is scored with (protocol §2, SS and MS).
+
+    Where every object that could sound does, the picture alone gives the answer away; where one
+    picture comes with several sounds, nothing but the sound tells the masks apart.
+    """
+    return {
+        "listening": "some-silent" if sample.silent else "all-sound",
+        "picture": "counterfactual" if per_image[sample.image_id] > 1 else "single",
+        "sources": str(len(sample.sources)),
+    }

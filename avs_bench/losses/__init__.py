@@ -1,0 +1,1 @@
+"""Loss terms of the published methods, one a file."""

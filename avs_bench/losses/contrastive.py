@@ -1,0 +1,84 @@
+"""Which pixels CAVP contrasts: sounding, background and wrongly accompanied ones (protocol §5)."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from avs_bench.config import ContrastiveSettings
+from avs_bench.losses.info_nce import info_nce
+from vpo_builder.schema import IGNORE
+
+
+@dataclass(frozen=True)
+class Places:
+    """Chosen pixels of the fused features [2B, D, h, w]: item, flat place and label, each [N]."""
+
+    items: Tensor
+    places: Tensor
+    labels: Tensor
+
+
+def contrastive(
+    features: Tensor,
+    targets: Tensor,
+    matched: Tensor,
+    settings: ContrastiveSettings,
+    generator: Generator,
+) -> Tensor:
+    """Return the contrastive loss of a batch heard with its own and with shuffled sounds.
+
+    `features` [2B, D, h, w], own sounds first; `targets` [B, H, W] and `matched` [B], whether
+    the shuffled sound has the image's classes, both in main memory. 0 if no pixel sounds.
+    """
+    places = sample_places(
+        resize_targets(targets, features.shape[-2:]), matched, settings, generator
+    )
+    device = features.device
+    chosen = features.flatten(2)[places.items.to(device), :, places.places.to(device)]
+    embeddings = F.normalize(chosen.float(), dim=1)
+    return info_nce(embeddings, places.labels.to(device), settings.temperature)
+
+
+def sample_places(
+    targets: Tensor, matched: Tensor, settings: ContrastiveSettings, generator: Generator
+) -> Places:
+    """Draw the pixels from targets [B, h, w] at the size of the features.
+
+    `pixels_per_class` of every sounding class, over the whole batch; then n of background and n
+    of the shuffled half where the image has a sounding object, n being the smallest of
+    `pixels_per_class`, the sounding and the background pixels. A shuffled pixel keeps its class
+    where the sounds match and is background (label 0) where the object is silent. A class with
+    too few pixels is skipped ("skip", as published) or gives all that it has ("all").
+    """
+    B, pixels = len(targets), settings.pixels_per_class
+    flat = targets.flatten()
+    sounding = ((flat > 0) & (flat != IGNORE)).nonzero().squeeze(1)
+    background = (flat == 0).nonzero().squeeze(1)
+    own = []
+    for label in flat[sounding].unique().tolist():
+        members = (flat == label).nonzero().squeeze(1)
+        if len(members) >= pixels or settings.small_classes == "all":
+            own.append(_draw(members, pixels, generator))
+    if not own:
+        empty = torch.empty(0, dtype=torch.long)
+        return Places(empty, empty, empty)
+    n = min(pixels, len(sounding), len(background))
+    shuffled = _draw(sounding, n, generator)
+    index = torch.cat([*own, _draw(background, n, generator)])
+    size = targets[0].numel()
+    return Places(
+        items=torch.cat([index // size, shuffled // size + B]),
+        places=torch.cat([index, shuffled]) % size,
+        labels=torch.cat([flat[index], flat[shuffled] * matched[shuffled // size]]),
+    )
+
+
+def resize_targets(targets: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
+    """Return targets [B, H, W] at `size` by nearest neighbour."""
+    return F.interpolate(targets[:, None].float(), tuple(size), mode="nearest")[:, 0].long()
+
+
+def _draw(members: Tensor, count: int, generator: Generator) -> Tensor:
+    return members[torch.randperm(len(members), generator=generator)[:count]]

@@ -1,0 +1,29 @@
+"""The contrastive loss of CAVP between labelled embeddings (Chen et al. 2024, eq. 5)."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def info_nce(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Return the mean over anchors of −log(e^{s⁺/τ} / (e^{s⁺/τ} + Σ⁻ e^{s⁻/τ})).
+
+    `embeddings` [N, D] of unit length and `labels` [N] are anchors and contrasts at once, with a
+    gradient through both roles. Each positive (same label, not itself) stands alone against the
+    sum of the anchor's negatives; an anchor's terms are averaged over its positives, and an
+    anchor without any counts as 0 in the mean.
+
+    Negatives matter only through their sum, so pairs are formed inside a label only: the largest
+    matrix is label × all, not all × all.
+    """
+    embeddings = embeddings.float()
+    loss = embeddings.new_zeros(())
+    for label in labels.unique().tolist():
+        own = labels == label
+        positives = int(own.sum()) - 1
+        if not positives:
+            continue
+        similarity = embeddings[own] @ embeddings.T / temperature
+        against = similarity[:, ~own].logsumexp(dim=1, keepdim=True)
+        pairs = F.softplus(against - similarity[:, own])  # −log(a / (a + b)) = softplus(b − a)
+        loss = loss + (pairs.sum() - pairs.diagonal().sum()) / positives
+    return loss / max(1, len(labels))

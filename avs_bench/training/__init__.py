@@ -1,0 +1,1 @@
+"""Training: `fit` is the method section, the other modules its paragraphs."""

@@ -1,0 +1,101 @@
+"""The folder of a run: config.json, history.jsonl, last.pt and best.pt."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from avs_bench.checkpoint import (
+    Checkpoint,
+    Origin,
+    read_checkpoint,
+    refuse_other_origin,
+    write_checkpoint,
+)
+from avs_bench.config import Settings
+from avs_bench.training.learner import Learner
+from avs_bench.training.progress import Best, Progress
+from vpo_builder.atomic import write_atomically
+from vpo_builder.errors import InputError
+from vpo_builder.manifest import encode_lines
+from vpo_builder.settings import from_tree, to_tree
+
+CONFIG, HISTORY, LAST, BEST = "config.json", "history.jsonl", "last.pt", "best.pt"
+
+
+class RunFolder:
+    """Writes a run's files; each is whole at any moment, so a kill loses no more than steps."""
+
+    def __init__(self, path: Path, origin: Origin) -> None:
+        self.path = path
+        self._origin = origin
+
+    def begin(self, learner: Learner, resume: bool) -> Progress:
+        """Return where to start: the beginning, or with `resume` where last.pt was written.
+
+        The history is written anew from the checkpoint, which drops what came after it. Raises
+        InputError when the folder holds a run and `resume` is not set, or one that was begun with
+        other settings or other data.
+        """
+        checkpoint = self._checkpoint_to_resume(resume)
+        if checkpoint is None:
+            progress = Progress()
+            config = msgspec.json.format(msgspec.json.encode(to_tree(self._origin)), indent=2)
+            write_atomically(self.path / CONFIG, config + b"\n")
+        else:
+            learner.load_state_dict(checkpoint.model, checkpoint.training["learner"])
+            progress = _progress_from(checkpoint.training["progress"])
+        self._write_history(progress)
+        return progress
+
+    def keep(self, learner: Learner, progress: Progress) -> None:
+        """Write history, best.pt if the epoch just ended is the best, and last.pt, in this order.
+
+        last.pt comes last: what is killed before it is done again to the same bytes.
+        """
+        self._write_history(progress)
+        model = learner.model.state_dict()
+        if progress.sums is None and progress.best and progress.best.epoch == progress.epoch - 1:
+            write_checkpoint(
+                self.path / BEST, Checkpoint(self._origin, progress.best.epoch, model, {})
+            )
+        training = {"learner": learner.state_dict(), "progress": asdict(progress)}
+        write_checkpoint(
+            self.path / LAST, Checkpoint(self._origin, progress.epoch, model, training)
+        )
+
+    def _checkpoint_to_resume(self, resume: bool) -> Checkpoint | None:
+        last = self.path / LAST
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"{self.path}: is a file, expected a folder for the run")
+        if not last.exists():
+            return None
+        if not resume:
+            raise InputError(
+                f"{self.path}: already holds a run: add --resume to go on with it, "
+                "or choose another folder with --out"
+            )
+        checkpoint = read_checkpoint(last)
+        refuse_other_origin(checkpoint.origin, self._origin, self.path)
+        return checkpoint
+
+    def _write_history(self, progress: Progress) -> None:
+        write_atomically(self.path / HISTORY, encode_lines(progress.history))
+
+
+def _progress_from(tree: dict[str, Any]) -> Progress:
+    best = tree["best"] and Best(**tree["best"])
+    return Progress(**(tree | {"best": best, "history": tuple(tree["history"])}))
+
+
+def stored_settings(folder: Path) -> Settings:
+    """Return the settings that the run in `folder` was begun with; raise InputError."""
+    path = folder / CONFIG
+    try:
+        tree = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except OSError:
+        raise InputError(f"{folder}: no {CONFIG}, so no run to go on with: give --preset") from None
+    except msgspec.DecodeError as error:
+        raise InputError(f"{path}: not the settings of a run: {error}") from None
+    return from_tree(Settings, tree["settings"], str(path))

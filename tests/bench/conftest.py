@@ -1,0 +1,42 @@
+"""A finished dataset and a run of two epochs that takes a second."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from avs_bench.config import Settings, read_preset
+from avs_bench.data.example import AVSDataset
+from avs_bench.data.vpo import read_vpo
+from tests.builder.dataset_by_hand import write_dataset
+
+SMALL = (
+    "image.long_side=48",
+    "image.crop=32",
+    "train.epochs=3",
+    "train.batch_size=2",
+    "train.deterministic=true",
+    "loader.cache_mib=1",
+)
+"""The preset `tiny` with two steps an epoch, on pictures of a few places."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A VPO-SS with 4 train, 1 val and 3 test samples of 96×64 pixels."""
+    return write_dataset(tmp_path / "data")
+
+
+@pytest.fixture
+def dataset(folder: Path) -> AVSDataset:
+    return read_vpo(folder)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return read_preset("tiny", SMALL)

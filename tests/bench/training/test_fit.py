@@ -1,0 +1,123 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from avs_bench.checkpoint import read_checkpoint
+from avs_bench.training.fit import fit
+from tests.bench.conftest import SMALL
+from vpo_builder.errors import InputError
+
+CPU = torch.device("cpu")
+
+
+def train(settings, dataset, folder, **options):
+    return fit(settings, dataset, folder, device=CPU, announce=lambda line: None, **options)
+
+
+def test_a_run_leaves_config_history_and_two_checkpoints(settings, dataset, tmp_path):
+    progress = train(settings, dataset, tmp_path / "run")
+    lines = (tmp_path / "run" / "history.jsonl").read_text().splitlines()
+
+    assert [json.loads(line)["epoch"] for line in lines] == [0, 1, 2]
+    assert progress.step == 6
+    best = read_checkpoint(tmp_path / "run" / "best.pt")
+    last = read_checkpoint(tmp_path / "run" / "last.pt")
+    assert best.epoch == progress.best.epoch
+    assert best.origin == last.origin
+    assert best.origin.settings == settings
+    assert best.origin.classes == dataset.classes
+    assert best.origin.manifest_sha256 == dataset.sha256
+    assert not best.training
+
+
+def test_a_killed_run_resumed_has_the_history_and_weights_of_one_that_was_not(
+    settings, dataset, folder, tmp_path
+):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    settings = replace(settings, train=replace(settings.train, checkpoint_steps=1))
+    train(settings, dataset, whole)
+
+    flags = [part for text in (*SMALL, "train.checkpoint_steps=1") for part in ("--set", text)]
+    command = [sys.executable, "-m", "avs_bench", "train", "--preset", "tiny", "--data", folder]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [*command, "--out", killed, *flags], env=environment, stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not (killed / "last.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert 0 < read_checkpoint(killed / "last.pt").training["progress"]["step"] < 6
+
+    train(settings, dataset, killed, resume=True)
+    assert (killed / "history.jsonl").read_bytes() == (whole / "history.jsonl").read_bytes()
+    expected, resumed = (read_checkpoint(run / "last.pt") for run in (whole, killed))
+    for name, value in expected.model.items():
+        assert torch.equal(value, resumed.model[name]), name
+
+
+def test_lines_written_after_the_last_checkpoint_are_not_there_twice(settings, dataset, tmp_path):
+    history = tmp_path / "run" / "history.jsonl"
+    train(settings, dataset, tmp_path / "run")
+    before = history.read_bytes()
+    history.write_bytes(before + b'{"epoch":3}\n{"epo')
+    train(settings, dataset, tmp_path / "run", resume=True)
+    assert history.read_bytes() == before
+
+
+def test_workers_change_nothing(settings, dataset, tmp_path):
+    for workers in (0, 2):
+        loader = replace(settings.loader, workers=workers)
+        train(replace(settings, loader=loader), dataset, tmp_path / str(workers))
+    first, second = ((tmp_path / name / "history.jsonl").read_bytes() for name in "02")
+    assert first == second
+
+
+def test_without_val_the_last_epoch_is_kept_and_said(settings, dataset, tmp_path):
+    dataset = replace(dataset, subsets=dataset.subsets | {"val": ()})
+    lines = []
+    fit(settings, dataset, tmp_path / "run", device=CPU, announce=lines.append)
+    assert "val is empty" in lines[-1]
+    assert read_checkpoint(tmp_path / "run" / "best.pt").epoch == 2
+    assert "val" not in (tmp_path / "run" / "history.jsonl").read_text()
+
+
+def test_a_folder_with_a_run_is_not_overwritten(settings, dataset, tmp_path):
+    train(settings, dataset, tmp_path / "run")
+    with pytest.raises(InputError, match="already holds a run: add --resume"):
+        train(settings, dataset, tmp_path / "run")
+
+
+def test_a_run_does_not_go_on_with_other_settings_or_data(settings, dataset, tmp_path):
+    train(settings, dataset, tmp_path / "run")
+    other = replace(settings, optim=replace(settings.optim, lr=0.5))
+    with pytest.raises(InputError, match=r"begun with optim\.lr = 0\.01, now it is 0\.5"):
+        train(other, dataset, tmp_path / "run", resume=True)
+    with pytest.raises(InputError, match="begun on VPO-SS with manifest"):
+        train(settings, replace(dataset, sha256="0" * 64), tmp_path / "run", resume=True)
+
+
+def test_a_wav_missing_in_mid_epoch_is_one_line(settings, dataset, tmp_path):
+    clip = dataset.subsets["train"][-1].sources[0].clip
+    clip.unlink()
+    for workers in (0, 2):
+        loader = replace(settings.loader, workers=workers)
+        with pytest.raises(InputError, match=f"{clip.name}: no such file") as caught:
+            train(replace(settings, loader=loader), dataset, tmp_path / str(workers))
+        assert "\n" not in str(caught.value)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
+    settings, dataset, tmp_path
+):
+    wild = replace(settings, optim=replace(settings.optim, lr=1e30))
+    with pytest.raises(InputError, match="the loss is nan"):
+        train(wild, dataset, tmp_path / "run")
