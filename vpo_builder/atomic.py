@@ -34,6 +34,16 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
         temporary.write_bytes(data)
 
 
+def write_if_changed(path: Path, data: bytes) -> None:
+    """Write `data` to `path` unless an earlier run left exactly that there."""
+    try:
+        held = path.stat().st_size == len(data) and path.read_bytes() == data
+    except FileNotFoundError:
+        held = False
+    if not held:
+        write_atomically(path, data)
+
+
 def _flush(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -9,6 +9,7 @@ import msgspec
 
 from vpo_builder.classes import CLASS_TABLE, SoundingClass, class_rows, read_class_table
 from vpo_builder.config import BuildConfig
+from vpo_builder.damage import refuse_damage, refuse_too_many_missing
 from vpo_builder.errors import InputError
 from vpo_builder.executors import local_executor
 from vpo_builder.filtering import Filtered, filter_images
@@ -18,7 +19,7 @@ from vpo_builder.manifest import encode_lines
 from vpo_builder.matching import match_clips
 from vpo_builder.planning import plan_dataset
 from vpo_builder.publishing import Publication, publish
-from vpo_builder.records import DAMAGE, Rejection
+from vpo_builder.records import Rejection
 from vpo_builder.rendering.clips import ClipFolder, claim_clip_folder
 from vpo_builder.rendering.images import RenderedImages, render_images
 from vpo_builder.rendering.layout import (
@@ -56,12 +57,15 @@ class BuildRequest:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What came of a build; `already_built` when the folder held the dataset before."""
+    """What came of a build; `already_built` when the folder held the dataset before.
+
+    `notes` are lines for a person: what the sources lacked.
+    """
 
     folder: Path
     already_built: bool = False
     funnel: Funnel = field(default_factory=dict)
-    clips_wanting: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 def build(request: BuildRequest) -> BuildReport:
@@ -90,7 +94,12 @@ def build(request: BuildRequest) -> BuildReport:
         plan = plan_dataset(filtered.kept, clips, clip_folder.check, split, config, seed)
         images = render_images(plan.scenes, corpus, folder, split, executor)
     rejections = [*filtered.rejections, *rejected_clips, *plan.rejections, *images.rejections]
-    _stop_at_damage(request, len({s.photo.id for s, _ in plan.scenes}), images, rejections)
+    selected = len({scene.photo.id for scene, _ in plan.scenes})
+    if request.strict:
+        refuse_damage(rejections)
+    refuse_too_many_missing(
+        images.rejections, selected, config.limits.max_missing_fraction, request.coco
+    )
     publication = _publication(request, corpus, filtered, images, rejections)
     publish(folder, publication, identity)
     return BuildReport(
@@ -164,26 +173,6 @@ def _refuse_without_clips(request: BuildRequest, listed: int, found: int) -> Non
             f"{request.vggsound}: no class has a usable clip: the csv lists {listed} clips of the "
             "class table's labels and none has a file; check the folder given by --vggsound"
         )
-
-
-def _stop_at_damage(
-    request: BuildRequest, selected: int, images: RenderedImages, rejections: Sequence[Rejection]
-) -> None:
-    """Stop where more is broken than the user allows; a later run resumes."""
-    damaged = [item for item in rejections if item.reason in DAMAGE]
-    if request.strict and damaged:
-        raise InputError(f"--strict: {_named(damaged)}; mend the sources, or build without it")
-    if len(images.rejections) > request.config.limits.max_missing_fraction * selected:
-        raise InputError(
-            f"{len(images.rejections)} of {selected} selected images cannot be used: "
-            f"{_named(images.rejections)}; complete {request.coco}, or raise "
-            "limits.max_missing_fraction"
-        )
-
-
-def _named(items: Sequence[Rejection]) -> str:
-    shown = ", ".join(f"{item.kind} {item.record} ({item.reason})" for item in items[:5])
-    return f"{shown} and {len(items) - 5} more" if len(items) > 5 else shown
 
 
 def _funnel(corpus: Corpus, samples: Sequence[Sample], rejections: Sequence[Rejection]) -> Funnel:

@@ -80,7 +80,7 @@ def build_command(
         return
     for line in format_funnel(report.funnel):
         click.echo(line)
-    for line in report.clips_wanting:
+    for line in report.notes:
         click.echo(line)
     click.echo(f"{report.folder}: {report.funnel['samples']['entered']} samples")
 

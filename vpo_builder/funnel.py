@@ -38,24 +38,23 @@ def count_funnel(
     silent = {str(ann) for ann, image in object_images.items() if str(image) in used_images}
     outside = sum(count for label, count in label_counts.items() if label not in wanted_labels)
     funnel = {
-        "images": _stage(map(str, image_ids), [("kept", used_images)], reasons["image"], ""),
-        "objects": _stage(
+        "images": count_stage(map(str, image_ids), [("kept", used_images)], reasons["image"], ""),
+        "objects": count_stage(
             map(str, object_images),
             [("sounding", sounding)],
             reasons["object"],
             "image_dropped",
             [("silent", silent)],
         ),
-        "clips": _stage(clip_ids, [("used", used_clips)], reasons["clip"], "not_needed"),
-        "samples": {ENTERED: len(samples)}
-        | {subset: sum(sample.subset == subset for sample in samples) for subset in SUBSETS},
+        "clips": count_stage(clip_ids, [("used", used_clips)], reasons["clip"], "not_needed"),
+        "samples": count_samples(samples),
     }
     repeated_rows = sum(label_counts.values()) - outside - len(clip_ids)
     funnel["clips"][ENTERED] += outside + repeated_rows
     funnel["clips"]["label_outside_table"] = outside
     if repeated_rows:
         funnel["clips"]["listed_twice"] = repeated_rows
-    _check(funnel)
+    check_funnel(funnel)
     return funnel
 
 
@@ -73,7 +72,7 @@ def format_funnel(funnel: Funnel) -> list[str]:
     return lines
 
 
-def _stage(
+def count_stage(
     records: Iterable[str],
     first: Sequence[tuple[str, Collection[str]]],
     reasons: Mapping[str, str],
@@ -93,7 +92,14 @@ def _stage(
     return {ENTERED: entered, **kept, **dict(sorted(counts.items()))}
 
 
-def _check(funnel: Funnel) -> None:
+def count_samples(samples: Sequence[Sample]) -> dict[str, int]:
+    """Count samples by subset."""
+    by_subset = {s: sum(sample.subset == s for sample in samples) for s in SUBSETS}
+    return {ENTERED: len(samples), **by_subset}
+
+
+def check_funnel(funnel: Funnel) -> None:
+    """Raise RuntimeError if a stage's outcomes do not add up to what entered."""
     for stage, outcomes in funnel.items():
         total = sum(count for outcome, count in outcomes.items() if outcome != ENTERED)
         if total != outcomes[ENTERED] or "" in outcomes:

@@ -16,7 +16,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from vpo_builder.atomic import atomic_path
+from vpo_builder.atomic import write_atomically
 from vpo_builder.config import AudioSettings, ClipSettings
 from vpo_builder.errors import InputError
 from vpo_builder.records import Reason
@@ -100,19 +100,31 @@ def reason_against(recording: Recording, settings: ClipSettings) -> Reason | Non
 
 def to_mono(recording: Recording, settings: AudioSettings) -> Waveform:
     """Return the mean of the channels at the wanted rate, cut to the wanted length."""
+    mono = resample_to_mono(recording, settings.sample_rate)
+    return mono[: round(settings.seconds * settings.sample_rate)]
+
+
+def resample_to_mono(recording: Recording, sample_rate: int) -> Waveform:
+    """Return the mean of the channels at the wanted rate, as long as the recording."""
     mono = recording.samples.mean(axis=1)
-    length = round(len(mono) * settings.sample_rate / recording.sample_rate)
-    if recording.sample_rate != settings.sample_rate:
-        mono = soxr.resample(mono, recording.sample_rate, settings.sample_rate, quality="HQ")
+    length = round(len(mono) * sample_rate / recording.sample_rate)
+    if recording.sample_rate != sample_rate:
+        mono = soxr.resample(mono, recording.sample_rate, sample_rate, quality="HQ")
         mono = np.pad(mono, (0, max(0, length - len(mono))))
-    return np.asarray(mono[: min(length, round(settings.seconds * settings.sample_rate))])
+    return np.asarray(mono[:length])
 
 
 def write_wav(path: Path, waveform: Waveform, sample_rate: int) -> None:
     """Write a waveform [samples] or [samples, channels] as PCM16; louder than full is clipped."""
+    write_atomically(path, encode_wav(waveform, sample_rate))
+
+
+def encode_wav(waveform: Waveform, sample_rate: int) -> bytes:
+    """Return the bytes that `write_wav` writes."""
     levels = np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
-    with atomic_path(path) as temporary:
-        soundfile.write(temporary, levels, sample_rate, subtype="PCM_16", format="WAV")
+    buffer = io.BytesIO()
+    soundfile.write(buffer, levels, sample_rate, subtype="PCM_16", format="WAV")
+    return buffer.getvalue()
 
 
 @functools.cache

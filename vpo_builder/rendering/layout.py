@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from vpo_builder.atomic import write_atomically
+from vpo_builder.atomic import write_if_changed
 from vpo_builder.records import Photo, Placement, Reason, Scene
 from vpo_builder.rendering.mask import encode_png, encode_segmentation, merge_masks
 from vpo_builder.schema import Sample, Source, Split
@@ -145,8 +145,7 @@ def render_image(task: ImageTask) -> ImageResult:
         ]
         files[mask.target] = encode_png(merge_masks(codes, mask.values))
     for path, content in files.items():
-        if not _holds(path, content):
-            write_atomically(path, content)
+        write_if_changed(path, content)
     return ImageResult(None, {path: _sha256(content) for path, content in files.items()})
 
 
@@ -161,14 +160,6 @@ def _reason_against(data: bytes, photo: Photo) -> Reason | None:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return Reason.IMAGE_CORRUPT
     return None
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    """Tell whether an interrupted run left exactly this file."""
-    try:
-        return path.stat().st_size == len(content) and path.read_bytes() == content
-    except FileNotFoundError:
-        return False
 
 
 def _sha256(content: bytes) -> str:
