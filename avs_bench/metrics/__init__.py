@@ -32,15 +32,30 @@ from avs_bench.metrics.per_video import (
     official_batches,
 )
 from avs_bench.metrics.record import Record
+from avs_bench.metrics.uncertainty import (
+    Comparison,
+    Interval,
+    Spread,
+    bootstrap,
+    by_unit,
+    compare,
+    over_seeds,
+)
 
 __all__ = [
     "FAMILIES",
+    "Comparison",
     "Confusion",
     "Figure",
     "FrameScores",
     "Grouped",
+    "Interval",
     "Record",
+    "Spread",
     "VideoScores",
+    "bootstrap",
+    "by_unit",
+    "compare",
     "f03_dataset",
     "f1_dataset",
     "f_video",
@@ -56,6 +71,7 @@ __all__ = [
     "miou_foreground_dataset",
     "miou_frame",
     "official_batches",
+    "over_seeds",
     "pixel_accuracy_dataset",
     "size_band",
 ]

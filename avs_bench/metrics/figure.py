@@ -13,12 +13,14 @@ class Figure:
     `name` carries the family (`miou_dataset`, `miou_frame`, `j_video`, `fdr_dataset_official`), so
     that figures of two families never share a name; `value` is a fraction in [0, 1], or NaN where
     the rules leave nothing to average; `rules` says in words what absent classes, empty frames and
-    ignored pixels count. `float(figure)` is the value.
+    ignored pixels count; `note` is what the rules chose on these data (a threshold).
+    `float(figure)` is the value.
     """
 
     name: str
     value: float
     rules: str
+    note: str = ""
 
     @property
     def family(self) -> str:
@@ -29,4 +31,5 @@ class Figure:
         return self.value
 
     def __str__(self) -> str:
-        return f"{self.name} {100 * self.value:.2f} % ({self.rules})"
+        note = f", {self.note}" if self.note else ""
+        return f"{self.name} {100 * self.value:.2f} %{note} ({self.rules})"

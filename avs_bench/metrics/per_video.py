@@ -174,10 +174,11 @@ def f_video(scores: VideoScores, threshold: float | None = None) -> Figure:
     else:
         index, how = int(np.argmin(np.abs(threshold_values - threshold))), "given"
     rules = (
-        f"threshold {threshold_values[index]:.4f} ({how}), mean over the frames that show an "
-        f"object, the others left out; {_F}"
+        f"at one threshold, {how}; mean over the frames that show an object, the others left out; "
+        f"{_F}"
     )
-    return Figure("f_video", float(curve[index]), rules)
+    note = f"threshold {threshold_values[index]:.4f}"
+    return Figure("f_video", float(curve[index]), rules, note)
 
 
 def j_and_f(j: Figure, f: Figure) -> Figure:
@@ -187,7 +188,9 @@ def j_and_f(j: Figure, f: Figure) -> Figure:
             f"J&F of {j.name} and {f.name}: expected figures of one family, got {j.family} and "
             f"{f.family}; score both the same way"
         )
-    return Figure(f"j_and_f_{j.family}", (j.value + f.value) / 2, f"J: {j.rules} | F: {f.rules}")
+    return Figure(
+        f"j_and_f_{j.family}", (j.value + f.value) / 2, f"J: {j.rules} | F: {f.rules}", f.note
+    )
 
 
 def official_batches(videos: Sequence[VideoScores], batch: int) -> tuple[Figure, Figure]:

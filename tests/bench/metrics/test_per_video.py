@@ -115,7 +115,8 @@ class TestThresholds:
         scores = VideoScores.of_probabilities(half, np.ones((1, 2, 2), int))
         assert float(j_video(scores)) == 0
         assert float(f_video(scores, threshold=0.5)) == 1
-        assert "0.5000 (given)" in f_video(scores, threshold=0.5).rules
+        assert f_video(scores, threshold=0.5).note == "threshold 0.5000"
+        assert "threshold 0.5000" in str(f_video(scores, threshold=0.5))
 
     def test_infinite_logits_are_certain(self):
         logits = np.array([-np.inf, -1e30, 0, 1e30, np.inf], np.float32)

@@ -1,0 +1,182 @@
+import math
+
+import numpy as np
+import pytest
+
+from avs_bench.metrics import (
+    Confusion,
+    Figure,
+    VideoScores,
+    f_video,
+    fdr_dataset,
+    miou_dataset,
+    pixel_accuracy_dataset,
+)
+from avs_bench.metrics.uncertainty import bootstrap, by_unit, compare, over_seeds
+from vpo_builder.errors import InputError
+
+
+def images(number, accuracy, seed, pixels=100, classes=3):
+    """Confusions of images whose share of right pixels varies around `accuracy`."""
+    random = np.random.default_rng(seed)
+    scores = {}
+    for index in range(number):
+        target = random.integers(0, classes, pixels)
+        right = random.random(pixels) < np.clip(accuracy + random.normal(0, 0.1), 0, 1)
+        pred = np.where(right, target, (target + 1) % classes)
+        scores[f"image-{index:04d}"] = Confusion.of(pred, target, classes)
+    return scores
+
+
+class TestBootstrap:
+    def test_interval_is_that_of_a_mean_where_the_figure_is_a_mean(self):
+        scores = images(400, 0.7, seed=0)
+        shares = [float(pixel_accuracy_dataset(score)) for score in scores.values()]
+        error = 1.96 * np.std(shares, ddof=1) / math.sqrt(len(shares))
+
+        interval = bootstrap(scores, pixel_accuracy_dataset)
+
+        assert interval.figure == pixel_accuracy_dataset(sum(scores.values()))
+        assert interval.low == pytest.approx(np.mean(shares) - error, abs=0.1 * error)
+        assert interval.high == pytest.approx(np.mean(shares) + error, abs=0.1 * error)
+        assert (interval.units, interval.resamples, interval.level) == (400, 2000, 0.95)
+
+    def test_95_of_100_intervals_hold_the_truth(self):
+        intervals = [
+            bootstrap(images(60, 0.7, seed), pixel_accuracy_dataset, resamples=200)
+            for seed in range(100)
+        ]
+        held = sum(interval.low <= 0.7 <= interval.high for interval in intervals)
+        assert 88 <= held <= 99
+
+    def test_each_resample_is_a_sum_of_drawn_images(self):
+        scores = dict(list(images(2, 0.6, seed=1).items()))
+        a, b = scores.values()
+        possible = [float(miou_dataset(record)) for record in (a + a, a + b, b + b)]
+        interval = bootstrap(scores, miou_dataset, resamples=300, level=0.9)
+        assert interval.low == pytest.approx(min(possible))
+        assert interval.high == pytest.approx(max(possible))
+
+    def test_depends_on_the_seed_and_not_on_the_order(self):
+        scores = images(20, 0.7, seed=2)
+        backwards = dict(reversed(scores.items()))
+        interval = bootstrap(scores, fdr_dataset, resamples=200)
+        assert bootstrap(backwards, fdr_dataset, resamples=200) == interval
+        assert bootstrap(scores, fdr_dataset, resamples=200, seed=1) != interval
+
+    def test_equal_images_leave_no_doubt(self):
+        same = dict.fromkeys("abc", Confusion(2, [[3, 1], [0, 4]]))
+        interval = bootstrap(same, miou_dataset, resamples=50)
+        assert interval.low == interval.high == pytest.approx(interval.figure.value)
+
+    def test_videos_resample_like_images(self):
+        random = np.random.default_rng(3)
+        target = random.random((6, 2, 8, 8)) < 0.4
+        logits = random.normal(2 * target - 1, 2)
+        scores = {str(i): VideoScores.of(logits[i], target[i]) for i in range(6)}
+        interval = bootstrap(scores, f_video, resamples=100)
+        assert interval.low < interval.figure.value < interval.high
+
+    def test_a_figure_without_value_has_an_interval_without_value(self):
+        interval = bootstrap({"a": Confusion.empty(3)}, fdr_dataset, resamples=20)
+        assert math.isnan(interval.low)
+        assert math.isnan(interval.high)
+
+    def test_samples_of_one_image_are_one_unit(self):
+        record = Confusion(2, [[3, 1], [0, 4]])
+        units = by_unit([("dog.jpg", record), ("cat.jpg", record), ("dog.jpg", record)])
+        assert units == {"dog.jpg": record + record, "cat.jpg": record}
+
+    def test_no_scores(self):
+        with pytest.raises(InputError, match="at least one"):
+            bootstrap({}, miou_dataset)
+
+
+class TestComparison:
+    def test_a_better_run_is_found_better(self):
+        good, bad = images(100, 0.8, seed=0), images(100, 0.7, seed=1)
+        comparison = compare(good, bad, miou_dataset, resamples=500)
+        assert comparison.difference == pytest.approx(
+            comparison.first.value - comparison.second.value
+        )
+        assert 0 < comparison.low < comparison.difference < comparison.high
+        assert comparison.p_value == pytest.approx(1 / 501)
+        assert comparison.is_significant
+
+    def test_a_run_does_not_differ_from_itself(self):
+        scores = images(30, 0.7, seed=0)
+        comparison = compare(scores, scores, miou_dataset, resamples=100)
+        assert (comparison.difference, comparison.low, comparison.high) == (0, 0, 0)
+        assert comparison.p_value == 1
+        assert not comparison.is_significant
+
+    def test_equal_models_are_seldom_called_different(self):
+        p_values = [
+            compare(
+                images(40, 0.7, 2 * seed),
+                images(40, 0.7, 2 * seed + 1),
+                pixel_accuracy_dataset,
+                resamples=99,
+            ).p_value
+            for seed in range(100)
+        ]
+        assert sum(p <= 0.05 for p in p_values) <= 11
+        assert 0.35 < np.mean(p_values) < 0.65
+
+    def test_pairing_finds_what_the_spread_between_images_hides(self):
+        easy_and_hard = range(200, 920, 18)
+        first, second = (
+            {
+                str(i): Confusion(
+                    2, [[round(1000 * share) + gain, 1000 - round(1000 * share)], [0, 9]]
+                )
+                for i, share in enumerate(easy_and_hard)
+            }
+            for gain in (20, 0)
+        )
+        comparison = compare(first, second, miou_dataset, resamples=300)
+        alone = bootstrap(first, miou_dataset, resamples=300)
+        assert comparison.low > 0
+        assert comparison.is_significant
+        assert alone.low < comparison.second.value < alone.high
+
+    def test_swapping_the_runs_turns_the_sign(self):
+        a, b = images(30, 0.75, seed=0), images(30, 0.7, seed=1)
+        forth, back = (compare(x, y, miou_dataset, resamples=100) for x, y in ((a, b), (b, a)))
+        assert (forth.difference, forth.low, forth.high) == pytest.approx(
+            (-back.difference, -back.high, -back.low)
+        )
+        assert forth.p_value == back.p_value
+
+    def test_other_images_cannot_be_paired(self):
+        a, b = images(3, 0.7, seed=0), images(4, 0.7, seed=0)
+        with pytest.raises(InputError, match=r"1 are in one set only \(first: image-0003\)"):
+            compare(a, b, miou_dataset)
+
+
+class TestSeeds:
+    def test_mean_and_sample_standard_deviation(self):
+        figures = [Figure("miou_dataset", value, "rules") for value in (0.6, 0.62, 0.64)]
+        spread = over_seeds(figures)
+        assert spread == Spread(
+            "miou_dataset", pytest.approx(0.62), pytest.approx(0.02), 3, "rules"
+        )
+        assert str(spread) == "miou_dataset 62.00 ± 2.00 % (3 runs)"
+
+    def test_one_run_has_no_spread(self):
+        assert math.isnan(over_seeds([Figure("miou_dataset", 0.6, "rules")]).sd)
+
+    def test_the_best_threshold_may_differ_between_seeds(self):
+        random = np.random.default_rng(4)
+        target = random.random((2, 8, 8)) < 0.4
+        runs = [VideoScores.of(random.normal(2 * target - 1, 2), target) for _ in range(2)]
+        figures = [f_video(run) for run in runs]
+        assert figures[0].note != figures[1].note
+        assert over_seeds(figures).runs == 2
+
+    def test_figures_of_two_families_have_no_mean(self):
+        figures = [Figure("miou_dataset", 0.6, ""), Figure("miou_frame", 0.7, "")]
+        with pytest.raises(InputError, match="miou_dataset, miou_frame"):
+            over_seeds(figures)
+        with pytest.raises(InputError, match="none"):
+            over_seeds([])
