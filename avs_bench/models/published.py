@@ -6,9 +6,6 @@ counts, but no forward pass reads them: they are read past, never kept.
 """
 
 import math
-from collections.abc import Mapping
-
-import torch
 from torch import nn
 
 from avs_bench.models.cavp import CAVP
@@ -105,16 +102,6 @@ def dead_parameters(model: nn.Module) -> int:
 def published_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
     """Return every name and shape of the model's published checkpoint, dead entries included."""
     return _live_shapes(model) | dead_entries(model)
-
-
-def from_published(model: nn.Module, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return a published state dict under our names, without its dead entries.
-
-    What neither we nor the published code know keeps its name, for the caller to complain about.
-    """
-    ours = {published: name for name, published in published_names(model).items()}
-    dead = dead_entries(model)
-    return {ours.get(name, name): value for name, value in state.items() if name not in dead}
 
 
 def _prefixes(model: nn.Module) -> dict[str, str]:

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from avs_bench.models import build_model
-from avs_bench.models.published import dead_parameters, from_published, published_shapes
+from avs_bench.models.published import dead_parameters, published_shapes
 from avs_bench.models.vgg import VGGish
+from avs_bench.models.weights import layouts, match
 
 FIXTURES = Path(__file__).parents[3].parent / "shared" / "fixtures"
 pytestmark = pytest.mark.skipif(not FIXTURES.is_dir(), reason="no ../shared/fixtures beside us")
@@ -52,7 +53,10 @@ def filled(key):
     shapes, _ = official_keys(key)
     fill = fixture_fill().fill
     state = {name: torch.from_numpy(np.asarray(fill(name, s))) for name, s in shapes.items()}
-    model.load_state_dict(from_published(model, state))
+    layout = next(layout for layout in layouts(model) if layout.title == "published")
+    fitting, report = match(model, state, layout)
+    assert (report.missing, report.unexpected, report.misshapen) == ((), (), ())
+    model.load_state_dict(fitting)
     return model
 
 
