@@ -11,7 +11,7 @@ from typing import Any
 
 from vpo_builder.config import BuildConfig
 from vpo_builder.errors import InputError
-from vpo_builder.pairing import ClipPools, choose_sounding
+from vpo_builder.pairing import ClipPools
 from vpo_builder.records import (
     Candidate,
     Candidates,
@@ -27,6 +27,7 @@ from vpo_builder.rendering.mask import (
     horizontal_centre,
 )
 from vpo_builder.schema import Split, Subset
+from vpo_builder.selection import choose_sounding
 
 CheckClips = Callable[[Sequence[str]], Mapping[str, Reason]]
 """Looks at clips and returns those that cannot be used, with the reason."""

@@ -1,0 +1,65 @@
+# `make help` lists the targets. Everything runs in .venv, installed from the pins of constraints.txt.
+
+PYTHON ?= python3
+DATA ?= data
+RUNS ?= runs
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+BUILDER := $(VENV)/.builder-installed
+EVERYTHING := $(VENV)/.everything-installed
+SETUP := setup.cfg pyproject.toml constraints.txt
+SS := $(DATA)/VPO/VPO-SS
+TINY := $(RUNS)/tiny
+
+.DEFAULT_GOAL := help
+.PHONY: help install vpo-ss vpo-ms train eval report test lint bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(EVERYTHING) ## create .venv with both packages and everything the tests need
+
+vpo-ss: $(BUILDER) ## build VPO-SS into data/ (synthetic; ARGS="--coco DIR --vggsound DIR" for the real one)
+	$(BIN)/vpo-build --split ss --out $(DATA) $(ARGS)
+
+vpo-ms: $(BUILDER) ## build VPO-MS likewise
+	$(BIN)/vpo-build --split ms --out $(DATA) $(ARGS)
+
+train: $(EVERYTHING) ## train the tiny preset on VPO-SS, on a CPU in minutes
+	test -e $(SS)/manifest.meta.json || $(MAKE) vpo-ss
+	$(BIN)/avs-bench train --preset tiny --data $(SS) --out $(TINY) $(ARGS)
+
+eval: $(EVERYTHING) ## evaluate what `make train` trained on the test subset
+	$(BIN)/avs-bench eval --run $(TINY) --data $(SS) --subset test $(ARGS)
+
+report: $(EVERYTHING) ## print the table of what `make eval` measured
+	$(BIN)/avs-bench report $(TINY) $(ARGS)
+
+test: $(EVERYTHING) ## run the tests
+	$(BIN)/python -m pytest -q $(ARGS)
+
+lint: $(EVERYTHING) ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(EVERYTHING) ## measure each part against a public baseline, in one run
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+clean: ## remove .venv, caches, data/ and runs/
+	rm -rf $(VENV) $(DATA) $(RUNS) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(BUILDER): $(BIN)/python $(SETUP)
+	$(PIP) --editable .
+	@touch $@
+
+$(EVERYTHING): $(BIN)/python $(SETUP)
+	$(PIP) --editable ".[bench,dev,ray,tensorboard]"
+	@touch $@ $(BUILDER)
