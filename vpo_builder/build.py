@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from vpo_builder.classes import CLASS_TABLE, SoundingClass, class_rows, read_class_table
 from vpo_builder.config import BuildConfig
 from vpo_builder.damage import refuse_damage, refuse_too_many_missing
@@ -19,7 +17,7 @@ from vpo_builder.manifest import encode_lines
 from vpo_builder.matching import match_clips
 from vpo_builder.planning import plan_dataset
 from vpo_builder.publishing import Publication, publish
-from vpo_builder.records import Rejection
+from vpo_builder.records import Clip, Rejection
 from vpo_builder.rendering.clips import ClipFolder, claim_clip_folder
 from vpo_builder.rendering.images import RenderedImages, render_images
 from vpo_builder.rendering.layout import (
@@ -31,6 +29,7 @@ from vpo_builder.rendering.layout import (
     scene_sample,
 )
 from vpo_builder.schema import SUBSETS, Sample, Split, Subset
+from vpo_builder.settings import to_tree
 from vpo_builder.sources.corpus import Corpus, read_corpus
 from vpo_builder.sources.vggsound import known_labels
 
@@ -86,7 +85,7 @@ def build(request: BuildRequest) -> BuildReport:
         corpus.photos, corpus.objects, corpus.class_of, corpus.captions, split, config
     )
     clips, rejected_clips = match_clips(corpus.vggsound, table, config.subsets.val_fraction)
-    _refuse_without_clips(request, len(clips), sum(clip.path is not None for clip in clips))
+    _refuse_without_clips(request, clips)
     mark_started(folder, identity)
     claim_clip_folder(request.out / AUDIO_FOLDER, config)
     with local_executor(request.workers) as executor:
@@ -162,16 +161,17 @@ def _identity(request: BuildRequest, corpus: Corpus) -> BuildIdentity:
     return BuildIdentity(
         request.split,
         request.seed,
-        msgspec.to_builtins(request.config),
+        to_tree(request.config),
         {"classes.toml": table, **corpus.inputs},
     )
 
 
-def _refuse_without_clips(request: BuildRequest, listed: int, found: int) -> None:
-    if not found:
+def _refuse_without_clips(request: BuildRequest, clips: Sequence[Clip]) -> None:
+    """Stop before anything is written when no clip has a file."""
+    if all(clip.path is None for clip in clips):
         raise InputError(
-            f"{request.vggsound}: no class has a usable clip: the csv lists {listed} clips of the "
-            "class table's labels and none has a file; check the folder given by --vggsound"
+            f"{request.vggsound}: no class has a usable clip: the csv lists {len(clips)} clips of "
+            "the class table's labels and none has a file; check the folder given by --vggsound"
         )
 
 

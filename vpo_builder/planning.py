@@ -5,7 +5,7 @@ looking; so it is made, what it needs is looked at, and it is made again without
 until nothing it needs fails. The result depends on what is usable, not on the order of looking.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,19 +55,14 @@ def plan_dataset(
 ) -> Plan:
     """Return the plan of a split for the images that its rules keep.
 
-    Raises InputError when no class has a clip that can be used.
+    Raises InputError when no image passes the rules, or no class in them has a usable clip.
     """
     pools = ClipPools(clips, seed)
     unusable: dict[str, Reason] = {}
     outlines = _Outlines()
     while True:
         live = pools.without(unusable)
-        if not live.available:
-            raise InputError(
-                f"no class has a usable clip: {len(clips)} clips are listed, "
-                f"{sum(clip.path is None for clip in clips)} of them have no file and "
-                f"{len(unusable)} cannot be used; check the folder given by --vggsound"
-            )
+        _refuse_without_sound(kept, live, clips, unusable)
         scenes, rejections = choose_sounding(
             outlines.without_broken(kept), split, live.available, config, seed
         )
@@ -83,6 +78,22 @@ def plan_dataset(
         for scene, clip_ids in zip(scenes, chosen, strict=True)
     ]
     return Plan(planned, rejections, pools.without(unusable).sizes)
+
+
+def _refuse_without_sound(
+    kept: Sequence[Candidates], live: ClipPools, clips: Sequence[Clip], unusable: Collection[str]
+) -> None:
+    if not kept:
+        raise InputError(
+            "no image passes the rules: check that --coco has the photographs' annotations, or "
+            "lower filters.min_area_fraction"
+        )
+    if live.available.isdisjoint((o.category, item.subset) for item in kept for o in item.objects):
+        raise InputError(
+            f"no class has a usable clip: {len(clips)} clips are listed, "
+            f"{sum(clip.path is None for clip in clips)} of them have no file and "
+            f"{len(unusable)} cannot be used; check the folder given by --vggsound"
+        )
 
 
 def _pair(

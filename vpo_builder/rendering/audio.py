@@ -122,7 +122,7 @@ def write_wav(path: Path, waveform: Waveform, sample_rate: int) -> None:
 def encode_wav(waveform: Waveform, sample_rate: int) -> bytes:
     """Return the bytes that `write_wav` writes."""
     levels = np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
-    buffer = io.BytesIO()
+    buffer = io.BytesIO()  # libsndfile hides why a write to a file failed
     soundfile.write(buffer, levels, sample_rate, subtype="PCM_16", format="WAV")
     return buffer.getvalue()
 

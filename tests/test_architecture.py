@@ -1,0 +1,81 @@
+"""The import rules of the design, checked on the source itself."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("vpo_builder", "avs_bench")
+LEAVES = {"schema", "manifest", "settings", "errors", "atomic"}
+"""The modules of vpo_builder that avs_bench may use: what both must agree on, and no more."""
+BANNED_NAMES = {"utils", "common", "helpers", "core", "base", "misc"}
+MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the full name of everything that a module imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def modules_of(package: str) -> list[Path]:
+    return [path for path in MODULES if path.is_relative_to(ROOT / package)]
+
+
+def test_the_builder_imports_neither_torch_nor_the_benchmark() -> None:
+    for path in modules_of("vpo_builder"):
+        assert not {name.split(".")[0] for name in imports(path)} & {"torch", "avs_bench"}, path
+
+
+def test_the_benchmark_uses_only_the_leaves_of_the_builder() -> None:
+    for path in modules_of("avs_bench"):
+        used = {n.split(".")[1] for n in imports(path) if n.startswith("vpo_builder.")}
+        assert used <= LEAVES, path
+
+
+def test_the_leaves_import_nothing_of_the_builder_but_leaves() -> None:
+    for leaf in LEAVES:
+        path = ROOT / "vpo_builder" / f"{leaf}.py"
+        used = {n.split(".")[1] for n in imports(path) if n.startswith("vpo_builder.")}
+        assert used <= LEAVES, path
+
+
+@pytest.mark.parametrize(
+    "stage", ["matching", "filtering", "selection", "pairing", "funnel", "hashing"]
+)
+def test_pure_stages_do_no_io(stage: str) -> None:
+    names = set(imports(ROOT / "vpo_builder" / f"{stage}.py"))
+    assert not names & {"os", "pathlib.Path", "subprocess", "random", "time"}, stage
+
+
+def test_no_module_is_a_grab_bag() -> None:
+    for path in MODULES:
+        assert path.stem not in BANNED_NAMES, path
+
+
+def test_nothing_is_pickled() -> None:
+    for path in MODULES:
+        assert not set(imports(path)) & {"pickle", "shelve", "dill", "marshal"}, path
+
+
+def test_every_torch_load_reads_weights_only() -> None:
+    for path in modules_of("avs_bench"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                keywords = {k.arg: ast.unparse(k.value) for k in node.keywords}
+                assert keywords.get("weights_only") == "True", path
+
+
+def test_every_public_function_and_class_says_what_it_is() -> None:
+    for path in MODULES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert ast.get_docstring(tree), path
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                assert ast.get_docstring(node), f"{path}: {node.name}"
