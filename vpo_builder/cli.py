@@ -5,12 +5,15 @@ Everything heavy is imported inside the command that needs it, so that `--help` 
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vpo_builder.errors import InputError, one_line_errors
 from vpo_builder.schema import SPLITS
+
+if TYPE_CHECKING:
+    from vpo_builder.config import SyntheticSettings
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -47,7 +50,10 @@ def build_command(
     strict: bool,
     classes: Path | None,
 ) -> None:
-    """Build an audio-visual segmentation dataset from COCO masks and VGGSound clips."""
+    """Build an audio-visual segmentation dataset from COCO masks and VGGSound clips.
+
+    Without --coco and --vggsound it builds from the embedded synthetic corpus, for trying.
+    """
     from vpo_builder.build import BuildRequest, build
     from vpo_builder.classes import CLASS_TABLE
     from vpo_builder.config import load_config
@@ -60,8 +66,9 @@ def build_command(
         raise InputError(f"{given} without {missing}: give both folders, or none for synthetic")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: is a file: --out needs a folder, existing or new")
+    synthetic = coco is None or vggsound is None
     if coco is None or vggsound is None:
-        raise InputError("no sources: give --coco DIR and --vggsound DIR")
+        coco, vggsound = _synthetic_sources(split, out, config.synthetic)
     report = build(
         BuildRequest(
             split=split,
@@ -69,6 +76,7 @@ def build_command(
             coco=coco,
             vggsound=vggsound,
             config=config,
+            synthetic=synthetic,
             seed=seed,
             workers=workers or default_workers(),
             strict=strict,
@@ -83,6 +91,22 @@ def build_command(
     for line in report.notes:
         click.echo(line)
     click.echo(f"{report.folder}: {report.funnel['samples']['entered']} samples")
+
+
+def _synthetic_sources(split: str, out: Path, settings: "SyntheticSettings") -> tuple[Path, Path]:
+    from vpo_builder.sources.synthetic import write_synthetic_corpus
+
+    click.echo(
+        "Building from the embedded SYNTHETIC corpus, for trying and testing only. For the real "
+        f"one: vpo-build --split {split} --out {out} --coco DIR --vggsound DIR"
+    )
+    corpus = write_synthetic_corpus(
+        out / "synthetic-corpus",
+        images=settings.images,
+        seed=settings.seed,
+        clips_per_class=settings.clips_per_class,
+    )
+    return corpus.coco, corpus.vggsound
 
 
 @click.group(context_settings=CONTEXT)

@@ -90,6 +90,7 @@ class SyntheticSettings:
     """The embedded corpus that is built when no source is given."""
 
     images: int
+    clips_per_class: int
     seed: int
 
 
@@ -119,6 +120,7 @@ class BuildConfig:
             ("audio.seconds", self.audio.seconds, 0.1, 1e5),
             ("selection.max_sources", self.selection.max_sources, 2, 100),
             ("synthetic.images", self.synthetic.images, 60, 1_000_000),
+            ("synthetic.clips_per_class", self.synthetic.clips_per_class, 10, 100_000),
             ("limits.max_missing_fraction", self.limits.max_missing_fraction, 0.0, 1.0),
         ):
             if not lowest <= value <= highest:

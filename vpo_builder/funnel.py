@@ -94,7 +94,7 @@ def count_stage(
 
 def count_samples(samples: Sequence[Sample]) -> dict[str, int]:
     """Count samples by subset."""
-    by_subset = {s: sum(sample.subset == s for sample in samples) for s in SUBSETS}
+    by_subset: dict[str, int] = {s: sum(sample.subset == s for sample in samples) for s in SUBSETS}
     return {ENTERED: len(samples), **by_subset}
 
 
