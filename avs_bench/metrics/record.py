@@ -56,6 +56,11 @@ class Record:
                     f"{type(self).__name__}.{name}: expected shape {list(shape)}, "
                     f"got {list(counts.shape)}; one entry per class, background included"
                 )
+            if (counts < 0).any():
+                raise InputError(
+                    f"{type(self).__name__}.{name}: expected counts, got {int(counts.min())}; "
+                    "records are made by `of` and by adding"
+                )
             counts.flags.writeable = False
             object.__setattr__(self, name, counts)
 

@@ -159,7 +159,7 @@ def compare(
     low, high = _percentiles(np.concatenate(resampled), level)
     difference = figure(whole).value - figure(other).value
     # ties count as extreme, whatever the order in which they were summed
-    extreme = np.count_nonzero(np.abs(np.concatenate(swapped)) >= abs(difference) - 1e-12)
+    extreme = int(np.count_nonzero(np.abs(np.concatenate(swapped)) >= abs(difference) - 1e-12))
     return Comparison(
         figure(whole),
         figure(other),

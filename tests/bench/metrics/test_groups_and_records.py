@@ -51,6 +51,11 @@ class TestRecords:
         assert record != record.vector().tolist()
 
 
+def test_negative_counts_are_none():
+    with pytest.raises(InputError, match="expected counts, got -1"):
+        Confusion(2, [[1, 0], [-1, 2]])
+
+
 def test_records_of_other_class_tables_do_not_add():
     zeros = np.zeros((1, 2, 2), int)
     with pytest.raises(InputError, match="classes 2 and 3"):

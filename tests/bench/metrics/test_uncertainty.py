@@ -127,10 +127,8 @@ class TestComparison:
         easy_and_hard = range(200, 920, 18)
         first, second = (
             {
-                str(i): Confusion(
-                    2, [[round(1000 * share) + gain, 1000 - round(1000 * share)], [0, 9]]
-                )
-                for i, share in enumerate(easy_and_hard)
+                str(i): Confusion(2, [[right + gain, 1000 - right], [0, 9]])
+                for i, right in enumerate(easy_and_hard)
             }
             for gain in (20, 0)
         )
@@ -158,9 +156,8 @@ class TestSeeds:
     def test_mean_and_sample_standard_deviation(self):
         figures = [Figure("miou_dataset", value, "rules") for value in (0.6, 0.62, 0.64)]
         spread = over_seeds(figures)
-        assert spread == Spread(
-            "miou_dataset", pytest.approx(0.62), pytest.approx(0.02), 3, "rules"
-        )
+        assert (spread.mean, spread.sd) == pytest.approx((0.62, 0.02))
+        assert (spread.name, spread.runs, spread.rules) == ("miou_dataset", 3, "rules")
         assert str(spread) == "miou_dataset 62.00 ± 2.00 % (3 runs)"
 
     def test_one_run_has_no_spread(self):
