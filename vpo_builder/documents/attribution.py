@@ -1,0 +1,91 @@
+"""Writes and reads `ATTRIBUTION.csv`: whose photograph and whose recording each file is."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpo_builder.errors import InputError
+from vpo_builder.manifest import Manifest
+
+ATTRIBUTION = "ATTRIBUTION.csv"
+COLUMNS = (
+    "kind",
+    "id",
+    "license",
+    "license_url",
+    "author_page",
+    "media_url",
+    "original_url",
+)
+# farm7.staticflickr.com/<server>/<photo id>_<secret>_<size>.jpg; flickr.com/photo.gne leads from
+# the photo's id to its page, which names the author.
+FLICKR_STATIC = re.compile(r"https?://[a-z0-9.]*staticflickr\.com/\d+/(\d+)_")
+VGGSOUND_LICENCE = "list: CC BY 4.0; recording: rights with its uploader"
+VGGSOUND_URL = "https://www.robots.ox.ac.uk/~vgg/data/vggsound/"
+YOUTUBE_CLIP = re.compile(r"([A-Za-z0-9_-]{11})_(\d{6})")
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Whose an image is; addresses as COCO's json gives them, "" where it gives none."""
+
+    image_id: int
+    license_name: str
+    license_url: str
+    flickr_url: str
+    coco_url: str
+
+    @property
+    def author_page(self) -> str:
+        """The photograph's page on Flickr, which names its author; "" if it has none."""
+        found = FLICKR_STATIC.match(self.flickr_url)
+        return f"https://www.flickr.com/photo.gne?id={found.group(1)}" if found else ""
+
+
+def encode_attributions(attributions: Iterable[Attribution], manifest: Manifest) -> bytes:
+    """Return the csv: a row for each image in use, then one for each clip, sorted by id."""
+    samples, synthetic = manifest.samples, manifest.meta.synthetic
+    used = {sample.image_id for sample in samples}
+    clips = sorted({source.clip_id for sample in samples for source in sample.sources})
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in sorted(attributions, key=lambda row: row.image_id):
+        if row.image_id in used:
+            image = f"{row.image_id:012d}"
+            licence = (row.license_name, row.license_url)
+            writer.writerow(
+                ("image", image, *licence, row.author_page, row.coco_url, row.flickr_url)
+            )
+    for clip_id in clips:
+        licence = ("synthesised", "") if synthetic else (VGGSOUND_LICENCE, VGGSOUND_URL)
+        page = "" if synthetic else clip_page(clip_id)
+        writer.writerow(("clip", clip_id, *licence, page, "", ""))
+    return buffer.getvalue().encode()
+
+
+def read_licences(folder: Path) -> dict[int, str]:
+    """Return image id -> licence name from a dataset's `ATTRIBUTION.csv`; {} if it has none."""
+    path = folder / ATTRIBUTION
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            raise InputError(
+                f"{path}: columns are {reader.fieldnames}, expected {list(COLUMNS)}: "
+                "the file was edited: build the dataset again"
+            )
+        rows = [row for row in reader if row["kind"] == "image"]
+    return {int(row["id"]): row["license"] for row in rows if row["id"].isdecimal()}
+
+
+def clip_page(clip_id: str) -> str:
+    """Return the address of a clip's video at its start second; "" if the id is not YouTube's."""
+    found = YOUTUBE_CLIP.fullmatch(clip_id)
+    if not found:
+        return ""
+    return f"https://www.youtube.com/watch?v={found.group(1)}&t={int(found.group(2))}s"

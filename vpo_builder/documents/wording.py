@@ -1,0 +1,151 @@
+"""What the documents say in words, by split."""
+
+from collections.abc import Iterator
+
+from vpo_builder.schema import ManifestMeta, Split
+
+NAMES: dict[Split, str] = {
+    "ss": "VPO-SS",
+    "ms": "VPO-MS",
+    "msmi": "VPO-MSMI",
+    "avsbench-single-plus": "AVSBench-Single+",
+}
+SUMMARIES: dict[Split, str] = {
+    "ss": (
+        "Photographs of COCO 2017 in which one object sounds: a recording of VGGSound is paired "
+        "with it by class, and its mask is the label. Every other object stays visible and silent."
+    ),
+    "ms": (
+        "Photographs of COCO 2017 in which two or more objects of different classes sound: each is "
+        "paired by class with a recording of VGGSound, and one mask holds them all."
+    ),
+    "msmi": (
+        "Photographs of COCO 2017 in which several objects sound, also of one class: each is "
+        "paired with its own recording of VGGSound, and its place in the picture with a place "
+        "between left and right."
+    ),
+    "avsbench-single-plus": (
+        "Annotated frames of AVSBench's single-source videos with a class for every pixel instead "
+        "of foreground and background, and the second of sound around each frame."
+    ),
+}
+VPO_LICENCES = (
+    "COCO's annotations are under CC BY 4.0 and its photographs under the licence of each. "
+    "VGGSound's list is under CC BY 4.0; the recordings belong to those who uploaded them, and "
+    "neither project passes them on."
+)
+AVSBENCH_LICENCES = (
+    "AVSBench is under CC BY-NC 4.0, and its videos belong to those who uploaded them."
+)
+PERSON_NOTES = {
+    "captions": (
+        "male, female and baby are what five captions perceive in a picture, counted by words; "
+        "they are nobody's identity. `persons.jsonl` keeps the words found for every decision."
+    ),
+    "merge": "Persons are one class, whoever they are and whatever their voice.",
+    "drop": "Persons stay in the pictures, silent and unlabelled.",
+}
+CITATIONS = {
+    "vpo": """\
+@inproceedings{chen2024unraveling,
+  title     = {Unraveling Instance Associations: A Closer Look for Audio-Visual Segmentation},
+  author    = {Chen, Yuanhong and Liu, Yuyuan and Wang, Hu and Liu, Fengbei and Wang, Chong and
+               Frazer, Helen and Carneiro, Gustavo},
+  booktitle = {CVPR},
+  year      = {2024}
+}""",
+    "avsbench": """\
+@inproceedings{zhou2022audio,
+  title     = {Audio-Visual Segmentation},
+  author    = {Zhou, Jinxing and Wang, Jianyuan and Zhang, Jiayi and Sun, Weixuan and Zhang, Jing
+               and Birchfield, Stan and Guo, Dan and Kong, Lingpeng and Wang, Meng and
+               Zhong, Yiran},
+  booktitle = {ECCV},
+  year      = {2022}
+}""",
+    "coco": """\
+@inproceedings{lin2014microsoft,
+  title     = {Microsoft {COCO}: Common Objects in Context},
+  author    = {Lin, Tsung-Yi and Maire, Michael and Belongie, Serge and Hays, James and
+               Perona, Pietro and Ramanan, Deva and Doll{\\'a}r, Piotr and Zitnick, C. Lawrence},
+  booktitle = {ECCV},
+  year      = {2014}
+}""",
+    "vggsound": """\
+@inproceedings{chen2020vggsound,
+  title     = {{VGGSound}: A Large-Scale Audio-Visual Dataset},
+  author    = {Chen, Honglie and Xie, Weidi and Vedaldi, Andrea and Zisserman, Andrew},
+  booktitle = {ICASSP},
+  year      = {2020}
+}""",
+}
+
+
+def citation(split: Split) -> str:
+    """Return the BibTeX of the works that a split comes from."""
+    works = ("avsbench", "vpo") if _is_avsbench(split) else ("vpo", "coco", "vggsound")
+    return "\n".join(CITATIONS[work] for work in works)
+
+
+def source_licences(split: Split) -> str:
+    """Return what holds for the sources of a split as a whole."""
+    return AVSBENCH_LICENCES if _is_avsbench(split) else VPO_LICENCES
+
+
+def notes(meta: ManifestMeta) -> Iterator[str]:
+    """Yield what a reader should know before she uses the dataset."""
+    if _is_avsbench(meta.split):
+        yield "The published link to Single+ was empty; this follows the description of its papers."
+        return
+    yield (
+        "The papers publish neither their label lists nor their rules for persons and subsets: "
+        "those here are this program's, and scores are comparable between builds of one manifest."
+    )
+    yield (
+        "Picture and sound come from different recordings and share a class, nothing else; what "
+        "VGGSound calls by a label may hold other sounds too."
+    )
+    policy = meta.config.get("person", {}).get("policy")
+    if policy in PERSON_NOTES:
+        yield PERSON_NOTES[policy]
+    if meta.split == "ss":
+        yield (
+            "In test each object that could sound has its own sample of the same picture "
+            "(`image_id` is shared), which tells listening from looking."
+        )
+    yield (
+        "A sample in which everything that could sound does sound needs no ears; `silent` in the "
+        "manifest tells them apart, and scores are best given for both groups."
+    )
+    yield (
+        "The csv is for published loaders, which read val as test: its column `split` says train "
+        "for val. The subsets are those of `manifest.jsonl`."
+    )
+
+
+def file_rows(meta: ManifestMeta) -> Iterator[tuple[str, str]]:
+    """Yield (path, content) for the files of a dataset."""
+    if _is_avsbench(meta.split):
+        yield "frames/, audios/", "frames, and the second of sound around each"
+        yield "labels/, salient_labels/", "masks: class index; foreground or background"
+        yield "data.csv", "names, categories and subsets as published loaders read them"
+    else:
+        folders = "<class>/" if meta.split == "ss" else ""
+        yield f"data/{folders}", "photographs, byte for byte those of COCO"
+        yield (
+            f"mask/{folders}",
+            "palette PNG; a pixel's value is the class's COCO id, 92–94 persons",
+        )
+        yield f"{meta.audio}/", "recordings, mono PCM16, shared by the splits of one folder"
+        yield f"vpo_{meta.split}_data_stereo.csv", "one row a source, as published loaders read it"
+        yield "persons.jsonl", "how each picture of persons was decided"
+    yield "manifest.jsonl", "one sample a line: subset, image, mask, sources with clip and pan"
+    yield "manifest.meta.json", "what the dataset was made from; written last"
+    yield "rejections.jsonl", "what was left out, and why"
+    yield "ATTRIBUTION.csv", "whose picture and whose recording each file is"
+    yield "croissant.json", "this description for programs (Croissant 1.1)"
+    yield "SHA256SUMS", "the hash of every file"
+
+
+def _is_avsbench(split: Split) -> bool:
+    return split == "avsbench-single-plus"
