@@ -4,9 +4,11 @@ Drawn pictures and synthesised sounds of all 21 classes, seeded, with every awkw
 data holds (`scenes` and `recordings` list them). Figures measured on it say that the road from
 sources to scores works, and nothing about photographs.
 
-`scenes` says what is in a picture, `layout` where, `figures` (with `creatures`, `things` and
-`shapes`) how it looks, `painting` and `backdrops` make pixels, `pictures` writes COCO's files.
-`voices` (made of `sounds`) say what a class sounds like, `recordings` writes VGGSound's files.
+`scenes` says what is in a picture and `layout` where; `figures` is the table of how it looks, made
+of silhouettes (`animals`, `people`, `vehicles`, `goods`, drawn with `shapes`) and `textures`;
+`painting` and `backdrops` make pixels, `pictures` writes COCO's files. `voices` is the table of
+what a class sounds like (`cries`, `noises`, made of `sounds`); `recordings` writes VGGSound's
+files.
 """
 
 from vpo_builder.sources.synthetic.corpus import SyntheticCorpus, write_synthetic_corpus

@@ -17,11 +17,12 @@ _FINE = 2
 
 def backdrop(place: str, size: Size, rng: Generator) -> Image.Image:
     """Return a background of `size` (width, height); `place` is one of PLACES."""
-    width, height = size[0] * _FINE, size[1] * _FINE
-    horizon = int(height * rng.uniform(0.35, 0.55))
+    horizon = int(size[1] * rng.uniform(0.35, 0.55))
     above, below = _COLOURS[place]
-    canvas = Image.fromarray(_ground((width, height), horizon, above, below, rng))
-    _DRAW[place](ImageDraw.Draw(canvas), (width, height), horizon, rng)
+    fine = (size[0] * _FINE, size[1] * _FINE)
+    ground = Image.fromarray(_ground(size, horizon, above, below, rng))
+    canvas = ground.resize(fine, Image.Resampling.NEAREST)
+    _DRAW[place](ImageDraw.Draw(canvas), fine, horizon * _FINE, rng)
     return canvas.reduce(_FINE)
 
 
@@ -35,12 +36,12 @@ def _ground(
     picture[:horizon], picture[horizon:] = _pick(above, rng), _pick(below, rng)
     mottle = np.zeros((height, width), dtype=np.float32)
     for _ in range(3):
-        a, b = (rng.uniform(-0.12, 0.12, size=2) * (0.4, 1.0)).astype(np.float32)
+        a, b = (rng.uniform(-0.24, 0.24, size=2) * (0.4, 1.0)).astype(np.float32)
         mottle += np.cos(a * x + b * y + np.float32(rng.uniform(0, 6)))
     depth = np.abs(y - horizon) / height
     picture *= (0.9 + 0.22 * depth + 0.045 * mottle * (y > horizon))[..., None]
-    grain = rng.standard_normal((height // 4 + 1, width // 4 + 1), dtype=np.float32) * 5
-    picture += np.repeat(np.repeat(grain, 4, 0), 4, 1)[:height, :width, None]
+    grain = rng.standard_normal((height // 2 + 1, width // 2 + 1), dtype=np.float32) * 5
+    picture += np.repeat(np.repeat(grain, 2, 0), 2, 1)[:height, :width, None]
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 

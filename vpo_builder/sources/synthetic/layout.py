@@ -34,7 +34,8 @@ class Wish:
     """What a scene asks of a place.
 
     `size` is the geometric mean of the box's sides over that of the picture's; `column` fixes
-    the horizontal centre (share of the width); `on_top` asks to cover the last one half.
+    the horizontal place (0 as far left as it goes, 1 as far right); `on_top` asks to cover half
+    of the last one.
     """
 
     size: float

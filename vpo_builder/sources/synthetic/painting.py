@@ -7,11 +7,15 @@ import numpy.typing as npt
 from numpy.random import Generator
 from PIL import Image, ImageDraw
 
+from vpo_builder.sources.synthetic.figures import Figure
 from vpo_builder.sources.synthetic.layout import Standing
-from vpo_builder.sources.synthetic.shapes import COAT, SECOND, SHADE, Points
+from vpo_builder.sources.synthetic.shapes import COAT, SECOND, SHADE
 
 Pixels = npt.NDArray[np.float32]
 
+_DIM = 0.72
+"""Brightness of a coat in shadow."""
+_SHADED_SECOND = SHADE + 1
 _FINE = 2
 """Figures are drawn this many times finer and averaged, so that edges are smooth."""
 
@@ -34,22 +38,30 @@ def _stamp(picture: Pixels, one: Standing, rng: Generator) -> None:
     x0, y0 = max(int(one.box[0]) - 1, 0), max(int(one.box[1]) - 1, 0)
     x1, y1 = min(int(one.box[2]) + 2, width), min(int(one.box[3]) + 2, height)
     tones = _tones(one, (x0, y0, x1, y1))
-    rows, columns = np.indices(tones.shape, dtype=np.float64)
+    rows, columns = np.nonzero(tones)
     x, y = x0 + (columns + 0.5) / _FINE, y0 + (rows + 0.5) / _FINE
-    a = one.to_figure
-    u, v = a[0, 0] * x + a[0, 1] * y + a[0, 2], a[1, 0] * x + a[1, 1] * y + a[1, 2]
-    palette = _palette(one.figure.palette, rng)
+    u, v = (one.to_figure @ np.stack([x, y, np.ones_like(x)])).astype(np.float32)
+    layer = np.zeros((*tones.shape, 4), dtype=np.float32)
+    layer[rows, columns, :3] = _coloured(one.figure, tones[rows, columns], u, v, rng)
+    layer[rows, columns, 3] = 1.0
+    layer = _averaged(layer)
+    region = picture[y0:y1, x0:x1]
+    region *= 1 - layer[..., 3:]
+    region += layer[..., :3]
+
+
+def _coloured(
+    figure: Figure, tones: npt.NDArray[np.uint8], u: Pixels, v: Pixels, rng: Generator
+) -> Pixels:
+    """Return the colours [N, 3] of pixels by tone and figure coordinates, lit from above."""
+    palette = _palette(figure.palette, rng)
     colours = palette[tones]
     textured = (tones == COAT) | (tones == SHADE)
-    share = one.figure.texture(u[textured], v[textured], rng)[:, None]
-    second = np.where((tones[textured] == SHADE)[:, None], 0.72, 1.0) * palette[SECOND]
+    share = figure.texture(u[textured], v[textured], rng)[:, None]
+    second = palette[np.where(tones[textured] == SHADE, _SHADED_SECOND, SECOND)]
     colours[textured] += share * (second - colours[textured])
-    colours *= (1.06 - 0.16 * v + 0.05 * np.sin(3 * u))[..., None]
-    opaque = (tones > 0)[..., None]
-    alpha = _averaged(opaque.astype(np.float32))
-    region = picture[y0:y1, x0:x1]
-    region *= 1 - alpha
-    region += _averaged((colours * opaque).astype(np.float32))
+    colours *= (1.06 - 0.16 * v + 0.05 * np.sin(3 * u))[:, None]
+    return colours
 
 
 def _tones(one: Standing, window: tuple[int, int, int, int]) -> npt.NDArray[np.uint8]:
@@ -74,16 +86,17 @@ def _shadow(picture: Pixels, one: Standing) -> None:
     picture[top:bottom] *= (1 - 0.45 * np.exp(-(distance**2)))[..., None]
 
 
-def _palette(choices: Sequence[str], rng: Generator) -> Points:
-    """Return [8, 3] colours: nothing, the six tones with one jitter, and COAT in shadow."""
+def _palette(choices: Sequence[str], rng: Generator) -> Pixels:
+    """Return [9, 3] colours: nothing, the tones, and the SECOND tone in shadow."""
     names = [str(rng.choice(tone.split())) for tone in choices]
     colours = np.array([tuple(bytes.fromhex(name)) for name in names], dtype=np.float64)
     colours *= rng.uniform(0.88, 1.06) * rng.normal(1.0, 0.035, size=colours.shape)
-    return np.concatenate([np.zeros((1, 3)), colours, 0.72 * colours[:1]])
+    rows = [np.zeros((1, 3)), colours, _DIM * colours[:2]]
+    return np.concatenate(rows, dtype=np.float32)
 
 
 def _averaged(fine: Pixels) -> Pixels:
-    height, width, channels = fine.shape
-    blocks = fine.reshape(height // _FINE, _FINE, width // _FINE, _FINE, channels)
-    mean: Pixels = blocks.mean(axis=(1, 3), dtype=np.float32)
+    """Return the mean of each block of fine pixels."""
+    blocks = [fine[i::_FINE, j::_FINE] for i in range(_FINE) for j in range(_FINE)]
+    mean: Pixels = sum(blocks[1:], blocks[0]) / np.float32(len(blocks))
     return mean

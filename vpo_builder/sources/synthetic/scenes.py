@@ -148,7 +148,8 @@ def _with_repeats(items: list[Item], rng: Generator) -> list[Item]:
     """Return the first item two or three times, left to right, and one of the others."""
     copies = int(rng.integers(2, 4))
     size = rng.uniform(0.34, 0.46) if copies == 2 else rng.uniform(0.3, 0.36)
-    repeats = [Item(items[0].name, size, column=(i + 0.5) / copies) for i in range(copies)]
+    columns = np.linspace(0.06, 0.94, copies)
+    repeats = [Item(items[0].name, size, column=float(column)) for column in columns]
     rest = [replace(item, size=min(item.size, 0.4)) for item in items[1:2]]
     return [*repeats, *rest]
 

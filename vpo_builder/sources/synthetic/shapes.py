@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from numpy.random import Generator
 
 Points = npt.NDArray[np.float64]
 Knot = tuple[float, float]
@@ -78,6 +79,11 @@ def inside(*parts: Part) -> list[Part]:
 def shifted(parts: Iterable[Part], x: float, y: float) -> list[Part]:
     """Return `parts` moved by (x, y)."""
     return [replace(part, points=part.points + np.array((x, y))) for part in parts]
+
+
+def sway(rng: Generator, most: float) -> float:
+    """Return a number in [-most, most]."""
+    return float(rng.uniform(-most, most))
 
 
 def rotation(degrees: float) -> Points:

@@ -1,4 +1,4 @@
-"""Silhouettes of the living classes, facing right, the ground at y = 1."""
+"""Silhouettes of the animals, facing right, the ground at y = 1."""
 
 from collections.abc import Sequence
 
@@ -21,13 +21,14 @@ from vpo_builder.sources.synthetic.shapes import (
     poly,
     shifted,
     slab,
+    sway,
 )
 
 
 def horse(rng: Generator) -> list[Part]:
     """Return a horse: long legs, arched neck, loose mane and tail."""
     return [
-        pipe(DARK, 0.12, 0.05, (-0.7, -0.2), (-1.0, 0.05), (-1.0 + _some(rng, 0.1), 0.6)),
+        pipe(DARK, 0.12, 0.05, (-0.7, -0.2), (-1.0, 0.05), (-1.0 + sway(rng, 0.1), 0.6)),
         *_equine(rng, ear=0.16),
         *inside(pipe(DARK, 0.13, 0.1, (0.88, -0.98), (0.62, -0.75), (0.42, -0.25))),
     ]
@@ -46,7 +47,7 @@ def zebra(rng: Generator) -> list[Part]:
 
 def cow(rng: Generator) -> list[Part]:
     """Return a cow: boxy trunk, horns, pink muzzle and udder."""
-    dip = _some(rng, 0.12)
+    dip = sway(rng, 0.12)
     head = [
         pipe(LIGHT, 0.09, 0.03, (0.92, -0.55), (0.9, -0.72), (1.02, -0.8)),
         poly(SHADE, (0.72, -0.42), (0.9, -0.52), (0.9, -0.36)),
@@ -80,16 +81,16 @@ def sheep(rng: Generator) -> list[Part]:
         oval(COAT, -0.88, 0.0, 0.16, 0.2),
         *wool,
         oval(COAT, 0.0, -0.02, 0.82, 0.42),
-        *shifted(face, 0.0, _some(rng, 0.12)),
+        *shifted(face, 0.0, sway(rng, 0.12)),
     ]
 
 
 def elephant(rng: Generator) -> list[Part]:
     """Return an elephant: pillar legs, fan ear, tusk, and a trunk that hangs or lifts."""
-    reach, lift = 1.2 + _some(rng, 0.12), 0.5 + _some(rng, 0.35)
+    reach, lift = 1.2 + sway(rng, 0.12), 0.5 + sway(rng, 0.35)
     return [
         pipe(SHADE, 0.06, 0.04, (-0.9, -0.3), (-1.02, 0.0), (-1.0, 0.3)),
-        *_legs(rng, (-0.68, -0.42, 0.28, 0.52), 0.0, thick=0.36, thin=0.3, sway=0.06),
+        *_legs(rng, (-0.68, -0.42, 0.28, 0.52), 0.0, thick=0.36, thin=0.3, swing=0.06),
         blob(COAT, (-0.92, -0.3), (-0.6, -0.68), (0.0, -0.72), (0.5, -0.62), (0.75, -0.2),
              (0.55, 0.3), (0.0, 0.42), (-0.65, 0.34), (-0.95, 0.1)),
         pipe(COAT, 0.3, 0.1, (0.98, -0.4), (1.15, 0.0), (reach, lift), (reach + 0.16, lift + 0.1)),
@@ -104,7 +105,7 @@ def elephant(rng: Generator) -> list[Part]:
 
 def dog(rng: Generator) -> list[Part]:
     """Return a dog: raised tail, drooping ear, collar, tongue out."""
-    wag = _some(rng, 0.2)
+    wag = sway(rng, 0.2)
     return [
         pipe(COAT, 0.14, 0.06, (-0.7, -0.1), (-0.95, -0.35), (-0.95 + wag, -0.75)),
         *_legs(rng, (-0.6, -0.42, 0.38, 0.54), 0.1, thick=0.24, thin=0.14, hoof=COAT),
@@ -123,7 +124,7 @@ def dog(rng: Generator) -> list[Part]:
 
 def cat(rng: Generator) -> list[Part]:
     """Return a seated cat: pear-shaped body, pricked ears, tail curled up beside it."""
-    curl = _some(rng, 0.2)
+    curl = sway(rng, 0.2)
     return [
         pipe(COAT, 0.17, 0.11, (-0.3, 0.85), (-0.85, 0.8), (-0.9 + curl, 0.3), (-0.7 + curl, 0.0)),
         blob(COAT, (-0.2, -0.2), (0.22, -0.2), (0.42, 0.3), (0.42, 0.95), (-0.1, 1.0),
@@ -166,74 +167,8 @@ def bird(rng: Generator) -> list[Part]:
     ]  # fmt: skip
 
 
-def male(rng: Generator) -> list[Part]:
-    """Return a standing man: short hair, checked shirt, trousers."""
-    stride = rng.uniform(0.06, 0.2)
-    return [
-        limb(ACCENT, -0.1, 0.1, -0.12 - stride, 0.95, 0.26, 0.19),
-        limb(ACCENT, 0.1, 0.1, 0.12 + stride, 0.95, 0.26, 0.19),
-        slab(DARK, -0.22 - stride, 0.92, 0.0 - stride, 1.02, 0.04),
-        slab(DARK, 0.03 + stride, 0.92, 0.28 + stride, 1.02, 0.04),
-        *_arms(rng, shoulder=0.3, sleeve=COAT),
-        limb(SKIN, 0.0, -0.72, 0.0, -0.5, 0.14, 0.16),
-        blob(COAT, (-0.32, -0.56), (0.0, -0.6), (0.32, -0.56), (0.36, -0.3), (0.24, 0.2),
-             (-0.24, 0.2), (-0.36, -0.3)),
-        *inside(slab(DARK, -0.23, 0.14, 0.23, 0.21)),
-        *_head(rng, y=-0.84, size=0.17),
-        blob(DARK, (-0.19, -0.84), (-0.16, -1.03), (0.04, -1.08), (0.2, -0.98), (0.18, -0.86),
-             (0.08, -0.94), (-0.12, -0.93)),
-    ]  # fmt: skip
-
-
-def female(rng: Generator) -> list[Part]:
-    """Return a standing woman: long hair, flared patterned dress, bare legs."""
-    flare, sway = rng.uniform(0.46, 0.62), _some(rng, 0.05)
-    return [
-        blob(DARK, (-0.2, -0.95), (0.02, -1.1), (0.22, -0.95), (0.3, -0.5), (0.2 + sway, -0.22),
-             (-0.22 + sway, -0.22), (-0.3, -0.5)),
-        limb(SKIN, -0.12, 0.4, -0.13, 0.95, 0.14, 0.1),
-        limb(SKIN, 0.12, 0.4, 0.15, 0.95, 0.14, 0.1),
-        slab(ACCENT, -0.22, 0.92, -0.06, 1.02, 0.04),
-        slab(ACCENT, 0.08, 0.92, 0.27, 1.02, 0.04),
-        *_arms(rng, shoulder=0.24, sleeve=SKIN),
-        limb(SKIN, 0.0, -0.72, 0.0, -0.5, 0.11, 0.14),
-        blob(COAT, (-0.24, -0.56), (0.0, -0.52), (0.24, -0.56), (0.18, -0.15), (flare, 0.55),
-             (0.0, 0.64), (-flare, 0.55), (-0.18, -0.15)),
-        *inside(slab(ACCENT, -0.17, -0.2, 0.17, -0.11)),
-        *_head(rng, y=-0.82, size=0.16),
-        blob(DARK, (-0.19, -0.78), (-0.18, -1.0), (0.02, -1.07), (0.2, -0.98), (0.2, -0.78),
-             (0.12, -0.94), (-0.05, -0.96)),
-    ]  # fmt: skip
-
-
-def baby(rng: Generator) -> list[Part]:
-    """Return a seated baby: a head as wide as the body, dotted romper, stubby limbs."""
-    left, right = rng.uniform(-0.3, 0.25, size=2)
-    return [
-        limb(COAT, -0.3, 0.2, -0.72, 0.2 + left, 0.24, 0.18),
-        limb(COAT, 0.3, 0.2, 0.72, 0.2 + right, 0.24, 0.18),
-        oval(SKIN, -0.78, 0.2 + left, 0.11, 0.11),
-        oval(SKIN, 0.78, 0.2 + right, 0.11, 0.11),
-        blob(COAT, (-0.32, 0.0), (0.32, 0.0), (0.5, 0.5), (0.42, 0.92), (-0.42, 0.92),
-             (-0.5, 0.5)),
-        limb(SHADE, -0.25, 0.78, -0.7, 0.84, 0.3, 0.24),
-        limb(SHADE, 0.25, 0.78, 0.7, 0.84, 0.3, 0.24),
-        oval(SKIN, -0.8, 0.82, 0.13, 0.16),
-        oval(SKIN, 0.8, 0.82, 0.13, 0.16),
-        oval(SKIN, -0.52, -0.42, 0.1, 0.12),
-        oval(SKIN, 0.52, -0.42, 0.1, 0.12),
-        oval(SKIN, 0.0, -0.45, 0.52, 0.5),
-        pipe(DARK, 0.1, 0.04, (-0.12, -0.88), (0.04, -1.02), (0.16, -0.9)),
-        *inside(
-            oval(DARK, -0.19, -0.46, 0.055, 0.065),
-            oval(DARK, 0.19, -0.46, 0.055, 0.065),
-            oval(ACCENT, 0.0, -0.22, 0.12, 0.09),
-        ),
-    ]  # fmt: skip
-
-
 def _equine(rng: Generator, *, ear: float) -> list[Part]:
-    nod = _some(rng, 0.08)
+    nod = sway(rng, 0.08)
     return [
         *_legs(rng, (-0.58, -0.42, 0.36, 0.52), 0.1, thick=0.22, thin=0.1),
         blob(COAT, (-0.78, -0.15), (-0.5, -0.36), (0.1, -0.3), (0.5, -0.36), (0.72, -0.1),
@@ -254,35 +189,13 @@ def _legs(
     thick: float,
     thin: float,
     hoof: int = DARK,
-    sway: float = 0.14,
+    swing: float = 0.14,
     tones: tuple[int, int] = (SHADE, COAT),
 ) -> list[Part]:
     """Return four legs down to y = 1: every first one behind, every second one in front."""
     parts = []
     for i, x in enumerate(at):
-        foot = x + _some(rng, sway)
+        foot = x + sway(rng, swing)
         parts.append(limb(tones[i % 2], x, top, foot, 0.95, thick, thin))
         parts.append(slab(hoof, foot - 0.6 * thin, 0.9, foot + 0.7 * thin, 1.0))
     return parts
-
-
-def _arms(rng: Generator, *, shoulder: float, sleeve: int) -> list[Part]:
-    parts = []
-    for side in (-1.0, 1.0):
-        out, down = rng.uniform(0.12, 0.4), rng.uniform(-0.15, 0.12)
-        hand = (side * (shoulder + out), down)
-        parts.append(limb(sleeve, side * shoulder * 0.85, -0.46, *hand, 0.17, 0.12))
-        parts.append(oval(SKIN, *hand, 0.07, 0.08))
-    return parts
-
-
-def _head(rng: Generator, *, y: float, size: float) -> list[Part]:
-    look = _some(rng, 0.25) * size
-    eyes = [oval(DARK, look + s * 0.42 * size, y, 0.13 * size, 0.15 * size) for s in (-1, 1)]
-    mouth = slab(ACCENT, look - 0.3 * size, y + 0.5 * size, look + 0.3 * size, y + 0.62 * size)
-    return [oval(SKIN, 0.0, y, size, 1.2 * size), *inside(*eyes, mouth)]
-
-
-def _some(rng: Generator, most: float) -> float:
-    """Return a number in [-most, most]."""
-    return float(rng.uniform(-most, most))
