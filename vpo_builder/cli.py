@@ -146,3 +146,34 @@ def stats(folder: Path, png: Path | None) -> None:
     chart = png or Path(f"{folder.resolve().name}-statistics.png")
     write_chart(statistics, chart)
     click.echo(f"chart: {chart}")
+
+
+@data_command.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--near-duplicates",
+    "policy",
+    type=click.Choice(["warn", "fail"]),
+    default="warn",
+    show_default=True,
+    help="Whether photographs that look alike are a fault.",
+)
+@click.option(
+    "--sheet", type=click.Path(path_type=Path), help="Where such photographs are shown [NAME.html]."
+)
+@one_line_errors
+def audit(folder: Path, policy: Any, sheet: Path | None) -> None:
+    """Look for anything that crosses the subsets; exit code 1 for a leak."""
+    from vpo_builder.audit import audit, format_audit
+    from vpo_builder.audit.sheet import write_sheet
+    from vpo_builder.documents.attribution import read_licences
+    from vpo_builder.manifest import read_manifest
+
+    report = audit(read_manifest(folder), read_licences(folder))
+    for line in format_audit(report, policy):
+        click.echo(line)
+    if report.near_duplicates:
+        page = sheet or Path(f"{folder.resolve().name}-near-duplicates.html")
+        write_sheet(report, page)
+        click.echo(f"side by side: {page}")
+    sys.exit(0 if report.passes(policy) else 1)

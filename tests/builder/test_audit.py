@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.builder.dataset_by_hand import PICTURES, Picture, finish, write_dataset
 from vpo_builder.audit import AuditReport, LeakKind, audit, format_audit
-from vpo_builder.audit.near_duplicates import close_pairs, difference_hash
+from vpo_builder.audit.near_duplicates import close_pairs, hash_file
 from vpo_builder.audit.sheet import write_sheet
 from vpo_builder.manifest import Manifest, read_manifest
 
@@ -198,9 +198,9 @@ def test_blocks_do_not_change_the_pairs(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.skipif(not COCO.is_dir(), reason="the real corpus is not beside the repository")
 def test_real_photographs_keep_their_distance_and_their_copies_do_not(tmp_path: Path) -> None:
     paths = sorted(COCO.rglob("*.jpg"))[::4]
-    hashes = np.stack([difference_hash(path) for path in paths])
+    hashes = np.stack([hash_file(path) for path in paths])
     different = [bits for i, j, bits in close_pairs(hashes, hashes, 128) if i != j]
     assert min(different) > 20
     for path, original in zip(paths, hashes, strict=True):
         (tmp_path / "copy.jpg").write_bytes(recompressed(path.read_bytes()))
-        assert np.bitwise_count(difference_hash(tmp_path / "copy.jpg") ^ original).sum() <= 20
+        assert np.bitwise_count(hash_file(tmp_path / "copy.jpg") ^ original).sum() <= 20

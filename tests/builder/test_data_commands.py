@@ -1,0 +1,69 @@
+"""`vpo-data`: what each command prints and the code it exits with."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.builder.test_audit import same_bytes
+from tests.builder.test_documents import write_documents
+from vpo_builder.cli import data_command
+from vpo_builder.manifest import META
+
+COMMANDS = ("verify", "stats", "audit")
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(data_command, [str(argument) for argument in arguments])
+
+
+def test_verify_exits_with_1_and_a_line_for_each_fault(small_dataset: Path) -> None:
+    assert run("verify", small_dataset).exit_code == 0
+    for mask in sorted(small_dataset.rglob("*.png"))[:2]:
+        mask.unlink()
+    result = run("verify", small_dataset)
+    assert result.exit_code == 1
+    assert len(result.output.splitlines()) == 3
+    assert result.output.splitlines()[-1].endswith("2 faults")
+
+
+def test_stats_writes_the_chart_where_it_is_told(small_dataset: Path, tmp_path: Path) -> None:
+    result = run("stats", small_dataset, "--png", tmp_path / "chart.png")
+    assert result.exit_code == 0
+    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+    assert "VPO-SS: 8 samples" in result.output
+
+
+def test_audit_exits_with_1_for_a_leak(small_dataset: Path) -> None:
+    write_documents(small_dataset)
+    assert run("audit", small_dataset).exit_code == 0
+    same_bytes(small_dataset)
+    result = run("audit", small_dataset)
+    assert result.exit_code == 1
+    assert "leak: identical image" in result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_dataset_and_an_unfinished_one_are_one_line_on_stderr(
+    command: str, small_dataset: Path, tmp_path: Path
+) -> None:
+    (small_dataset / META).unlink()
+    for folder, reason in ((tmp_path / "nowhere", "no such folder"), (small_dataset, "finished")):
+        result = run(command, folder)
+        assert result.exit_code == 2
+        assert result.stdout == ""
+        assert len(result.stderr.splitlines()) == 1
+        assert reason in result.stderr
+
+
+def test_a_command_leaves_nothing_in_the_dataset(small_dataset: Path) -> None:
+    write_documents(small_dataset)
+    for command in COMMANDS:
+        run(command, small_dataset)
+    assert run("verify", small_dataset).exit_code == 0
