@@ -16,7 +16,9 @@ import soundfile
 from PIL import Image
 from pycocotools.coco import COCO
 
+from vpo_builder.config import load_config
 from vpo_builder.errors import InputError
+from vpo_builder.matching import PersonResolver
 from vpo_builder.sources.synthetic import SyntheticCorpus, write_synthetic_corpus
 from vpo_builder.sources.synthetic.backdrops import backdrop
 from vpo_builder.sources.synthetic.figures import SOUNDING
@@ -24,7 +26,7 @@ from vpo_builder.sources.synthetic.layout import Wish, set_down
 from vpo_builder.sources.synthetic.ogg import with_serial
 from vpo_builder.sources.synthetic.painting import paint
 from vpo_builder.sources.synthetic.recordings import LABELS, plan_recordings, render
-from vpo_builder.sources.synthetic.scenes import plan_scene
+from vpo_builder.sources.synthetic.scenes import PERSONS, plan_scene
 from vpo_builder.sources.synthetic.shapes import clipped
 from vpo_builder.sources.synthetic.sounds import Take, Wave
 from vpo_builder.sources.synthetic.voices import VOICES, record
@@ -187,6 +189,21 @@ def test_captions_are_five_and_some_are_ambiguous(corpus: SyntheticCorpus) -> No
     joined = [" ".join(five) for five in texts.values()]
     for words in (("a man", "a woman"), ("baby elephant",), ("boy",), ("girl",)):
         assert any(all(word in five for word in words) for five in joined), words
+
+
+def test_captions_say_which_person_was_drawn() -> None:
+    resolver = PersonResolver(load_config("default", ()).person)
+    right, ambiguous = [], []
+    for index in range(400):
+        scene = plan_scene(0, index)
+        persons = [item.name for item in scene.items if item.name in PERSONS]
+        if len(persons) == 1:
+            verdict = resolver.resolve(scene.image_id, scene.captions).verdict
+            unclear = scene.awkward in ("couple", "child")
+            (ambiguous if unclear else right).append(verdict == persons[0])
+    assert np.mean(right) > 0.97
+    assert len(ambiguous) >= 4
+    assert not any(ambiguous)
 
 
 def test_without_awkwardness_nothing_is_wrong(tmp_path: Path) -> None:

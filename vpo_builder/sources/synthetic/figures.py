@@ -155,3 +155,5 @@ CLUTTER: dict[str, Figure] = {
         ("557a8f 8f7f55 7a5f7a", "3a4f5f", "aaaaaa", "cccccc", "3a2c20", "cccccc"), 25, "any"),
 }  # fmt: skip
 """Objects of COCO categories outside the class table: annotated, never sounding."""
+
+FIGURES = SOUNDING | CLUTTER

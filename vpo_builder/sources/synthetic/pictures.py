@@ -14,7 +14,7 @@ from pycocotools import mask as rle
 
 from vpo_builder.atomic import write_atomically
 from vpo_builder.sources.synthetic.backdrops import backdrop
-from vpo_builder.sources.synthetic.figures import CLUTTER, SOUNDING, crowd_of
+from vpo_builder.sources.synthetic.figures import FIGURES, SOUNDING, crowd_of
 from vpo_builder.sources.synthetic.layout import Standing, Wish, set_down
 from vpo_builder.sources.synthetic.painting import paint
 from vpo_builder.sources.synthetic.scenes import PERSONS, Item, Scene, plan_scene
@@ -22,6 +22,8 @@ from vpo_builder.sources.synthetic.shapes import clipped
 
 Row = dict[str, Any]
 
+_PIXELS = 4
+"""The stream of random numbers that paints a scene; `scenes` and `recordings` have the others."""
 _SUBSETS = ("train2017", "val2017")
 _INFO = {
     "description": "Synthetic pictures in the format of COCO 2017, for trying and testing only",
@@ -59,11 +61,11 @@ def write_pictures(folder: Path, *, images: int, seed: int, awkward: bool) -> No
 
 def render(scene: Scene, seed: int, index: int) -> tuple[bytes, list[Row]]:
     """Return the JPEG of a scene and its rows of the instance json."""
-    rng = np.random.default_rng([seed, index, 4])
+    rng = np.random.default_rng([seed, index, _PIXELS])
     size = (scene.width, scene.height)
     standing: list[Standing] = []
     for item in scene.items:
-        figure = {**SOUNDING, **CLUTTER}[item.name]
+        figure = FIGURES[item.name]
         figure = crowd_of(figure) if item.form == "crowd" else figure
         wish = Wish(item.size, item.column, item.on_top)
         standing.append(set_down(figure, wish, size, standing, rng))

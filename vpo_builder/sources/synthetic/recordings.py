@@ -22,6 +22,9 @@ from vpo_builder.sources.synthetic.voices import VOICES, record
 
 Fault = Literal["vanished", "silent", "short", "cut", "long"]
 
+_ROWS, _WAVES, _OTHER_ROWS = 5, 6, 7
+"""Streams of random numbers, one for each use of a number."""
+
 CLIP_SECONDS = 10.0
 TEST_SHARE = 0.3
 
@@ -125,7 +128,7 @@ def write_recordings(folder: Path, *, clips_per_class: int, seed: int, awkward: 
 
 def render(row: Recording, seed: int) -> bytes:
     """Return the bytes of a clip's file."""
-    rng = np.random.default_rng([seed, row.number, 6])
+    rng = np.random.default_rng([seed, row.number, _WAVES])
     seconds = {"short": 0.4, "long": 25.0}.get(row.fault or "", CLIP_SECONDS)
     pitch, tempo = np.exp(rng.normal(0.0, 0.07)), np.exp(rng.uniform(-0.22, 0.22))
     take = Take(rng, row.form.rate, seconds, float(pitch), float(tempo))
@@ -137,7 +140,7 @@ def render(row: Recording, seed: int) -> bytes:
 
 
 def _recording(name: str, take: int, number: int, seed: int) -> Recording:
-    rng = np.random.default_rng([seed, number, 5])
+    rng = np.random.default_rng([seed, number, _ROWS])
     letters = rng.choice(_ALPHABET, size=11)
     if number % 12 == 5:
         letters[0] = "-"
@@ -170,7 +173,7 @@ def _awkward(names: list[str], clips_per_class: int, seed: int) -> Iterator[Reco
 
 def _elsewhere(seed: int) -> Iterator[tuple[str, int, str, str]]:
     for number, label in enumerate(_ELSEWHERE):
-        rng = np.random.default_rng([seed, number, 7])
+        rng = np.random.default_rng([seed, number, _OTHER_ROWS])
         letters = "".join(rng.choice(_ALPHABET, size=11))
         yield letters, int(rng.integers(0, 300)), label, "train" if number % 2 else "test"
 

@@ -32,6 +32,9 @@ from vpo_builder.sources.synthetic.figures import CLUTTER, SOUNDING
 Form = Literal["polygons", "crowd", "no_area"]
 PERSONS = ("baby", "female", "male")
 
+_PLAN, _DECKS = 1, (2, 3)
+"""Streams of random numbers, one for each use of an index."""
+
 _PERIOD = 400
 _AWKWARD = {
     4: "crowd", 7: "crowd", 8: "overlap", 11: "overlap", 12: "tiny", 15: "tiny",
@@ -90,7 +93,7 @@ class Scene:
 
 def plan_scene(seed: int, index: int, *, awkward: bool = True) -> Scene:
     """Return scene number `index` (from 0); every fourth belongs to val2017."""
-    rng = np.random.default_rng([seed, index, 1])
+    rng = np.random.default_rng([seed, index, _PLAN])
     case = _AWKWARD.get(index % _PERIOD) if awkward else None
     width, height = _SIZES[int(rng.integers(len(_SIZES)))]
     place = str(rng.choice(PLACES))
@@ -105,8 +108,8 @@ def plan_scene(seed: int, index: int, *, awkward: bool = True) -> Scene:
         for name in rng.choice(list(CLUTTER), size=int(rng.integers(0, 3)), replace=False)
     ]
     return Scene(
-        # A walk with a step that shares no divisor with the range: distinct, and out of order.
-        image_id=1 + (index * 7919 + 1237) % 581_921,
+        # A step that shares no divisor with the range: a million distinct ids, out of order.
+        image_id=1 + (index * 7919 + 1237) % 1_000_003,
         subset="val2017" if index % 4 == 3 else "train2017",
         width=width,
         height=height,
@@ -124,7 +127,7 @@ def _classes(seed: int, index: int, rng: Generator) -> list[str]:
     """
     names = sorted(SOUNDING)
     subset, turn = (1, index // 4) if index % 4 == 3 else (0, index - (index + 1) // 4)
-    deck = np.random.default_rng([seed, turn // len(names), 2 + subset]).permutation(names)
+    deck = np.random.default_rng([seed, turn // len(names), _DECKS[subset]]).permutation(names)
     chosen = [str(deck[turn % len(names)])]
     count = 1 + int(rng.choice(4, p=_COUNT_SHARES))
     for name in map(str, rng.permutation(names)):
