@@ -9,6 +9,7 @@ from vpo_builder.errors import InputError
 from vpo_builder.settings import load_settings
 
 PRESETS = Path(__file__).parent / "presets"
+SINGLE_PLUS_PRESETS = PRESETS / "single-plus"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class BuildConfig:
 
     def __post_init__(self) -> None:
         """Refuse values of the right type that no build could use."""
-        for path, value, lowest, highest in (
+        _refuse_outside(
             ("subsets.val_fraction", self.subsets.val_fraction, 0.0, 0.9),
             ("filters.min_area_fraction", self.filters.min_area_fraction, 0.0, 1.0),
             ("person.min_captions", self.person.min_captions, 1, 100),
@@ -122,14 +123,62 @@ class BuildConfig:
             ("synthetic.images", self.synthetic.images, 60, 1_000_000),
             ("synthetic.clips_per_class", self.synthetic.clips_per_class, 10, 100_000),
             ("limits.max_missing_fraction", self.limits.max_missing_fraction, 0.0, 1.0),
-        ):
-            if not lowest <= value <= highest:
-                raise InputError(
-                    f"setting {path}: {value} is outside [{lowest:g}, {highest:g}]: "
-                    "give a value in that range"
-                )
+        )
+
+
+@dataclass(frozen=True)
+class WindowSettings:
+    """The window of sound that goes with a frame of AVSBench-Single+.
+
+    It is `seconds` long and begins `start_seconds` after the second whose frame it is; where the
+    recording does not reach, it moves by up to `max_shift_seconds`.
+    """
+
+    sample_rate: int
+    seconds: float
+    start_seconds: float
+    max_shift_seconds: float
+
+
+@dataclass(frozen=True)
+class MissingSettings:
+    """How much of the source may be missing."""
+
+    max_missing_fraction: float
+
+
+@dataclass(frozen=True)
+class SinglePlusConfig:
+    """Everything that decides what AVSBench-Single+ is made of S4."""
+
+    audio: WindowSettings
+    limits: MissingSettings
+
+    def __post_init__(self) -> None:
+        """Refuse values of the right type that no build could use."""
+        _refuse_outside(
+            ("audio.sample_rate", self.audio.sample_rate, 1000, 192_000),
+            ("audio.seconds", self.audio.seconds, 0.1, 5.0),
+            ("audio.start_seconds", self.audio.start_seconds, -5.0, 5.0),
+            ("audio.max_shift_seconds", self.audio.max_shift_seconds, 0.0, 5.0),
+            ("limits.max_missing_fraction", self.limits.max_missing_fraction, 0.0, 1.0),
+        )
 
 
 def load_config(preset: str, overrides: Iterable[str] = ()) -> BuildConfig:
     """Return the preset's settings with `key.path=value` overrides applied."""
     return load_settings(BuildConfig, PRESETS, preset, overrides)
+
+
+def load_single_plus_config(preset: str, overrides: Iterable[str] = ()) -> SinglePlusConfig:
+    """Return the settings of AVSBench-Single+, read as `load_config` reads VPO's."""
+    return load_settings(SinglePlusConfig, SINGLE_PLUS_PRESETS, preset, overrides)
+
+
+def _refuse_outside(*ranges: tuple[str, float, float, float]) -> None:
+    for path, value, lowest, highest in ranges:
+        if not lowest <= value <= highest:
+            raise InputError(
+                f"setting {path}: {value} is outside [{lowest:g}, {highest:g}]: "
+                "give a value in that range"
+            )

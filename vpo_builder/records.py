@@ -30,6 +30,12 @@ class Reason(StrEnum):
     TOO_SMALL = "too_small"
     NO_CLIP_FOR_CLASS = "class_without_clips"
 
+    VIDEO_MISSING = "video_missing"
+    AUDIO_MISSING = "audio_missing"
+    MASK_MISSING = "mask_missing"
+    MASK_CORRUPT = "mask_corrupt"
+    MASK_EMPTY = "mask_empty"
+
     CLIP_VANISHED = "clip_vanished"
     CLIP_IN_BOTH_SPLITS = "clip_in_both_splits"
     CLIP_UNDECODABLE = "clip_undecodable"
@@ -46,6 +52,10 @@ DAMAGE = frozenset(
         Reason.IMAGE_SIZE_DIFFERS,
         Reason.WITHOUT_AREA,
         Reason.BROKEN_MASK,
+        Reason.VIDEO_MISSING,
+        Reason.AUDIO_MISSING,
+        Reason.MASK_MISSING,
+        Reason.MASK_CORRUPT,
         Reason.CLIP_UNDECODABLE,
         Reason.CLIP_TRUNCATED,
         Reason.CLIP_TOO_SHORT,
@@ -58,7 +68,10 @@ DAMAGE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A record that a rule or a fault kept out: its kind (image, object, clip), id and why."""
+    """A record that a rule or a fault kept out: its kind, id and why.
+
+    Kinds are image, object and clip, and for AVSBench video and frame.
+    """
 
     kind: str
     record: str

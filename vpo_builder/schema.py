@@ -20,7 +20,8 @@ class Source:
 
     `category` is a class name of the table; `ann_id` the COCO annotation; `clip_id`
     `<youtube id>_<start second:06d>`; `pan` the horizontal centre of the mask's bounding box
-    over the image width, in [0, 1], 0 being left (protocol §2).
+    over the image width, in [0, 1], 0 being left (protocol §2). In AVSBench-Single+ `ann_id` is
+    the frame's number in its video, counted from 1, `clip_id` the sample's id, and pan 0.5.
     """
 
     category: str
@@ -36,7 +37,7 @@ class Sample:
     `image` and `mask` are POSIX paths relative to the dataset's folder; `width` and `height` are
     pixels; `silent` names the class of every object that could have sounded and does not, so
     that "some silent" can be told from "all sound". Samples that share `image_id` are
-    counterfactuals of each other.
+    counterfactuals of each other; it is COCO's, and a hash of the name in AVSBench-Single+.
     """
 
     sample_id: str

@@ -58,10 +58,10 @@ def merge_masks(codes: Sequence[dict[str, Any]], values: Sequence[int]) -> Mask:
     return merged
 
 
-def encode_png(mask: Mask) -> bytes:
-    """Return a palette PNG whose pixel values are the mask's."""
+def encode_png(mask: Mask, palette: Sequence[int] | None = None) -> bytes:
+    """Return a palette PNG whose pixel values are the mask's; PASCAL VOC's colours by default."""
     image = Image.fromarray(mask, mode="P")
-    image.putpalette(_voc_palette())
+    image.putpalette(_voc_palette() if palette is None else palette)
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()

@@ -1,0 +1,200 @@
+"""The layout of AVSBench-Single+ and how a video of S4 becomes its samples (protocol §3)."""
+
+import hashlib
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from vpo_builder.atomic import write_if_changed
+from vpo_builder.config import WindowSettings
+from vpo_builder.hashing import text_key
+from vpo_builder.records import Reason, Rejection
+from vpo_builder.rendering.audio import (
+    UndecodableError,
+    Waveform,
+    decode,
+    encode_wav,
+    resample_to_mono,
+)
+from vpo_builder.rendering.mask import Mask, encode_png
+from vpo_builder.schema import ClassRow, Sample, Source
+from vpo_builder.sources.avsbench import S4_CATEGORIES, Video
+
+DATASET_FOLDER = "avsbench_data_single_plus"
+CSV_NAME = "data.csv"
+BACKGROUND = "background"
+FRAMES, LABELS, SALIENT_LABELS, AUDIOS = "frames", "labels", "salient_labels", "audios"
+MEDIA_FOLDERS = (FRAMES, LABELS, SALIENT_LABELS, AUDIOS)
+
+CENTRE = 0.5  # mono: S4 says nothing of a place
+FOREGROUND_LEVEL = 128  # of grey masks; the published loader thresholds there too
+SALIENT_PALETTE = (0,) * 3 + (255,) * 3 * 255  # value 1 looks white, as S4's own masks do
+IMAGE_ID_BITS = 53  # what every reader of json keeps exactly
+
+
+@dataclass(frozen=True)
+class VideoTask:
+    """A video of S4, the mask value of its class, and the dataset's folder to render it into."""
+
+    video: Video
+    mask_value: int
+    folder: Path
+    window: WindowSettings
+
+
+@dataclass(frozen=True)
+class RenderedVideo:
+    """What a video became: its samples, what could not be used, and every file's sha256."""
+
+    samples: list[Sample] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    sha256: dict[Path, str] = field(default_factory=dict)
+
+
+class _UnusableError(Exception):
+    """A file that a sample needs and cannot have."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+def single_plus_classes() -> tuple[ClassRow, ...]:
+    """Return the 24 classes: background, then S4's categories; mask values are the indices."""
+    named = [(BACKGROUND, BACKGROUND), *S4_CATEGORIES.items()]
+    return tuple(ClassRow(n, name, n, group) for n, (name, group) in enumerate(named))
+
+
+def encode_single_plus_csv(samples: Iterable[Sample]) -> bytes:
+    """Return `data.csv`: one row a sample, its classes joined by a comma, background last."""
+    rows = [
+        (sample.sample_id, f"{sample.sources[0].category},{BACKGROUND}", sample.subset)
+        for sample in sorted(samples, key=lambda sample: sample.sample_id)
+    ]
+    frame = pd.DataFrame(rows, columns=["name", "category", "split"])
+    return frame.to_csv(index=False, lineterminator="\n").encode()
+
+
+def frame_name(video: Video, number: int) -> str:
+    """Return the name of a video's frame, which is also its sample's id."""
+    return f"{video.name}_{number}"
+
+
+def render_video(task: VideoTask) -> RenderedVideo:
+    """Write the annotated frames of a video with their labels and sound.
+
+    A frame that cannot be used is a rejection, and so is a video without sound, as a whole.
+    """
+    video, rendered = task.video, RenderedVideo()
+    try:
+        sound = _sound(video, task.window)
+    except _UnusableError as error:
+        rendered.rejections.append(Rejection("video", video.name, error.reason))
+        return rendered
+    for number in range(1, len(video.masks) + 1):
+        try:
+            sample, files = _render_frame(task, number, sound)
+        except _UnusableError as error:
+            name = frame_name(video, number)
+            rendered.rejections.append(Rejection("frame", name, error.reason))
+            continue
+        for path, content in files.items():
+            write_if_changed(path, content)
+            rendered.sha256[path] = hashlib.sha256(content).hexdigest()
+        rendered.samples.append(sample)
+    return rendered
+
+
+def cut_window(sound: Waveform, number: int, window: WindowSettings) -> Waveform | None:
+    """Return the window of frame `number`, counted from 1; None if the recording lacks it.
+
+    `sound` is mono at the window's rate. The window has its full length always: where it would
+    leave the recording it is moved into it, by up to `max_shift_seconds`.
+    """
+    length = round(window.seconds * window.sample_rate)
+    wanted = round((number - 1 + window.start_seconds) * window.sample_rate)
+    start = min(max(wanted, 0), len(sound) - length)
+    if start < 0 or abs(start - wanted) > window.max_shift_seconds * window.sample_rate:
+        return None
+    return sound[start : start + length]
+
+
+def _sound(video: Video, window: WindowSettings) -> Waveform:
+    """Return the whole recording in mono at the window's rate."""
+    if not video.audio.is_file():
+        seen = any(path.is_file() for path in video.images)
+        raise _UnusableError(Reason.AUDIO_MISSING if seen else Reason.VIDEO_MISSING)
+    try:
+        sound = resample_to_mono(decode(video.audio), window.sample_rate)
+    except UndecodableError:
+        raise _UnusableError(Reason.CLIP_UNDECODABLE) from None
+    if len(sound) < round(window.seconds * window.sample_rate):
+        raise _UnusableError(Reason.CLIP_TOO_SHORT)
+    return sound
+
+
+def _render_frame(
+    task: VideoTask, number: int, sound: Waveform
+) -> tuple[Sample, Mapping[Path, bytes]]:
+    """Return a frame's sample and the bytes of its four files.
+
+    The frame is copied byte for byte. Published frames and masks are 224×224; in a copy with
+    larger frames the mask is scaled to the frame, nearest, which also undoes their squeezing.
+    """
+    video, name = task.video, frame_name(task.video, number)
+    photograph, frame = _read_image(
+        video.images[number - 1], Reason.IMAGE_MISSING, Reason.IMAGE_CORRUPT
+    )
+    _, annotation = _read_image(video.masks[number - 1], Reason.MASK_MISSING, Reason.MASK_CORRUPT)
+    foreground = _foreground(annotation, frame.size)
+    if not foreground.any():
+        raise _UnusableError(Reason.MASK_EMPTY)
+    waveform = cut_window(sound, number, task.window)
+    if waveform is None:
+        raise _UnusableError(Reason.CLIP_TRUNCATED)
+    sample = Sample(
+        sample_id=name,
+        subset=video.subset,
+        image_id=text_key(name) >> (64 - IMAGE_ID_BITS),
+        image=f"{FRAMES}/{name}.png",
+        mask=f"{LABELS}/{name}.png",
+        width=frame.width,
+        height=frame.height,
+        sources=(Source(video.categories[0], number, name, CENTRE),),
+    )
+    return sample, {
+        task.folder / sample.image: photograph,
+        task.folder / sample.mask: encode_png(foreground * np.uint8(task.mask_value)),
+        task.folder / SALIENT_LABELS / f"{name}.png": encode_png(foreground, SALIENT_PALETTE),
+        task.folder / AUDIOS / f"{name}.wav": encode_wav(waveform, task.window.sample_rate),
+    }
+
+
+def _read_image(path: Path, missing: Reason, corrupt: Reason) -> tuple[bytes, Image.Image]:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise _UnusableError(missing) from None
+    try:
+        image = Image.open(io.BytesIO(data))
+        image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        raise _UnusableError(corrupt) from None
+    return data, image
+
+
+def _foreground(annotation: Image.Image, size: tuple[int, int]) -> Mask:
+    """Return [H, W] of 0 and 1 at `size` = (width, height).
+
+    S4's masks are black and white; a palette image counts by its indices, whatever their colours.
+    """
+    grey = annotation if annotation.mode == "P" else annotation.convert("L")
+    levels: NDArray[np.uint8] = np.asarray(grey.resize(size, Image.Resampling.NEAREST))
+    least = 1 if annotation.mode == "P" else FOREGROUND_LEVEL
+    return (levels >= least).astype(np.uint8)
