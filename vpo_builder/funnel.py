@@ -28,9 +28,7 @@ def count_funnel(
     `object_images` maps each object to its image; `label_counts` counts all rows of the csv,
     those of labels outside the class table included.
     """
-    reasons: dict[str, dict[str, str]] = {"image": {}, "object": {}, "clip": {}}
-    for rejection in rejections:
-        reasons[rejection.kind].setdefault(rejection.record, rejection.reason.value)
+    reasons = reasons_by_kind(rejections, ("image", "object", "clip"))
     used_images = {str(sample.image_id) for sample in samples}
     sources = [source for sample in samples for source in sample.sources]
     sounding = {str(source.ann_id) for source in sources}
@@ -70,6 +68,16 @@ def format_funnel(funnel: Funnel) -> list[str]:
             if outcome != ENTERED and count
         )
     return lines
+
+
+def reasons_by_kind(
+    rejections: Iterable[Rejection], kinds: Iterable[str]
+) -> dict[str, dict[str, str]]:
+    """Return, for each kind of record, the first reason given against each record."""
+    reasons: dict[str, dict[str, str]] = {kind: {} for kind in kinds}
+    for rejection in rejections:
+        reasons[rejection.kind].setdefault(rejection.record, rejection.reason.value)
+    return reasons
 
 
 def count_stage(
