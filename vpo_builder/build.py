@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vpo_builder.availability import refuse_reappeared
 from vpo_builder.classes import CLASS_TABLE, SoundingClass, class_rows, read_class_table
 from vpo_builder.config import BuildConfig
 from vpo_builder.damage import refuse_damage, refuse_too_many_missing
@@ -80,6 +81,7 @@ def build(request: BuildRequest) -> BuildReport:
     corpus = read_corpus(request.coco, request.vggsound, table, config.subsets.val_fraction)
     identity = _identity(request, corpus)
     if is_finished(folder, identity):
+        refuse_reappeared(folder, corpus.vggsound.paths)
         return BuildReport(folder, already_built=True)
     filtered = filter_images(
         corpus.photos, corpus.objects, corpus.class_of, corpus.captions, split, config

@@ -23,8 +23,7 @@ class ClipPools:
         self._seed = seed
         pools: dict[tuple[str, Subset], list[str]] = defaultdict(list)
         for clip in clips:
-            if clip.path is not None:
-                pools[clip.category, clip.subset].append(clip.clip_id)
+            pools[clip.category, clip.subset].append(clip.clip_id)
         self._pools = {key: sorted(pool) for key, pool in pools.items()}
         self._keys = {
             key: np.array([text_key(clip_id) for clip_id in pool], np.uint64)

@@ -5,7 +5,8 @@ looking; so it is made, what it needs is looked at, and it is made again without
 until nothing it needs fails. The result depends on what is usable, not on the order of looking.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,7 +38,8 @@ CheckClips = Callable[[Sequence[str]], Mapping[str, Reason]]
 class Plan:
     """The scenes of a dataset with their placements, and everything that was kept out.
 
-    `clip_counts` counts, for each class and subset that has any, the clips not known as unusable.
+    `clip_counts` counts, for each class and subset that has any, the clips that have a file and
+    are not known as unusable.
     """
 
     scenes: list[tuple[Scene, tuple[Placement, ...]]]
@@ -77,11 +79,12 @@ def plan_dataset(
         (_audible(scene, clip_ids), outlines.placements(scene, clip_ids))
         for scene, clip_ids in zip(scenes, chosen, strict=True)
     ]
-    return Plan(planned, rejections, pools.without(unusable).sizes)
+    absent = {clip.clip_id for clip in clips if clip.path is None}
+    return Plan(planned, rejections, pools.without(absent | unusable.keys()).sizes)
 
 
 def _refuse_without_sound(
-    kept: Sequence[Candidates], live: ClipPools, clips: Sequence[Clip], unusable: Collection[str]
+    kept: Sequence[Candidates], live: ClipPools, clips: Sequence[Clip], unusable: Mapping[str, Reason]
 ) -> None:
     if not kept:
         raise InputError(
@@ -90,10 +93,14 @@ def _refuse_without_sound(
         )
     if live.available.isdisjoint((o.category, item.subset) for item in kept for o in item.objects):
         raise InputError(
-            f"no class has a usable clip: {len(clips)} clips are listed, "
-            f"{sum(clip.path is None for clip in clips)} of them have no file and "
-            f"{len(unusable)} cannot be used; check the folder given by --vggsound"
+            f"no class has a usable clip: {len(clips)} clips are listed and all that were asked "
+            f"for cannot be used: {_counted(unusable.values())}; check the folder given by "
+            "--vggsound"
         )
+
+
+def _counted(reasons: Iterable[Reason]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in Counter(reasons).most_common())
 
 
 def _pair(

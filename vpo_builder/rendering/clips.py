@@ -28,6 +28,11 @@ class ClipFolder:
 
     def check(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
         """Write the clips' wavs and return those that cannot be used, with the reason."""
+        here = [clip_id for clip_id in clip_ids if clip_id in self._paths]
+        vanished = dict.fromkeys(sorted(set(clip_ids) - set(here)), Reason.CLIP_VANISHED)
+        return vanished | self._write(here)
+
+    def _write(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
         if not clip_ids:
             return {}
         tasks = [

@@ -100,7 +100,6 @@ def read_corpus(
         for name, part in zip(PARTS, parts, strict=True)
     }
     inputs["vggsound/vggsound.csv"] = sounds.sha256
-    inputs["vggsound/recordings (names and sizes)"] = sounds.listing_sha256
     if PERSON in categories:
         inputs |= captions.inputs
     return Corpus(parts, captions, sounds, table, tuple(photos), inputs)

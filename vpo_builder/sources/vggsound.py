@@ -51,7 +51,6 @@ class VggSound:
     paths: Mapping[str, Path]
     label_counts: Mapping[str, int]
     sha256: str
-    listing_sha256: str
 
 
 def known_labels() -> frozenset[str]:
@@ -77,10 +76,8 @@ def read_vggsound(folder: Path, wanted: frozenset[str]) -> VggSound:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text: expected VGGSound's csv") from None
     rows, label_counts = _parse(text, wanted, path)
-    paths, listing = _find_recordings(folder, rows)
-    return VggSound(
-        tuple(rows), paths, label_counts, hashlib.sha256(data).hexdigest(), _digest(listing)
-    )
+    paths = _find_recordings(folder, rows)
+    return VggSound(tuple(rows), paths, label_counts, hashlib.sha256(data).hexdigest())
 
 
 def _parse(text: str, wanted: frozenset[str], path: Path) -> tuple[list[ClipRow], Counter[str]]:
@@ -122,8 +119,8 @@ def _check_row(fields: list[str], labels: frozenset[str], path: Path, line: int)
         raise InputError(f"{where}: split {split!r}, expected train or test")
 
 
-def _find_recordings(folder: Path, rows: list[ClipRow]) -> tuple[dict[str, Path], list[str]]:
-    """Return the file of each clip that has one, and the listing: name and size of each file."""
+def _find_recordings(folder: Path, rows: list[ClipRow]) -> dict[str, Path]:
+    """Return the file of each clip that has one."""
     audio = next((folder / name for name in AUDIO_FOLDERS if (folder / name).is_dir()), None)
     if audio is None:
         choices = ", ".join(AUDIO_FOLDERS)
@@ -137,12 +134,8 @@ def _find_recordings(folder: Path, rows: list[ClipRow]) -> tuple[dict[str, Path]
         found = [path for stem in row.file_stems for path in by_stem.get(stem, ())]
         if found:
             paths[row.clip_id] = min(found, key=_preference)
-    return paths, [f"{path.name} {path.stat().st_size}" for path in paths.values()]
+    return paths
 
 
 def _preference(path: Path) -> tuple[int, str]:
     return SUFFIXES.index(path.suffix.lower()), path.name
-
-
-def _digest(lines: list[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()

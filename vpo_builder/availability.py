@@ -1,0 +1,34 @@
+"""Tells whether the sources now hold clips that a finished dataset had to do without.
+
+Which clips can be had is no part of a dataset's identity: two people who build from the same
+inputs a year apart make the same dataset but for the clips that have vanished in between.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from vpo_builder.errors import InputError
+from vpo_builder.manifest import decode_lines
+from vpo_builder.publishing import REJECTIONS
+from vpo_builder.records import Reason, Rejection
+
+
+def refuse_reappeared(folder: Path, clip_ids: Collection[str]) -> None:
+    """Raise InputError if clips that had vanished for the dataset in `folder` are there now."""
+    back = sorted(vanished_clips(folder) & set(clip_ids))
+    if back:
+        more = f" and {len(back) - 1} more" if len(back) > 1 else ""
+        raise InputError(
+            f"{folder}: was built without clip {back[0]}{more}, now there: delete that folder, or "
+            "give another --out, to build with it"
+        )
+
+
+def vanished_clips(folder: Path) -> set[str]:
+    """Return the clips that were asked for and not there when the dataset in `folder` was made."""
+    path = folder / REJECTIONS
+    try:
+        rejections = decode_lines(path.read_bytes(), Rejection, str(path))
+    except FileNotFoundError:
+        return set()
+    return {item.record for item in rejections if item.reason is Reason.CLIP_VANISHED}
