@@ -84,7 +84,10 @@ def plan_dataset(
 
 
 def _refuse_without_sound(
-    kept: Sequence[Candidates], live: ClipPools, clips: Sequence[Clip], unusable: Mapping[str, Reason]
+    kept: Sequence[Candidates],
+    live: ClipPools,
+    clips: Sequence[Clip],
+    unusable: Mapping[str, Reason],
 ) -> None:
     if not kept:
         raise InputError(

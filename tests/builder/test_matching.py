@@ -84,6 +84,6 @@ def test_a_video_in_both_splits_is_used_for_test_alone() -> None:
         ClipRow("aaaaaaaaaaa", 9, "dog barking", "test"),
     )
     table = read_class_table(CLASS_TABLE, "captions", known_labels())
-    clips, rejections = match_clips(VggSound(rows, {}, {}, "", ""), table, 0.1)
+    clips, rejections = match_clips(VggSound(rows, {}, {}, ""), table, 0.1)
     assert [(clip.clip_id, clip.subset) for clip in clips] == [("aaaaaaaaaaa_000009", "test")]
     assert rejections[0].reason == Reason.CLIP_IN_BOTH_SPLITS
