@@ -24,6 +24,7 @@ from vpo_builder.errors import InputError
 from vpo_builder.settings import from_tree, to_tree
 
 FORMAT = 1
+KEYS = {"settings", "classes", "dataset", "manifest_sha256", "epoch", "model", "training"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
     """Return the content of a checkpoint; raise InputError for anything else."""
     content = _load(path, device)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or content.get("format") != FORMAT or KEYS - content.keys():
         raise InputError(
             f"{path}: not a checkpoint of this version of avs-bench (format {FORMAT}): "
             "give the best.pt or last.pt of a run"
@@ -144,7 +145,7 @@ def _load(path: Path, device: torch.device | str) -> Any:
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint: train first") from None
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: cannot be read as a checkpoint: {reason}") from None
 
 

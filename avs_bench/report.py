@@ -113,7 +113,8 @@ def _figures(confusion: Confusion) -> list[Figure]:
 
 
 def _rows(run: str, report: Report) -> Iterator[list[str]]:
-    for group in report.groups:
+    everything, *parts = report.groups
+    for group in (everything, *(p for p in parts if p.examples < everything.examples)):
         present = f"{len(group.confusion.classes_in_target)}/{group.confusion.classes}"
         figures = [f"{100 * figure.value:.2f}" for figure in _figures(group.confusion)]
         where = (run, report.model, report.dataset, report.subset, _label(group))

@@ -86,7 +86,9 @@ def _with_bar(batches: Iterable[Item], done: int, steps: int) -> Iterator[Item]:
 def _opening(dataset: AVSDataset, learner: Learner, progress: Progress) -> str:
     sizes = ", ".join(f"{len(examples)} {name}" for name, examples in dataset.subsets.items())
     parameters = sum(p.numel() for p in learner.model.parameters()) / 1e6
-    begun = f"goes on at step {progress.step}" if progress.step else "begins"
+    begun = f"goes on after step {progress.step}" if progress.step else "begins"
+    if progress.step == learner.steps:
+        begun = "finished, nothing left to do"
     return (
         f"{dataset.name}: {sizes} samples; model of {parameters:.2f} M parameters on "
         f"{learner.device}; {learner.steps} steps, {learner.epoch_steps} an epoch; {begun}"

@@ -38,8 +38,8 @@ class Learner:
         if not loss.isfinite():
             shown = ", ".join(f"{name} {value}" for name, value in values.items())
             raise InputError(
-                f"step {step}: the loss is {sum(values.values())} ({shown}); the last checkpoint is kept: "
-                "begin a run with a lower rate, such as --set optim.lr=1e-4"
+                f"step {step}: the loss is {sum(values.values())} ({shown}); the last checkpoint "
+                "is kept: begin a run with a lower rate, such as --set optim.lr=1e-4"
             )
         self.optimisers.step(loss, step)
         return values

@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from avs_bench.data.example import UNKNOWN
+from avs_bench.data.vpo import mask_lookup, read_vpo
+from tests.builder.dataset_by_hand import CLASSES, DUETS, Picture, finish, write_dataset
+from vpo_builder.errors import InputError
+from vpo_builder.manifest import META, read_manifest
+
+
+def test_every_sample_becomes_an_example_of_its_subset(dataset, folder):
+    assert {name: len(examples) for name, examples in dataset.subsets.items()} == {
+        "train": 4,
+        "val": 1,
+        "test": 3,
+    }
+    assert dataset.name == "VPO-SS"
+    assert dataset.classes[:3] == ("background", "bus", "cat")
+    assert dataset.sha256 == read_manifest(folder).meta.manifest_sha256
+    first = dataset.subsets["train"][0]
+    assert first.image.is_file()
+    assert first.mask.is_file()
+    assert first.sources[0].clip.is_file()
+    assert dataset.classes[first.sources[0].class_index] == "cat"
+
+
+def test_mask_values_map_through_a_table_and_never_twice():
+    car_and_airplane = (
+        replace(CLASSES[1], index=1, name="airplane", mask_value=5),
+        replace(CLASSES[2], index=5, name="car", mask_value=3),
+    )
+    lookup = mask_lookup((CLASSES[0], *car_and_airplane))
+    assert lookup[np.array([3, 5, 0, 255, 77])].tolist() == [5, 1, 0, 255, UNKNOWN]
+
+
+def test_samples_of_one_picture_are_counterfactual(tmp_path):
+    pictures = (
+        Picture(1, "test", (("cat", "aaaaaaaaaaa_000001"),), ("dog",)),
+        Picture(2, "test", (("dog", "bbbbbbbbbbb_000002"),)),
+    )
+    folder = write_dataset(tmp_path, pictures)
+    manifest = read_manifest(folder)
+    twin = replace(manifest.samples[0], sample_id="twin")
+    finish(folder, "ss", [*manifest.samples, twin])
+
+    groups = {e.example_id: e.groups for e in read_vpo(folder).subsets["test"]}
+    assert groups["twin"] == {
+        "listening": "some-silent",
+        "picture": "counterfactual",
+        "sources": "1",
+    }
+    assert groups[manifest.samples[1].sample_id] == {
+        "listening": "all-sound",
+        "picture": "single",
+        "sources": "1",
+    }
+
+
+def test_several_sources_keep_their_order_and_pan(tmp_path):
+    dataset = read_vpo(write_dataset(tmp_path, DUETS, "ms"))
+    example = dataset.subsets["test"][0]
+    assert [dataset.classes[s.class_index] for s in example.sources] == ["cat", "dog"]
+    assert [s.pan for s in example.sources] == [0.25, 0.666667]
+    assert example.groups["sources"] == "2"
+
+
+def test_a_manifest_that_points_outside_of_its_folder_is_refused(folder):
+    manifest = read_manifest(folder)
+    stray = replace(manifest.samples[0], image="../../secret.jpg")
+    finish(folder, "ss", [stray])
+    with pytest.raises(InputError, match="lies outside"):
+        read_vpo(folder)
+
+
+def test_a_category_outside_of_the_class_table_is_refused(folder):
+    sample = read_manifest(folder).samples[0]
+    strange = replace(sample.sources[0], category="unicorn")
+    finish(folder, "ss", [replace(sample, sources=(strange,))])
+    with pytest.raises(InputError, match=r"sounds 'unicorn', which its class table lacks"):
+        read_vpo(folder)
+
+
+def test_no_folder_and_an_unfinished_build_are_each_one_line(folder, tmp_path):
+    with pytest.raises(InputError, match="no such folder"):
+        read_vpo(tmp_path / "nowhere")
+    (folder / META).unlink()
+    with pytest.raises(InputError, match="its build was not finished"):
+        read_vpo(folder)

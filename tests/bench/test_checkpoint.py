@@ -1,0 +1,80 @@
+import pickle
+from dataclasses import replace
+
+import pytest
+import torch
+
+from avs_bench.checkpoint import (
+    Checkpoint,
+    Origin,
+    model_of,
+    origin_of,
+    read_checkpoint,
+    refuse_other_classes,
+    trained_model,
+    write_checkpoint,
+)
+from vpo_builder.errors import InputError
+
+
+@pytest.fixture
+def checkpoint(settings, dataset):
+    model = model_of(settings, len(dataset.classes))
+    return Checkpoint(origin_of(settings, dataset), 4, model.state_dict(), {})
+
+
+def test_a_checkpoint_reads_back_as_it_was_written(checkpoint, tmp_path):
+    write_checkpoint(tmp_path / "best.pt", checkpoint)
+    back = read_checkpoint(tmp_path / "best.pt")
+    assert back.origin == checkpoint.origin
+    assert back.epoch == 4
+    model = trained_model(back, torch.device("cpu"))
+    assert not model.training
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, checkpoint.model[name])
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", pickle.dumps({"format": 1}, protocol=2), "half"]
+)
+def test_anything_else_is_one_line(checkpoint, tmp_path, content):
+    path = tmp_path / "best.pt"
+    write_checkpoint(path, checkpoint)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] if content == "half" else content)
+    with pytest.raises(InputError, match=r"best\.pt: ") as caught:
+        read_checkpoint(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_checkpoint_with_code_in_it_is_not_run(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (tmp_path.joinpath("bang").touch, ())
+
+    torch.save({"format": 1, "model": Bomb()}, tmp_path / "best.pt")
+    with pytest.raises(InputError, match="cannot be read as a checkpoint"):
+        read_checkpoint(tmp_path / "best.pt")
+    assert not (tmp_path / "bang").exists()
+
+
+def test_a_file_of_another_program_and_a_missing_one_are_told_apart(tmp_path):
+    for content in ({"state_dict": {}}, {"format": 1}, {"format": 2}, [1]):
+        torch.save(content, tmp_path / "other.pt")
+        with pytest.raises(InputError, match="not a checkpoint of this version"):
+            read_checkpoint(tmp_path / "other.pt")
+    with pytest.raises(InputError, match="no such checkpoint"):
+        read_checkpoint(tmp_path / "gone.pt")
+
+
+def test_other_classes_name_the_first_that_differs(settings, dataset):
+    origin = Origin(settings, ("background", "bus", "zebra"), "VPO-SS", "0" * 64)
+    with pytest.raises(InputError, match=r"7 classes, .* trained for 3 \(index 2 was 'zebra'"):
+        refuse_other_classes(origin, dataset, "best.pt")
+    refuse_other_classes(replace(origin, classes=dataset.classes), dataset, "best.pt")
+
+
+def test_an_unknown_model_option_names_the_choices(settings):
+    wrong = replace(settings, model=replace(settings.model, options={"colour": "red"}))
+    with pytest.raises(InputError, match=r"unknown option 'colour': choose .*fusion"):
+        model_of(wrong, 7)

@@ -1,0 +1,95 @@
+"""The command `avs-bench` from the outside."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from avs_bench.cli import main
+from avs_bench.config import PRESETS, read_preset
+from tests.bench.conftest import SMALL
+from vpo_builder.settings import preset_names
+
+SETS = [part for text in SMALL for part in ("--set", text)]
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def train(folder: Path, out: Path, *more: object) -> Result:
+    return run("train", "--preset", "tiny", "--data", folder, "--out", out, *SETS, *more)
+
+
+def test_train_eval_and_report_from_a_folder_to_a_table(folder, tmp_path):
+    out = tmp_path / "run"
+    trained = train(folder, out)
+    assert trained.exit_code == 0, trained.output
+    assert "4 train, 1 val, 3 test samples" in trained.output
+    assert trained.output.count("epoch ") >= 3
+
+    scored = run("eval", "--run", out, "--data", folder)
+    assert scored.exit_code == 0, scored.output
+    reported = run("report", out)
+    assert reported.exit_code == 0, reported.output
+    table = [line for line in reported.output.splitlines() if line.startswith("|")]
+    assert set(table) <= set(scored.output.splitlines())
+    assert (out / "per-class-vpo-ss-test.csv").exists()
+
+    resumed = run("train", "--data", folder, "--out", out, "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert "nothing left to do" in resumed.output
+
+
+def one_line(result: Result) -> str:
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("error: ")
+    return result.stderr
+
+
+def test_what_a_user_can_mend_is_one_line_and_code_two(folder, tmp_path):
+    out, nowhere = tmp_path / "run", tmp_path / "nowhere"
+    assert "no such folder" in one_line(train(nowhere, out))
+    assert "unknown setting 'lr'" in one_line(train(folder, out, "--set", "lr=1"))
+    assert "expected a folder" in one_line(train(folder, folder / "manifest.jsonl"))
+    assert "--device cuda:9" in one_line(train(folder, out, "--device", "cuda:9"))
+    assert "no preset 'huge'" in one_line(
+        run("train", "--preset", "huge", "--data", folder, "--out", out)
+    )
+    assert "--preset is missing" in one_line(run("train", "--data", folder, "--out", out))
+    assert "no run to go on with" in one_line(
+        run("train", "--data", folder, "--out", out, "--resume")
+    )
+    assert "no such checkpoint" in one_line(run("eval", "--run", out, "--data", folder))
+    assert "either --run" in one_line(run("eval", "--data", folder))
+    assert "no scores here" in one_line(run("report", nowhere))
+    assert not out.exists()
+
+
+def test_without_torch_one_line_says_how_to_get_it(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("avs_bench.cli.find_spec", lambda name: None)
+    assert "pip install .[bench]" in one_line(train(folder, tmp_path / "run"))
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["report", "--help"]])
+def test_help_imports_neither_torch_nor_numpy(arguments):
+    code = (
+        "import sys; from avs_bench.cli import main\n"
+        f"try: main({arguments!r})\n"
+        "finally: assert not {'torch', 'numpy', 'pandas'} & set(sys.modules), 'slow'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("preset", [p for p in preset_names(PRESETS) if p != "cavp-vpo"])
+def test_every_preset_is_complete_and_headed_by_its_command(preset):
+    assert read_preset(preset).model.name
+    text = (PRESETS / f"{preset}.toml").read_text()
+    head = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
+    assert f"avs-bench train --preset {preset} --data " in head
+    assert "Hardware: " in head
+    assert "Published" in head

@@ -1,0 +1,55 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from avs_bench.config import read_preset
+from avs_bench.models import build_model, parameter_groups
+from avs_bench.training.optimisers import Optimisers, seeing_groups
+
+OPTIM = replace(read_preset("cavp-deeplabv3plus-r50").optim, lr=0.1)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_model("tiny", 7)
+
+
+def test_every_trainable_parameter_has_one_rate_and_one_decay(model):
+    groups = seeing_groups(parameter_groups(model), OPTIM)
+    of = {
+        id(p): (group["lr_factor"], group["weight_decay"])
+        for group in groups
+        for p in group["params"]
+    }
+    assert len(of) == sum(len(group["params"]) for group in groups)
+    assert of[id(model.backbone.layer1[0].conv1.weight)] == (1.0, 5e-4)
+    assert of[id(model.backbone.layer1[0].bn1.weight)] == (1.0, 0.0)
+    assert {of[id(p)] for p in model.head.parameters()} == {(10.0, 5e-4), (10.0, 0.0)}
+    assert {of[id(p)] for p in model.fusion.parameters()} == {(1.0, 5e-4)}
+    assert not any(id(p) in of for p in model.audio_encoder.parameters())
+
+
+def test_the_rate_falls_by_the_poly_rule_for_all_but_the_ears(model):
+    optimisers = Optimisers(model, OPTIM, steps=10)
+    loss = sum(p.square().sum() for p in model.parameters())
+    optimisers.step(loss, step=5)
+    sgd, adam = optimisers.state_dict()
+    rates = {group["lr"] for group in sgd["param_groups"]}
+    assert sorted(rates) == pytest.approx([0.1 * 0.5**0.9, 0.5**0.9])
+    assert [group["lr"] for group in adam["param_groups"]] == [1e-3]
+    assert optimisers.learning_rate(0) == 0.1
+    assert optimisers.learning_rate(10) == 0
+
+
+def test_a_visual_only_model_needs_no_second_optimiser():
+    model = build_model("tiny", 7, fusion="none")
+    assert len(Optimisers(model, OPTIM, steps=2).state_dict()) == 1
+
+
+def test_one_step_of_sgd_is_momentum_after_decay(model):
+    optimisers = Optimisers(model, OPTIM, steps=10)
+    weight = model.head.classifier.weight
+    before = weight.detach().clone()
+    optimisers.step((weight * 2).sum(), step=0)
+    assert torch.allclose(weight, before - 1.0 * (2 + 5e-4 * before))

@@ -1,0 +1,141 @@
+import pytest
+import torch
+
+from avs_bench.config import PairSettings
+from avs_bench.data.batch import Batch
+from avs_bench.training.bank import AudioBank
+from avs_bench.training.pairs import Pairs, rematched, shuffled_pairs
+
+SETTINGS = PairSettings(
+    rematch_rate=0.5, rematch_from_epoch=1, bank_draw="oldest", bank_empty="skip"
+)
+SAMPLES = 4
+
+
+def batch_of(classes: list[set[int]], channels: int = 1, pans: list[float] | None = None) -> Batch:
+    """Item i sounds like the constant i + 1 and, with one class, has a pan (0.5 if not given)."""
+    sounding = torch.zeros(len(classes), 5, dtype=torch.bool)
+    for row, present in zip(sounding, classes, strict=True):
+        row[list(present)] = True
+    single = torch.tensor([len(present) == 1 for present in classes])
+    pan = torch.tensor(pans or [0.5] * len(classes))
+    mono = torch.arange(1.0, len(classes) + 1)[:, None, None].expand(-1, 1, SAMPLES)
+    stereo = torch.cat([(1 - pan)[:, None, None] * mono, pan[:, None, None] * mono], dim=1)
+    return Batch(
+        examples=(None,) * len(classes),
+        images=torch.zeros(len(classes), 3, 2, 2, dtype=torch.uint8),
+        targets=torch.zeros(len(classes), 2, 2, dtype=torch.long),
+        waveforms=mono.clone() if channels == 1 else stereo,
+        sounding=sounding,
+        pans=torch.where(single, pan, torch.nan),
+    )
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def bank_of(settings: PairSettings = SETTINGS, depth: int = 3) -> AudioBank:
+    return AudioBank(5, depth, SAMPLES, settings)
+
+
+def level(clip: torch.Tensor | None) -> float | None:
+    return None if clip is None else float(clip[0])
+
+
+def test_a_shuffled_pair_matches_when_the_class_sets_are_equal():
+    classes = [{1}, {1}, {1, 2}, {2}, {2, 1}, {3}]
+    batch = batch_of(classes)
+    pairs = shuffled_pairs(batch, generator())
+    given = (pairs.waveforms[:, 0, 0] - 1).long().tolist()
+
+    assert sorted(given) == list(range(6))
+    assert given != list(range(6))
+    expected = [classes[own] == classes[other] for own, other in enumerate(given)]
+    assert pairs.matched.tolist() == expected
+
+
+def mismatched(batch: Batch) -> Pairs:
+    return Pairs(-batch.waveforms, torch.zeros(len(batch.examples), dtype=torch.bool))
+
+
+def test_the_drawn_single_source_items_get_a_clip_of_their_class():
+    batch = batch_of([{1}, {2}, {3}, {4}, {1, 2}])
+    bank = bank_of()
+    bank.write(batch)
+    pairs = rematched(mismatched(batch), batch, bank, SETTINGS, generator())
+    changed = pairs.matched.nonzero().squeeze(1).tolist()
+
+    assert 1 <= len(changed) <= 2  # half of five, rounded down, less the item with two sources
+    for item in range(5):
+        expected = item + 1 if item in changed else -(item + 1)
+        assert pairs.waveforms[item, 0, 0] == expected
+
+
+def test_an_item_with_several_sources_is_never_rematched():
+    batch = batch_of([{1, 2}] * 6)
+    bank = bank_of()
+    bank.write(batch_of([{1}, {2}]))
+    pairs = rematched(mismatched(batch), batch, bank, SETTINGS, generator())
+    assert not pairs.matched.any()
+
+
+def test_matched_pairs_are_left_alone():
+    batch = batch_of([{1}, {2}])
+    bank = bank_of()
+    bank.write(batch)
+    before = Pairs(-batch.waveforms, torch.tensor([True, True]))
+    after = rematched(before, batch, bank, SETTINGS, generator())
+    assert torch.equal(after.waveforms, before.waveforms)
+
+
+def test_a_clip_from_the_bank_is_heard_where_the_object_is():
+    heard = batch_of([{1}], channels=2, pans=[0.2])
+    bank = bank_of()
+    bank.write(heard)
+    full = PairSettings(1.0, 1, "oldest", "skip")
+    seen = batch_of([{1}], channels=2, pans=[0.9])
+    pairs = rematched(mismatched(seen), seen, bank, full, generator())
+    assert pairs.waveforms[0, :, 0].tolist() == pytest.approx([0.1, 0.9])
+
+
+def test_the_oldest_clip_is_read_until_it_is_written_over():
+    bank = bank_of(depth=3)
+    seen = []
+    for round_ in range(5):
+        seen.append(level(bank.read(1, generator())))
+        written = batch_of([{1}])
+        written.waveforms.fill_(round_)
+        bank.write(written)
+    assert seen == [None, 0, 0, 0, 1]
+    assert level(bank.read(1, generator())) == 2
+    assert bank.read(2, generator()) is None
+
+
+def test_upstream_gives_silence_until_the_queue_is_full():
+    bank = bank_of(PairSettings(0.5, 1, "oldest", "silence"), depth=3)
+    seen = []
+    for _ in range(5):
+        seen.append(level(bank.read(1, generator())))
+        bank.write(batch_of([{1}]))
+    assert seen == [0, 0, 0, 1, 1]
+
+
+def test_a_random_draw_reaches_every_clip_and_only_written_ones():
+    bank = bank_of(PairSettings(0.5, 1, "random", "skip"), depth=4)
+    for value in (1.0, 2.0):
+        written = batch_of([{1}])
+        written.waveforms.fill_(value)
+        bank.write(written)
+    assert {level(bank.read(1, generator(seed))) for seed in range(20)} == {1, 2}
+
+
+def test_a_bank_goes_on_from_its_state():
+    bank, other = bank_of(), bank_of()
+    for _ in range(4):
+        bank.write(batch_of([{1}, {1}, {3}]))
+    other.load_state_dict(bank.state_dict())
+    bank.write(batch_of([{1}]))
+    other.write(batch_of([{1}]))
+    for name, value in bank.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name])
