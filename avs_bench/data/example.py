@@ -30,7 +30,9 @@ class Example:
 
     `example_id` is unique in the dataset and seeds the example's augmentation; `height` and
     `width` are pixels of both files; `groups` maps a kind to the example's part of it, such as
-    "listening" to "some-silent", and scores are reported for each part as well.
+    "listening" to "some-silent", and scores are reported for each part as well. `silent` are the
+    class indices of what is seen and could sound but does not, where the dataset says so.
+    Examples of one picture share a `picture_id`; None means that the picture is in no other.
     """
 
     example_id: str
@@ -40,6 +42,13 @@ class Example:
     width: int
     sources: tuple[SoundSource, ...]
     groups: Mapping[str, str]
+    silent: tuple[int, ...] = ()
+    picture_id: str | None = None
+
+    @property
+    def unit(self) -> str:
+        """What scores are resampled by: samples of one picture are not independent."""
+        return self.picture_id or self.example_id
 
 
 @dataclass(frozen=True)

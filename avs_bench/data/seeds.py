@@ -11,15 +11,15 @@ import torch
 
 def numpy_generator(*keys: int | str) -> np.random.Generator:
     """Return a generator that is a function of `keys`, e.g. (seed, epoch, example id)."""
-    return np.random.Generator(np.random.PCG64(_digest(keys)))
+    return np.random.Generator(np.random.PCG64(digest(*keys)))
 
 
 def torch_generator(*keys: int | str) -> torch.Generator:
     """Return a CPU generator that is a function of `keys`."""
-    return torch.Generator().manual_seed(_digest(keys))
+    return torch.Generator().manual_seed(digest(*keys))
 
 
-def _digest(keys: tuple[int | str, ...]) -> int:
+def digest(*keys: int | str) -> int:
     """Hash the keys to 63 bits; Python's own hash of a str differs from process to process."""
     text = "\0".join(map(str, keys)).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()) >> 1

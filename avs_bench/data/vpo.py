@@ -70,6 +70,8 @@ def _examples(manifest: Manifest, rows: Iterable[ClassRow], subset: Subset) -> t
             width=sample.width,
             sources=_sources(manifest, sample, class_index),
             groups=_groups(sample, per_image),
+            silent=tuple(class_index[name] for name in sample.silent if name in class_index),
+            picture_id=str(sample.image_id),
         )
         for sample in samples
     )

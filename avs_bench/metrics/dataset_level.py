@@ -129,6 +129,19 @@ def pixel_accuracy_dataset(confusion: Confusion) -> Figure:
     return Figure("pixel_accuracy_dataset", value, _ALL)
 
 
+def foreground_fpr_dataset(confusion: Confusion) -> Figure:
+    """False positive rate: share of the background's pixels that are predicted as an object.
+
+    NaN without background. Where nothing in the picture sounds it is the share of the picture
+    that is predicted, as AVSBench-Robust defines it (Li et al., arXiv 2502.00358; there a mean over
+    frames, which is the same as long as all frames have one size).
+    """
+    background = confusion.matrix[0]
+    value = float(ratio(int(background[1:].sum()), int(background.sum()), empty=np.nan))
+    rules = f"{_ALL}; NaN without background; lower is better"
+    return Figure("foreground_fpr_dataset", value, rules)
+
+
 def _fscore(name: str, confusion: Confusion, beta2: float, official: bool) -> Figure:
     value = float(nan_mean(fscore_from_areas(confusion.areas, beta2, empty=np.nan)))
     rules = f"{_ABSENT_SKIPPED}; beta squared = {beta2:g}"

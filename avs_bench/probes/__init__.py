@@ -1,0 +1,33 @@
+"""Probes: what a model answers when the sound is not the picture's, and so whether it listens."""
+
+from avs_bench.probes.definitions import (
+    PROBES,
+    RIGHT_SOUND,
+    Probe,
+    probed_batch,
+    probed_examples,
+    right_answer,
+)
+from avs_bench.probes.scores import (
+    ProbeScores,
+    ScoredExample,
+    false_positive_rate,
+    listening_gain,
+    pan_sensitivity,
+    score_probe,
+)
+
+__all__ = [
+    "PROBES",
+    "RIGHT_SOUND",
+    "Probe",
+    "ProbeScores",
+    "ScoredExample",
+    "false_positive_rate",
+    "listening_gain",
+    "pan_sensitivity",
+    "probed_batch",
+    "probed_examples",
+    "right_answer",
+    "score_probe",
+]

@@ -1,0 +1,168 @@
+"""The probes of this toolkit, each with its question and its source.
+
+All negative sounds ask for an empty mask: in AVSBench-Robust (Li et al., *Do Audio-Visual
+Segmentation Models Truly Segment Sounding Objects?*, arXiv 2502.00358) and, before it for
+localisation, in Juanola et al. (*A Critical Assessment of Visual Sound Source Localization Models
+Including Negative Audio*, arXiv 2410.01020), they are silence, noise and sounds from off the
+screen. Chen et al. (arXiv 2304.02970) motivate VPO by the same doubt, that the picture alone gives
+the answer away, and train against it with shuffled pairs.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from avs_bench.data.batch import Batch
+from avs_bench.data.example import Example
+from avs_bench.data.seeds import numpy_generator
+from avs_bench.probes import hearing
+from vpo_builder.errors import InputError
+from vpo_builder.schema import IGNORE
+
+NOISE_RMS = 0.1
+"""RMS of the noise (full scale 1) where the sound that it replaces is silent."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One way of giving pictures another sound.
+
+    `hear` says whose clips each example is given and leaves out the examples for which the probe
+    has no meaning; `alter` changes the mixed waveforms of a batch [B, channels, samples] and what
+    sounds in it. Both are pure and depend on the seed and on ids alone.
+    """
+
+    name: str
+    question: str
+    source: str
+    hear: Callable[[Sequence[Example], int], tuple[Example, ...]]
+    alter: Callable[[Batch, int], Batch]
+
+
+def _unaltered(batch: Batch, seed: int) -> Batch:
+    return batch
+
+
+def _noise(batch: Batch, seed: int) -> Batch:
+    """White Gaussian noise, independent in each channel, as loud as the sound that it replaces.
+
+    As loud, so that not the level gives it away. Nothing sounds in it.
+    """
+    waveforms = torch.stack(
+        [
+            _noise_like(waveform, seed, example.example_id)
+            for waveform, example in zip(batch.waveforms, batch.examples, strict=True)
+        ]
+    )
+    return replace(batch, waveforms=waveforms, sounding=torch.zeros_like(batch.sounding))
+
+
+def _noise_like(waveform: Tensor, seed: int, example_id: str) -> Tensor:
+    level = float(waveform.square().mean().sqrt()) or NOISE_RMS
+    random = numpy_generator("noise", seed, example_id)
+    noise = random.standard_normal(tuple(waveform.shape), dtype=np.float32)
+    noise *= level / np.sqrt(np.mean(np.square(noise)))
+    return torch.from_numpy(noise).to(waveform)
+
+
+def _swapped_channels(batch: Batch, seed: int) -> Batch:
+    """Left heard as right; what sounded at pan p sounds at 1 − p."""
+    channels = batch.waveforms.shape[1]
+    if channels != 2:
+        raise InputError(
+            f"probe swap-channels: the model hears {channels} channel, expected 2; "
+            "probe a model that was trained with --set audio.channels=2"
+        )
+    return replace(batch, waveforms=batch.waveforms.flip(1), pans=1 - batch.pans)
+
+
+_ROBUST = "AVSBench-Robust (arXiv 2502.00358)"
+
+RIGHT_SOUND = Probe(
+    "right-sound", "what does it score with the sound of the picture?", "", hearing.own, _unaltered
+)
+"""No probe: what the others are compared with."""
+
+PROBES: dict[str, Probe] = {
+    probe.name: probe
+    for probe in (
+        Probe(
+            "silence",
+            "does it segment anything when nothing is heard?",
+            _ROBUST,
+            hearing.nothing,
+            _unaltered,
+        ),
+        Probe(
+            "noise",
+            "does it segment anything when only white noise is heard?",
+            f"{_ROBUST}; there at full scale, here as loud as the sound it replaces",
+            hearing.own,
+            _noise,
+        ),
+        Probe(
+            "off-screen",
+            "does it segment anything when a class is heard that is not in the picture?",
+            f"{_ROBUST}; here by class, with every object that could sound known",
+            hearing.of_an_unseen_class,
+            _unaltered,
+        ),
+        Probe(
+            "shuffled",
+            "does it follow the sound when pictures exchange theirs?",
+            "Chen et al. (arXiv 2304.02970), whose training shuffles the audio of a batch; here "
+            "the labelled classes that are still heard remain the right answer",
+            hearing.of_another_picture,
+            _unaltered,
+        ),
+        Probe(
+            "single",
+            "does it drop the other objects when one of several classes is heard alone?",
+            "ours, for VPO-MS and MSMI",
+            hearing.one_class,
+            _unaltered,
+        ),
+        Probe(
+            "swap-channels",
+            "does it find the other one of two alike when left and right are exchanged?",
+            "ours, for VPO-MSMI in stereo, after the stereo setting of Chen et al.",
+            hearing.own_beside_a_silent_twin,
+            _swapped_channels,
+        ),
+    )
+}
+
+
+def probed_examples(
+    probe: Probe, examples: Sequence[Example], seed: int = 0
+) -> tuple[Example, ...]:
+    """The examples that the probe has a question for, with the clips that they hear in it.
+
+    Raises InputError if there is none.
+    """
+    probed = probe.hear(examples, seed)
+    if not probed:
+        raise InputError(
+            f"probe {probe.name}: none of {len(examples)} examples can be asked "
+            f"{probe.question!r}; probe a larger subset, or one with several classes"
+        )
+    return probed
+
+
+def probed_batch(probe: Probe, batch: Batch, seed: int = 0) -> Batch:
+    """A batch of `probed_examples` as the model is to hear it; the batch given is unchanged."""
+    return probe.alter(batch, seed)
+
+
+def right_answer(batch: Batch) -> Tensor:
+    """Targets [B, H, W] int64 of what is heard: labelled classes that do not sound are background.
+
+    Ignored pixels stay ignored.
+    """
+    padded = torch.nn.functional.pad(batch.sounding, (0, IGNORE + 1 - batch.sounding.shape[1]))
+    rows = torch.arange(len(batch.targets), device=batch.targets.device)
+    is_heard = padded[rows[:, None, None], batch.targets]
+    return torch.where(is_heard | (batch.targets == IGNORE), batch.targets, 0)

@@ -1,0 +1,103 @@
+"""Whose sound an example is given: the part of a probe that chooses clips, before anything is read.
+
+Choices depend on the seed and the ids alone, never on the batch or the order, so that a probe is
+the same for every model and every batch size. Examples for which a probe has no meaning are left
+out rather than asked something else.
+"""
+
+from bisect import bisect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from avs_bench.data.example import Example, SoundSource
+from avs_bench.data.seeds import digest
+
+CENTRE = 0.5
+"""The pan of a sound whose source is not in the picture: it has no side."""
+
+
+def own(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+    """Everything hears its own sound."""
+    return tuple(examples)
+
+
+def own_beside_a_silent_twin(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+    """Their own sound, where an object of a class that sounds is silent in the same picture.
+
+    There the sound's side alone says which of the two is meant. The rest of the set is left out.
+    """
+    return tuple(example for example in examples if _heard(example) & set(example.silent))
+
+
+def nothing(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+    """Nothing is heard: a mix of no sources is digital silence."""
+    return tuple(replace(example, sources=()) for example in examples)
+
+
+def of_another_picture(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+    """Each hears the whole mix of another picture.
+
+    Partners whose sound could come from an object that is seen, but not labelled, are passed
+    over: nobody could say what the right answer is.
+    """
+
+    def is_partner(example: Example, other: Example) -> bool:
+        return other.unit != example.unit and not _heard(other) & set(example.silent)
+
+    pairs = _partners(examples, seed, is_partner)
+    return tuple(replace(example, sources=other.sources) for example, other in pairs)
+
+
+def of_an_unseen_class(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+    """Each hears one clip, at the centre, of a class that is not in its picture."""
+
+    def is_partner(example: Example, other: Example) -> bool:
+        return bool(_unseen(example, other))
+
+    pairs = _partners(examples, seed, is_partner)
+    return tuple(
+        replace(example, sources=(replace(_unseen(example, other)[0], pan=CENTRE),))
+        for example, other in pairs
+    )
+
+
+def one_class(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+    """Of several classes that sound, one is still heard; the rest of the set is left out."""
+    several = (example for example in examples if len(_heard(example)) > 1)
+    return tuple(_with_one_class(example, seed) for example in several)
+
+
+def _with_one_class(example: Example, seed: int) -> Example:
+    kept = min(_heard(example), key=lambda index: digest("single", seed, example.example_id, index))
+    sources = tuple(source for source in example.sources if source.class_index == kept)
+    return replace(example, sources=sources)
+
+
+def _heard(example: Example) -> set[int]:
+    return {source.class_index for source in example.sources}
+
+
+def _unseen(example: Example, other: Example) -> list[SoundSource]:
+    """The sources of another example whose class is not in the picture of this one."""
+    seen = _heard(example) | set(example.silent)
+    return [source for source in other.sources if source.class_index not in seen]
+
+
+def _partners(
+    examples: Sequence[Example], seed: int, is_partner: Callable[[Example, Example], bool]
+) -> list[tuple[Example, Example]]:
+    """Pair every example with the first admissible one after its own place on a ring of hashes.
+
+    A few steps each, where ranking all pairs would be quadratic; and an example added to the set
+    changes the partner of its neighbours on the ring only.
+    """
+    ring = sorted(examples, key=lambda example: digest("ring", seed, example.example_id))
+    places = [digest("ring", seed, example.example_id) for example in ring]
+    pairs = []
+    for example in examples:
+        start = bisect(places, digest("place", seed, example.example_id))
+        candidates = (ring[(start + step) % len(ring)] for step in range(len(ring)))
+        partner = next((other for other in candidates if is_partner(example, other)), None)
+        if partner is not None:
+            pairs.append((example, partner))
+    return pairs

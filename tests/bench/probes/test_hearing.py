@@ -1,0 +1,91 @@
+from dataclasses import replace
+
+import pytest
+
+from avs_bench.probes import PROBES, probed_examples
+from vpo_builder.errors import InputError
+
+
+def heard(example):
+    return {source.class_index for source in example.sources}
+
+
+@pytest.fixture
+def examples(toy):
+    return toy.subsets["test"]
+
+
+@pytest.mark.parametrize("name", PROBES)
+class TestEveryProbe:
+    def test_depends_on_ids_and_seed_and_not_on_the_order(self, name, examples):
+        forth = probed_examples(PROBES[name], examples, seed=3)
+        back = probed_examples(PROBES[name], examples[::-1], seed=3)
+        assert sorted(forth, key=lambda e: e.example_id) == sorted(back, key=lambda e: e.example_id)
+
+    def test_keeps_the_picture_and_its_mask(self, name, examples):
+        originals = {example.example_id: example for example in examples}
+        for probed in probed_examples(PROBES[name], examples):
+            original = originals[probed.example_id]
+            assert replace(probed, sources=original.sources) == original
+
+    def test_says_what_it_asks_and_where_it_comes_from(self, name, examples):
+        assert PROBES[name].name == name
+        assert PROBES[name].question.endswith("?")
+        assert PROBES[name].source
+
+
+def test_silence_has_no_source(examples):
+    assert all(not example.sources for example in probed_examples(PROBES["silence"], examples))
+
+
+def test_off_screen_sounds_are_of_a_class_that_is_not_in_the_picture(examples):
+    probed = probed_examples(PROBES["off-screen"], examples)
+    assert len(probed) == len(examples)
+    for original, example in zip(examples, probed, strict=True):
+        (source,) = example.sources
+        assert source.class_index not in heard(original) | set(original.silent)
+        assert source.pan == 0.5
+
+
+def test_shuffled_sounds_come_from_another_picture_and_fit_no_unlabelled_object(examples):
+    probed = probed_examples(PROBES["shuffled"], examples)
+    assert len(probed) == len(examples)
+    for original, example in zip(examples, probed, strict=True):
+        donors = [e for e in examples if e.sources == example.sources]
+        assert any(donor.unit != original.unit for donor in donors)
+        assert not heard(example) & set(original.silent)
+
+
+def test_the_seed_changes_the_partners(examples):
+    assert probed_examples(PROBES["shuffled"], examples, 0) != probed_examples(
+        PROBES["shuffled"], examples, 1
+    )
+
+
+def test_single_keeps_one_class_of_several_and_leaves_the_others_out(examples):
+    probed = probed_examples(PROBES["single"], examples)
+    assert [example.example_id for example in probed] == ["example-4", "example-5", "example-6"]
+    assert all(len(heard(example)) == 1 for example in probed)
+
+
+def test_swapping_asks_only_beside_a_silent_twin(examples):
+    probed = probed_examples(PROBES["swap-channels"], examples)
+    assert [example.example_id for example in probed] == ["example-7", "example-8"]
+
+
+def test_a_larger_set_changes_few_partners(examples):
+    copies = [
+        replace(example, example_id=f"{example.example_id}-{i}", picture_id=None)
+        for i in range(40)
+        for example in examples[2:4]
+    ]
+    before = {e.example_id: e for e in probed_examples(PROBES["off-screen"], copies)}
+    after = probed_examples(PROBES["off-screen"], [*copies, replace(copies[0], example_id="new")])
+    assert sum(before.get(e.example_id) != e for e in after) <= 8
+
+
+def test_a_probe_without_examples_says_what_it_needs(examples):
+    with pytest.raises(InputError, match="probe single: none of 4 examples"):
+        probed_examples(PROBES["single"], examples[:4])
+    with pytest.raises(InputError, match="probe off-screen: none of 1 examples"):
+        probed_examples(PROBES["off-screen"], examples[:1])
