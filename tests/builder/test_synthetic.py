@@ -234,6 +234,14 @@ def test_clips_have_labels_splits_lengths_and_forms(corpus: SyntheticCorpus) -> 
     assert any(path.stem.count("_") >= 2 and path.stem.endswith("000") for path in clips.values())
 
 
+def test_more_clips_leave_the_others_as_they_are() -> None:
+    few, many = (plan_recordings(clips, 0, awkward=True) for clips in (2, 10))
+    assert set(few) <= set(many)
+    for name in LABELS:
+        splits = Counter(row.split for row in many if row.sound == name and row.fault is None)
+        assert splits == {"train": 7, "test": 3}
+
+
 def test_awkward_clips_are_there(corpus: SyntheticCorpus) -> None:
     clips, kinds = _clips(corpus), Counter[str]()
     for row in plan_recordings(2, 0, awkward=True):

@@ -26,7 +26,10 @@ _ROWS, _WAVES, _OTHER_ROWS = 5, 6, 7
 """Streams of random numbers, one for each use of a number."""
 
 CLIP_SECONDS = 10.0
-TEST_SHARE = 0.3
+_TEST_TAKES = (0, 3, 6)
+"""Which of every ten clips of a class are of the test split."""
+_FIRST_AWKWARD = 1_000_000_000
+"""Numbers of the awkward clips: beyond those of the usable ones, which they must not shift."""
 
 LABELS: dict[str, tuple[str, ...]] = {
     "airplane": ("airplane", "airplane flyby"),
@@ -99,17 +102,14 @@ class Recording:
 
 
 def plan_recordings(clips_per_class: int, seed: int, *, awkward: bool) -> list[Recording]:
-    """Return the rows of the csv: the usable clips class by class, then the awkward ones."""
+    """Return the rows of the csv: the usable clips in rounds of all classes, then the awkward."""
     names = sorted(VOICES)
-    tests = max(round(TEST_SHARE * clips_per_class), 1)
-    rows: list[Recording] = []
-    for name in names:
-        for take in range(clips_per_class):
-            row = _recording(name, take, len(rows), seed)
-            rows.append(replace(row, split="test" if take < tests else "train"))
-    if awkward:
-        rows += _awkward(names, clips_per_class, seed)
-    return rows
+    rows = [
+        _recording(name, take, take * len(names) + place, seed)
+        for take in range(clips_per_class)
+        for place, name in enumerate(names)
+    ]
+    return [*rows, *_awkward(names, seed)] if awkward else rows
 
 
 def write_recordings(folder: Path, *, clips_per_class: int, seed: int, awkward: bool) -> None:
@@ -149,26 +149,24 @@ def _recording(name: str, take: int, number: int, seed: int) -> Recording:
         youtube_id="".join(letters),
         start_second=int(rng.integers(0, 300)),
         label=labels[take % len(labels)],
-        split="train",
+        split="test" if take % 10 in _TEST_TAKES else "train",
         sound=name,
         number=number,
         form=_FORMS.get(number % 40, Form()),
     )
 
 
-def _awkward(names: list[str], clips_per_class: int, seed: int) -> Iterator[Recording]:
+def _awkward(names: list[str], seed: int) -> Iterator[Recording]:
     """Yield the clips that cannot be used, each kind in both splits, and the vanished ones."""
-    number = len(names) * clips_per_class
     faults: list[tuple[Fault, Form]] = [
         ("silent", Form()), ("short", Form()), ("cut", Form()), ("cut", Form("flac")),
         ("long", Form()), ("vanished", Form()), ("vanished", Form()),
     ]  # fmt: skip
-    for split in ("train", "test"):
-        for fault, form in faults:
-            name = names[number % len(names)]
-            row = _recording(name, number, number, seed)
-            yield replace(row, split=split, fault=fault, form=form)
-            number += 1
+    splits: tuple[Literal["train", "test"], ...] = ("train", "test")
+    cases = [(split, *fault) for split in splits for fault in faults]
+    for place, (split, fault, form) in enumerate(cases):
+        row = _recording(names[place % len(names)], place, _FIRST_AWKWARD + place, seed)
+        yield replace(row, split=split, fault=fault, form=form)
 
 
 def _elsewhere(seed: int) -> Iterator[tuple[str, int, str, str]]:
