@@ -8,22 +8,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from vpo_builder.errors import InputError, one_line_errors
-from vpo_builder.schema import SPLITS
 
 if TYPE_CHECKING:
+    from vpo_builder.build import BuildReport
     from vpo_builder.config import SyntheticSettings
 
+BUILT = ("ss", "ms", "avsbench-single-plus")
+VPO_ONLY = ("coco", "vggsound", "seed", "classes")
+"""Options that AVSBench-Single+ has no use for: it is made of S4, and nothing is drawn."""
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 @click.command(context_settings=CONTEXT)
-@click.option("--split", type=click.Choice(SPLITS[:2]), required=True, help="Which dataset.")
+@click.option("--split", type=click.Choice(BUILT), required=True, help="Which dataset.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Output folder.")
 @click.option("--coco", type=click.Path(path_type=Path), help="COCO 2017: annotations/ and images.")
 @click.option(
     "--vggsound", type=click.Path(path_type=Path), help="VGGSound: vggsound.csv and audios/."
+)
+@click.option(
+    "--avsbench", type=click.Path(path_type=Path), help="AVSBench's S4, for avsbench-single-plus."
 )
 @click.option("--preset", default="default", show_default=True, help="Settings to start from.")
 @click.option(
@@ -43,6 +50,7 @@ def build_command(
     out: Path,
     coco: Path | None,
     vggsound: Path | None,
+    avsbench: Path | None,
     preset: str,
     overrides: tuple[str, ...],
     seed: int,
@@ -53,19 +61,24 @@ def build_command(
     """Build an audio-visual segmentation dataset from COCO masks and VGGSound clips.
 
     Without --coco and --vggsound it builds from the embedded synthetic corpus, for trying.
+    avsbench-single-plus is built from AVSBench's S4 instead.
     """
     from vpo_builder.build import BuildRequest, build
     from vpo_builder.classes import CLASS_TABLE
     from vpo_builder.config import load_config
     from vpo_builder.executors import default_workers
-    from vpo_builder.funnel import format_funnel
 
+    workers = workers or default_workers()
+    if split == "avsbench-single-plus":
+        _print_report(_build_single_plus(avsbench, out, preset, overrides, workers, strict))
+        return
+    if avsbench is not None:
+        raise InputError(f"--avsbench: --split {split} is made of COCO and VGGSound: leave it out")
     config = load_config(preset, overrides)
     if (coco is None) != (vggsound is None):
         given, missing = ("--coco", "--vggsound") if vggsound is None else ("--vggsound", "--coco")
         raise InputError(f"{given} without {missing}: give both folders, or none for synthetic")
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file: --out needs a folder, existing or new")
+    _refuse_file(out)
     synthetic = coco is None or vggsound is None
     if coco is None or vggsound is None:
         coco, vggsound = _synthetic_sources(split, out, config.synthetic)
@@ -78,11 +91,47 @@ def build_command(
             config=config,
             synthetic=synthetic,
             seed=seed,
-            workers=workers or default_workers(),
+            workers=workers,
             strict=strict,
             class_table=classes or CLASS_TABLE,
         )
     )
+    _print_report(report)
+
+
+def _refuse_file(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file: --out needs a folder, existing or new")
+
+
+def _build_single_plus(
+    avsbench: Path | None,
+    out: Path,
+    preset: str,
+    overrides: tuple[str, ...],
+    workers: int,
+    strict: bool,
+) -> "BuildReport":
+    from vpo_builder.build_single_plus import SinglePlusRequest, build_single_plus
+    from vpo_builder.config import load_single_plus_config
+
+    context = click.get_current_context()
+    for name in VPO_ONLY:
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise InputError(
+                f"--{name}: avsbench-single-plus is made of S4 alone, given by --avsbench: "
+                "leave it out"
+            )
+    if avsbench is None:
+        raise InputError("avsbench-single-plus: no source: give --avsbench DIR, the folder of S4")
+    _refuse_file(out)
+    config = load_single_plus_config(preset, overrides)
+    return build_single_plus(SinglePlusRequest(avsbench, out, config, workers, strict))
+
+
+def _print_report(report: "BuildReport") -> None:
+    from vpo_builder.funnel import format_funnel
+
     if report.already_built:
         click.echo(f"{report.folder}: already built from the same inputs: nothing to do")
         return
