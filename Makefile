@@ -46,8 +46,11 @@ lint: $(EVERYTHING) ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(EVERYTHING) ## measure each part against a public baseline, in one run
+bench: $(EVERYTHING) ## measure each part against a public baseline, in one run (one: make bench-metrics)
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+bench-%: $(EVERYTHING)
+	$(BIN)/python benchmarks/bench_$*.py $(ARGS)
 
 clean: ## remove .venv, caches, data/ and runs/
 	rm -rf $(VENV) $(DATA) $(RUNS) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

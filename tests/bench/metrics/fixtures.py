@@ -1,13 +1,14 @@
 """Outputs of the published metric code on fixed inputs; tests that need them skip without them."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[4] / "shared" / "fixtures" / "metrics"
+from tests.shared_material import SHARED
+
+FOLDER = SHARED / "fixtures" / "metrics"
 RELATIVE = 1e-6
 """What the published float32 sums allow."""
 

@@ -14,6 +14,7 @@ from avs_bench.metrics import (
     f03_dataset,
     f1_dataset,
     fdr_dataset,
+    foreground_fpr_dataset,
     iou_per_class_dataset,
     miou_dataset,
     miou_foreground_dataset,
@@ -29,6 +30,7 @@ FIGURES = (
     fdr_dataset,
     f1_dataset,
     f03_dataset,
+    foreground_fpr_dataset,
     pixel_accuracy_dataset,
 )
 
@@ -207,10 +209,14 @@ class TestFigures:
         assert float(fdr_dataset(confusion)) == 0.5
         assert float(f1_dataset(confusion)) == close((2 / 3) / 3)
 
+    def test_false_positives_are_a_share_of_the_background_whatever_the_class(self):
+        confusion = Confusion(3, [[6, 1, 3], [0, 4, 9], [5, 0, 0]])
+        assert float(foreground_fpr_dataset(confusion)) == close(4 / 10)
+
     def test_nothing_counted(self):
         nothing = Confusion.of(np.zeros((2, 2), int), np.full((2, 2), IGNORE), 3)
         assert float(miou_dataset(nothing)) == 0
-        for figure in (fdr_dataset, f1_dataset, f03_dataset, pixel_accuracy_dataset):
+        for figure in FIGURES[2:]:
             assert np.isnan(float(figure(nothing)))
 
     @given(seeds)

@@ -89,3 +89,10 @@ def test_a_probe_without_examples_says_what_it_needs(examples):
         probed_examples(PROBES["single"], examples[:4])
     with pytest.raises(InputError, match="probe off-screen: none of 1 examples"):
         probed_examples(PROBES["off-screen"], examples[:1])
+
+
+def test_a_vpo_dataset_says_what_is_silent_and_which_picture_is_shared(dataset):
+    by_picture = {example.picture_id: example for example in dataset.subsets["test"]}
+    names = {key: [dataset.classes[i] for i in e.silent] for key, e in by_picture.items()}
+    assert names == {"6": ["cat"], "7": ["dog"], "8": []}
+    assert [example.unit for example in dataset.subsets["val"]] == ["5"]

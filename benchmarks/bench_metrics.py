@@ -1,9 +1,9 @@
 """Speed and memory of the metrics against plain loops, on 100 frames of 224 × 224.
 
-`python benchmarks/metrics.py [--repeats 3]` prints one line per family: our time, the baseline's,
-their ratio, and the working memory on top of the inputs. Baselines are the loops that the
-published code runs, over thresholds, frames and classes; both sides get the same arrays in the
-same run, in one thread, and must agree. Exits with 1 if a ratio misses its goal.
+`make bench-metrics` prints one line per family: our time, the baseline's, their ratio, and the
+peak memory over the inputs'. Baselines are the loops that the published code runs, over
+thresholds, frames and classes; both sides get the same arrays in the same run, in one thread, and
+must agree. Exits with 1 if a ratio misses its goal.
 """
 
 import argparse
