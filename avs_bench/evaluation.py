@@ -13,7 +13,7 @@ from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.images import normalise
-from avs_bench.data.loader import subset_batches
+from avs_bench.data.loader import plain_batches
 from avs_bench.data.spectrograms import cavp_logmel
 from avs_bench.metrics import Confusion, Grouped
 from avs_bench.metrics.groups import OVERALL, Group
@@ -36,11 +36,12 @@ def evaluate(
     The model sees pictures as `settings.image.long_side` says and is scored at the masks' own
     size, so runs at different sizes compare. Raises InputError for an empty subset.
     """
-    if not dataset.subsets[subset]:
+    examples = dataset.subsets[subset]
+    if not examples:
         raise InputError(f"{dataset.folder}: its {subset} subset is empty: nothing to evaluate")
     model.eval()
     classes = len(dataset.classes)
-    batches = subset_batches(dataset, subset, settings)
+    batches = plain_batches(dataset, examples, settings)
     return _grouped(
         scored
         for batch in batches

@@ -8,12 +8,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch, Loaded, collate, load_for_evaluation, load_for_training
-from avs_bench.data.example import AVSDataset
+from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.images import PictureReader
 from avs_bench.data.order import Draw, TrainingOrder, evaluation_batches
 from avs_bench.data.seeds import numpy_generator
 from vpo_builder.errors import InputError
-from vpo_builder.schema import Subset
 
 
 def training_order(dataset: AVSDataset, settings: Settings) -> TrainingOrder:
@@ -37,10 +36,12 @@ def training_batches(
     return _batches(views, order.batches(first_step, steps), len(dataset.classes), settings)
 
 
-def subset_batches(dataset: AVSDataset, subset: Subset, settings: Settings) -> Iterator[Batch]:
-    """Yield the whole subset once, unchanged, in batches of one picture size."""
-    views = _PlainViews(dataset, subset, settings)
-    order = evaluation_batches(dataset.subsets[subset], settings.evaluation.batch_size)
+def plain_batches(
+    dataset: AVSDataset, examples: Sequence[Example], settings: Settings
+) -> Iterator[Batch]:
+    """Yield each of the dataset's examples once, unchanged, in batches of one picture size."""
+    views = _PlainViews(dataset, examples, settings)
+    order = evaluation_batches(examples, settings.evaluation.batch_size)
     return _batches(views, order, len(dataset.classes), settings)
 
 
@@ -74,10 +75,12 @@ class _TrainingViews(Dataset[Loaded | InputError]):
 
 
 class _PlainViews(Dataset[Loaded | InputError]):
-    """The examples of a subset as they are; errors as in `_TrainingViews`."""
+    """Examples as they are; errors as in `_TrainingViews`."""
 
-    def __init__(self, dataset: AVSDataset, subset: Subset, settings: Settings) -> None:
-        self._examples = dataset.subsets[subset]
+    def __init__(
+        self, dataset: AVSDataset, examples: Sequence[Example], settings: Settings
+    ) -> None:
+        self._examples = examples
         self._settings = settings
         self._reader = PictureReader(dataset.mask_lookup, settings.loader.cache_mib)
 

@@ -6,7 +6,7 @@ import torch
 
 from avs_bench.data.batch import collate, load_for_evaluation, load_for_training
 from avs_bench.data.images import PictureReader
-from avs_bench.data.loader import subset_batches, training_batches, training_order
+from avs_bench.data.loader import plain_batches, training_batches, training_order
 from avs_bench.data.seeds import numpy_generator
 from avs_bench.data.vpo import read_vpo
 from tests.builder.dataset_by_hand import DUETS, write_dataset
@@ -100,9 +100,10 @@ def test_training_batches_are_the_same_from_any_step_and_with_any_workers(datase
 
 
 def test_a_subset_is_read_once_and_as_it_is(dataset, settings):
-    batches = list(subset_batches(dataset, "test", settings))
+    examples = dataset.subsets["test"]
+    batches = list(plain_batches(dataset, examples, settings))
     read = [example for batch in batches for example in batch.examples]
-    assert sorted(read, key=lambda e: e.example_id) == list(dataset.subsets["test"])
+    assert sorted(read, key=lambda e: e.example_id) == list(examples)
 
 
 def test_an_empty_train_subset_is_one_line(dataset, settings):
