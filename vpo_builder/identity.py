@@ -1,6 +1,6 @@
 """What a build is: the options and inputs that decide its bytes, and whether a folder holds it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from vpo_builder.manifest import META, read_meta
 from vpo_builder.schema import Split
 
 STATE = ".build.json"
+MISSING_LIMIT = "config.limits.max_missing_fraction"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ def is_finished(folder: Path, identity: BuildIdentity) -> bool:
     """Tell whether `folder` holds this very dataset, finished.
 
     Raises InputError naming the differences when it holds another one. An unfinished one may be
-    resumed with other inputs: completing the sources is why one resumes.
+    resumed with other inputs and another limit of what may be missing: completing the sources, or
+    doing without, is why one resumes.
     """
     if (folder / META).exists():
         meta = read_meta(folder)
@@ -38,7 +40,7 @@ def is_finished(folder: Path, identity: BuildIdentity) -> bool:
         return True
     if (folder / STATE).exists():
         held = replace(_read_state(folder / STATE), inputs=identity.inputs)
-        _refuse_other(folder, held, identity)
+        _refuse_other(folder, held, identity, ignored={MISSING_LIMIT})
     return False
 
 
@@ -59,9 +61,12 @@ def _read_state(path: Path) -> BuildIdentity:
         raise InputError(f"{path}: not a build's note: {error}; delete its folder") from None
 
 
-def _refuse_other(folder: Path, held: BuildIdentity, wanted: BuildIdentity) -> None:
+def _refuse_other(
+    folder: Path, held: BuildIdentity, wanted: BuildIdentity, ignored: Collection[str] = ()
+) -> None:
     old, new = _flat(msgspec.to_builtins(held)), _flat(msgspec.to_builtins(wanted))
-    changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    keys = (old.keys() | new.keys()) - set(ignored)
+    changed = sorted(key for key in keys if old.get(key) != new.get(key))
     if changed:
         shown = "; ".join(f"{key} is {old.get(key)!r}, now {new.get(key)!r}" for key in changed[:3])
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
