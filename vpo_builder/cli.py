@@ -184,17 +184,35 @@ def verify(folder: Path, decode: bool) -> None:
 )
 @one_line_errors
 def stats(folder: Path, png: Path | None) -> None:
-    """Count a dataset by class and subset, as a table and as a chart like the papers'."""
+    """Count a dataset by class and subset, as a table and as a chart like the papers'.
+
+    A folder of AVSBench as published (S4, MS3, AVSS) is counted by videos and annotated frames.
+    """
     from vpo_builder.charts import write_chart
-    from vpo_builder.manifest import read_manifest
+    from vpo_builder.manifest import META, read_manifest
     from vpo_builder.stats import count, format_statistics
 
+    if folder.is_dir() and not (folder / META).exists() and _print_trees(folder, png):
+        return
     statistics = count(read_manifest(folder))
     for line in format_statistics(statistics):
         click.echo(line)
     chart = png or Path(f"{folder.resolve().name}-statistics.png")
     write_chart(statistics, chart)
     click.echo(f"chart: {chart}")
+
+
+def _print_trees(folder: Path, png: Path | None) -> bool:
+    """Print the statistics of AVSBench's trees in a folder and tell whether it holds any."""
+    from vpo_builder.avsbench_stats import count_tree, format_trees
+    from vpo_builder.sources.avsbench import find_trees
+
+    trees = find_trees(folder)
+    if trees and png is not None:
+        raise InputError(f"--png {png}: {folder} is AVSBench as published: it has tables, no chart")
+    for line in format_trees(map(count_tree, trees)):
+        click.echo(line)
+    return bool(trees)
 
 
 @data_command.command()

@@ -117,9 +117,9 @@ def format_statistics(statistics: Statistics) -> Iterator[str]:
     origin = ", synthetic corpus: for trying and testing only" if statistics.synthetic else ""
     yield f"{statistics.name}: {statistics.samples} samples{origin}"
     yield ""
-    yield from _aligned(_class_table(statistics), left=2)
+    yield from aligned(_class_table(statistics), left=2)
     yield ""
-    yield from _aligned(_subset_table(statistics.subsets), left=1)
+    yield from aligned(_subset_table(statistics.subsets), left=1)
     scarce = scarcities(statistics)
     for subset, least in (("val", MIN_VAL_SAMPLES), ("test", MIN_TEST_SAMPLES)):
         named = [f"{row.category} {row.samples}" for row in scarce if row.subset == subset]
@@ -182,7 +182,7 @@ def _subset_table(subsets: Sequence[SubsetCount]) -> Iterator[tuple[str, ...]]:
         yield row.subset, *map(str, counts), share
 
 
-def _aligned(rows: Iterable[tuple[str, ...]], left: int) -> Iterator[str]:
+def aligned(rows: Iterable[tuple[str, ...]], left: int) -> Iterator[str]:
     """Yield rows as text with columns of equal width, the first `left` ones aligned left."""
     table = list(rows)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]

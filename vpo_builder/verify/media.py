@@ -10,6 +10,7 @@ from PIL import Image
 
 from vpo_builder.manifest import Manifest
 from vpo_builder.verify.headers import image_header, wav_header
+from vpo_builder.verify.single_plus import SALIENT, salient_label
 
 SAMPLE_RATE = 16_000
 """Of clips whose build does not say otherwise (protocol §2, on-disk layout)."""
@@ -34,10 +35,11 @@ class ExpectedMask:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedClip:
-    """A clip's sample rate in Hz and number of channels."""
+    """A clip's sample rate in Hz, number of channels, and frames if every clip has as many."""
 
     sample_rate: int
     channels: int
+    frames: int | None = None
 
 
 Expected = ExpectedImage | ExpectedMask | ExpectedClip
@@ -47,13 +49,19 @@ def expected_media(manifest: Manifest) -> dict[str, Expected]:
     """Return path -> what the manifest says of it, for every image, mask and clip it names."""
     values = {row.name: row.mask_value for row in manifest.meta.classes}
     audio = manifest.meta.config.get("audio", {})
-    clip = ExpectedClip(audio.get("sample_rate", SAMPLE_RATE), channels=1)
+    rate = audio.get("sample_rate", SAMPLE_RATE)
+    single_plus = manifest.meta.split == "avsbench-single-plus"
+    frames = round(audio["seconds"] * rate) if single_plus and "seconds" in audio else None
+    clip = ExpectedClip(rate, channels=1, frames=frames)
     expected: dict[str, Expected] = {}
     for sample in manifest.samples:
         categories = (source.category for source in sample.sources)
         present = frozenset(values[name] for name in categories if name in values)
         expected[sample.image] = ExpectedImage(sample.width, sample.height)
         expected[sample.mask] = ExpectedMask(sample.width, sample.height, present)
+        if single_plus:
+            salient = ExpectedMask(sample.width, sample.height, frozenset({SALIENT}))
+            expected[salient_label(sample)] = salient
         for source in sample.sources:
             expected[f"{manifest.meta.audio}/{source.clip_id}.wav"] = clip
     return expected
@@ -116,6 +124,8 @@ def _clip_faults(data: bytes, expected: ExpectedClip, decode: bool) -> list[str]
         )
     if header.frames <= 0:
         faults.append("no audio frames")
+    elif header.frames != (expected.frames or header.frames):
+        faults.append(f"{header.frames} audio frames, expected {expected.frames}")
     if decode and not faults:
         frames = len(soundfile.read(io.BytesIO(data), dtype="int16")[0])
         if frames != header.frames:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from vpo_builder.manifest import MANIFEST, Manifest
 from vpo_builder.schema import Sample
 from vpo_builder.verify.faults import Fault
+from vpo_builder.verify.single_plus import single_plus_faults
 
 CSV_COLUMNS = (
     "img_Id",
@@ -28,7 +29,9 @@ Row = tuple[int, int, str, int, str, str, float, int]
 def record_faults(manifest: Manifest) -> list[Fault]:
     """Return the faults that show without opening any media file."""
     faults = list(_manifest_faults(manifest))
-    if manifest.meta.split in ("ss", "ms", "msmi"):
+    if manifest.meta.split == "avsbench-single-plus":
+        faults += single_plus_faults(manifest)
+    else:
         faults += _csv_faults(manifest)
     return faults
 
