@@ -3,11 +3,12 @@
 torch takes seconds to import, so each command imports what it runs when it runs.
 """
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
+from avs_bench import model_commands
+from avs_bench.extras import require_torch
 from vpo_builder.errors import InputError, one_line_errors
 from vpo_builder.schema import SUBSETS, Subset
 
@@ -45,7 +46,7 @@ def train(
     device: str,
 ) -> None:
     """Train a model into --out: config.json, history.jsonl, last.pt and best.pt."""
-    _require_torch()
+    require_torch()
     from avs_bench.config import PRESETS, read_preset
     from avs_bench.data.vpo import read_vpo
     from avs_bench.device import open_device
@@ -80,7 +81,7 @@ def evaluate_command(
     run: Path | None, checkpoint: Path | None, folder: Path, subset: Subset, device: str
 ) -> None:
     """Score a model on a subset; the counts are stored beside its checkpoint."""
-    _require_torch()
+    require_torch()
     from avs_bench.data.vpo import read_vpo
     from avs_bench.device import open_device
     from avs_bench.evaluation import score_checkpoint
@@ -111,9 +112,5 @@ def report(runs: tuple[Path, ...]) -> None:
         click.echo(f"Per class: {path}")
 
 
-def _require_torch() -> None:
-    if find_spec("torch") is None:
-        raise InputError(
-            "avs-bench needs torch, which is not installed: pip install .[bench] "
-            "(with a GPU, install torch first from pytorch.org)"
-        )
+for command in (model_commands.models, model_commands.profile, model_commands.export):
+    main.add_command(command)

@@ -46,7 +46,7 @@ class CAVP(nn.Module):
         visual = self.decoder(self.backbone(images))
         audio = None if self.audio_encoder is None else self.audio_encoder(spectrograms)
         features, attention = self.fusion(visual, audio)
-        scored = len(images) if self.training else len(features)
+        scored = images.shape[0] if self.training else features.shape[0]
         heard = features if self.shuffled_items == "head" else features[:scored]
         logits = F.interpolate(
             self.head(heard)[:scored], images.shape[-2:], mode="bilinear", align_corners=False

@@ -56,7 +56,7 @@ class CrossAttention(nn.Module):
         [K·B, D, h, w] and the attention [K·B, heads, h, w], each weight in (0, 1).
         """
         B, D, h, w = visual.shape
-        N, H = len(audio), self.heads
+        N, H = audio.shape[0], self.heads
         places = self._embed(visual.flatten(2).transpose(1, 2))
 
         # What an item's sound asks of a place, and what it answers, head by head: [N, H, D].

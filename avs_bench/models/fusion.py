@@ -35,6 +35,6 @@ class SingleFrameTPAVI(nn.Module):
         self.block = TPAVIBlock(width, width // 2, audio_width=width)
 
     def forward(self, visual: Tensor, audio: Tensor) -> tuple[Tensor, Tensor]:
-        sounds = len(audio) // len(visual)
+        sounds = audio.shape[0] // visual.shape[0]
         features, _, responses = self.block(visual.repeat(sounds, 1, 1, 1), audio.unsqueeze(1))
         return features, responses

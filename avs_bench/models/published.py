@@ -6,6 +6,7 @@ counts, but no forward pass reads them: they are read past, never kept.
 """
 
 import math
+
 from torch import nn
 
 from avs_bench.models.cavp import CAVP

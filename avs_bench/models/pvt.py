@@ -86,7 +86,7 @@ class Block(nn.Module):
         if not self.training or self.drop_path == 0:
             return x
         keep = 1 - self.drop_path
-        return x * (x.new_empty(len(x), 1, 1).bernoulli_(keep) / keep)
+        return x * (x.new_empty(x.shape[0], 1, 1).bernoulli_(keep) / keep)
 
 
 class ReducedAttention(nn.Module):

@@ -51,8 +51,7 @@ def build_model(
     The options are those of `Variant`. Raises InputError for an unknown name or option value and
     for an option that the model does not have.
     """
-    if name not in MODELS:
-        raise InputError(f"no model {name!r}: choose one of {', '.join(MODELS)}")
+    refuse_unknown(name)
     variant = Variant(classes, audio_channels, output_stride, fusion, audio_encoder)
     return MODELS[name](variant)
 
@@ -74,6 +73,12 @@ PUBLISHED = Widths(audio=64, projector=256, expansion=4)
 TINY = Widths(audio=16, projector=64, expansion=2)
 
 
+def refuse_unknown(name: str) -> None:
+    """Raise InputError unless `name` is in `MODELS`."""
+    if name not in MODELS:
+        raise InputError(f"no model {name!r}: choose one of {', '.join(MODELS)}")
+
+
 def tiny(variant: Variant) -> CAVP:
     """A CAVP DeepLabV3+ of 4 million parameters, for 128-pixel images on a CPU."""
     _refuse("tiny", output_stride=variant.output_stride)
@@ -85,14 +90,17 @@ def tiny(variant: Variant) -> CAVP:
 
 
 def cavp_deeplabv3plus_r50(variant: Variant) -> CAVP:
+    """P1's DeepLabV3+ on a dilated ResNet-50; output stride 8 as on VPO, or 16."""
     return _cavp_deeplabv3plus_resnet(variant, "resnet50")
 
 
 def cavp_deeplabv3plus_r101(variant: Variant) -> CAVP:
+    """P1's DeepLabV3+ on a dilated ResNet-101; output stride 8 as on VPO, or 16."""
     return _cavp_deeplabv3plus_resnet(variant, "resnet101")
 
 
 def cavp_deeplabv3plus_pvtv2_b5(variant: Variant) -> CAVP:
+    """DeepLabV3+ on PVTv2-b5, the transformer of P1's code; fused width 112."""
     _refuse("cavp-deeplabv3plus-pvtv2-b5", output_stride=variant.output_stride)
     backbone = PVTv2()
     fine, *_, coarse = backbone.widths
@@ -102,6 +110,7 @@ def cavp_deeplabv3plus_pvtv2_b5(variant: Variant) -> CAVP:
 
 
 def cavp_hrnetv2_w48(variant: Variant) -> CAVP:
+    """P1's HRNetV2-w48; fused width 720."""
     _refuse("cavp-hrnetv2-w48", output_stride=variant.output_stride)
     backbone = HRNet(48)
     decoder = ConcatenatedBranches(backbone.widths)
@@ -110,6 +119,7 @@ def cavp_hrnetv2_w48(variant: Variant) -> CAVP:
 
 
 def cavp_ocr_hrnetv2_w48(variant: Variant) -> CAVP:
+    """P1's OCR on HRNetV2-w48; fused width 512."""
     _refuse("cavp-ocr-hrnetv2-w48", output_stride=variant.output_stride)
     backbone = HRNet(48)
     decoder = OCRDecoder(backbone.widths, variant.classes)
@@ -118,10 +128,12 @@ def cavp_ocr_hrnetv2_w48(variant: Variant) -> CAVP:
 
 
 def tpavi_r50(variant: Variant) -> TPAVI:
+    """P2's TPAVI on the plain ResNet-50."""
     return _tpavi(variant, "tpavi-r50", ResNet(*DEPTHS["resnet50"], stem="plain"))
 
 
 def tpavi_pvtv2_b5(variant: Variant) -> TPAVI:
+    """P2's TPAVI on PVTv2-b5."""
     return _tpavi(variant, "tpavi-pvtv2-b5", PVTv2())
 
 
