@@ -1,41 +1,35 @@
-"""Builds a VPO dataset: read, filter, choose and pair, render, write the manifest last."""
+"""Builds a VPO dataset: read, plan, render, audit, write the manifest last."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vpo_builder.availability import refuse_reappeared
 from vpo_builder.classes import CLASS_TABLE, SoundingClass, class_rows, read_class_table
+from vpo_builder.composing import Composition, CountFunnel, audited_publication
 from vpo_builder.config import BuildConfig
 from vpo_builder.damage import refuse_damage, refuse_too_many_missing
 from vpo_builder.errors import InputError
-from vpo_builder.executors import local_executor
-from vpo_builder.filtering import Filtered, filter_images
+from vpo_builder.executors import Executor, local_executor
+from vpo_builder.filtering import filter_images
 from vpo_builder.funnel import Funnel, count_funnel
 from vpo_builder.identity import BuildIdentity, is_finished, mark_started
 from vpo_builder.manifest import encode_lines
 from vpo_builder.matching import match_clips
-from vpo_builder.planning import plan_dataset
-from vpo_builder.publishing import Publication, publish
-from vpo_builder.records import Clip, Rejection
+from vpo_builder.planning import ClipCheck, plan_dataset
+from vpo_builder.publishing import publish
+from vpo_builder.records import Clip, PlannedSample, Rejection
 from vpo_builder.rendering.clips import ClipFolder, claim_clip_folder
-from vpo_builder.rendering.images import RenderedImages, render_images
-from vpo_builder.rendering.layout import (
-    AUDIO_FOLDER,
-    csv_name,
-    dataset_folder,
-    encode_csv,
-    relative_to_dataset,
-    scene_sample,
-)
+from vpo_builder.rendering.images import render_images
+from vpo_builder.rendering.layout import AUDIO_FOLDER, dataset_folder
+from vpo_builder.rendering.mix import render_mixes
 from vpo_builder.schema import SUBSETS, Sample, Split, Subset
 from vpo_builder.settings import to_tree
 from vpo_builder.sources.corpus import Corpus, read_corpus
 from vpo_builder.sources.vggsound import known_labels
 
 PERSONS = "persons.jsonl"
-MEDIA_FOLDERS = ("data", "mask")
 FEW_VAL_CLIPS = 5  # protocol §2, subsets: a class with fewer is named
 
 
@@ -53,91 +47,168 @@ class BuildRequest:
     workers: int = 1
     strict: bool = False
     class_table: Path = CLASS_TABLE
+    vggsounder: Path | None = None
 
 
 @dataclass(frozen=True)
 class BuildReport:
     """What came of a build; `already_built` when the folder held the dataset before.
 
-    `notes` are lines for a person: what the sources lacked.
+    `notes` are lines for a person: what the sources lacked; `complete` is False when a dataset
+    rebuilt from its manifest lacks samples.
     """
 
     folder: Path
     already_built: bool = False
     funnel: Funnel = field(default_factory=dict)
     notes: Sequence[str] = ()
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class _Plan:
+    samples: Sequence[PlannedSample]
+    rejections: Sequence[Rejection]
+    texts: Mapping[str, bytes]
+    notes: Sequence[str]
 
 
 def build(request: BuildRequest) -> BuildReport:
     """Build one dataset below `request.out` and return what came of it.
 
     An interrupted build resumes: every file is whole or absent, and the manifest's meta comes
-    last. Raises InputError for what the user can mend; nothing is written before the sources
-    have been read and found usable.
+    last. MSMI builds or reuses MS, whose files it reads. Raises InputError for what the user can
+    mend; nothing is written before the sources have been read and found usable.
     """
-    split, config, seed = request.split, request.config, request.seed
-    folder = request.out / dataset_folder(split)
-    table = read_class_table(request.class_table, config.person.policy, known_labels())
-    corpus = read_corpus(request.coco, request.vggsound, table, config.subsets.val_fraction)
-    identity = _identity(request, corpus)
+    if request.split == "msmi":
+        build(replace(request, split="ms"))
+    folder = request.out / dataset_folder(request.split)
+    corpus = open_corpus(request)
+    identity = identify(request, corpus)
     if is_finished(folder, identity):
         refuse_reappeared(folder, corpus.vggsound.paths)
         return BuildReport(folder, already_built=True)
-    filtered = filter_images(
-        corpus.photos, corpus.objects, corpus.class_of, corpus.captions, split, config
-    )
-    clips, rejected_clips = match_clips(corpus.vggsound, table, config.subsets.val_fraction)
-    _refuse_without_clips(request, clips)
+    clips, rejected_clips = _usable_clips(request, corpus)
     mark_started(folder, identity)
-    claim_clip_folder(request.out / AUDIO_FOLDER, config)
+    audio = request.out / AUDIO_FOLDER
+    claim_clip_folder(audio, request.config)
     with local_executor(request.workers) as executor:
-        clip_folder = ClipFolder(request.out / AUDIO_FOLDER, clips, config, executor)
-        plan = plan_dataset(filtered.kept, clips, clip_folder.check, split, config, seed)
-        images = render_images(plan.scenes, corpus, folder, split, executor)
-    rejections = [*filtered.rejections, *rejected_clips, *plan.rejections, *images.rejections]
-    selected = len({scene.photo.id for scene, _ in plan.scenes})
-    if request.strict:
-        refuse_damage(rejections)
-    refuse_too_many_missing(
-        images.rejections, selected, config.limits.max_missing_fraction, request.coco
-    )
-    publication = _publication(request, corpus, filtered, images, rejections)
-    publish(folder, publication, identity)
-    return BuildReport(
-        folder, False, publication.funnel, _clips_wanting(corpus.table, plan.clip_counts)
-    )
+        plan = _plan(request, corpus, clips, ClipFolder(audio, clips, request.config, executor))
+        rejections = [*plan.rejections, *rejected_clips]
+
+        def count(samples: Sequence[Sample], dropped: Sequence[Rejection]) -> Funnel:
+            return _funnel(corpus, samples, [*dropped, *rejections])
+
+        funnel, notes = publish_samples(
+            request, corpus, identity, plan.samples, rejections, plan.texts, count, executor
+        )
+    return BuildReport(folder, False, funnel, [*plan.notes, *notes])
 
 
-def _publication(
+def publish_samples(
     request: BuildRequest,
     corpus: Corpus,
-    filtered: Filtered,
-    images: RenderedImages,
+    identity: BuildIdentity,
+    samples: Sequence[PlannedSample],
     rejections: Sequence[Rejection],
-) -> Publication:
-    """Return what stands beside the media of a VPO split."""
-    split = request.split
-    samples = [scene_sample(scene, placements, split) for scene, placements in images.scenes]
-    repeated = frozenset(
-        sample.sample_id
-        for sample, (scene, _) in zip(samples, images.scenes, strict=True)
-        if scene.repeated
+    texts: Mapping[str, bytes],
+    count: CountFunnel,
+    executor: Executor,
+) -> tuple[Funnel, list[str]]:
+    """Render planned samples, audit them and publish what is left.
+
+    Returns the funnel, as `count` gives it, and lines for a person.
+    """
+    folder = request.out / dataset_folder(request.split)
+    classes = class_rows(corpus.table)
+    values = {row.name: row.mask_value for row in classes}
+    images = render_images(samples, corpus.image_path, values, folder, executor)
+    _refuse_images(request, samples, images.rejections)
+    if request.strict:
+        refuse_damage([*rejections, *images.rejections])
+    audio = request.out / AUDIO_FOLDER
+    mixes = render_mixes(images.samples, audio, folder, request.config.audio, executor)
+    composition = Composition(
+        request.split,
+        classes,
+        images.samples,
+        {**images.sha256, **mixes},
+        texts,
+        corpus.attributions,
+        request.synthetic,
     )
-    rows = class_rows(corpus.table)
-    values = {row.name: row.mask_value for row in rows}
-    return Publication(
-        samples=samples,
-        classes=rows,
-        audio=relative_to_dataset(split, AUDIO_FOLDER),
-        media_folders=MEDIA_FOLDERS,
-        media_sha256=images.sha256,
-        texts={
-            csv_name(split): encode_csv(samples, values, repeated),
-            PERSONS: encode_lines(filtered.decisions),
-        },
-        rejections=rejections,
-        funnel=_funnel(corpus, samples, rejections),
-        synthetic=request.synthetic,
+    publication, notes = audited_publication(
+        folder,
+        composition,
+        [*rejections, *images.rejections],
+        lambda left, dropped: count(left, [*images.rejections, *dropped]),
+        request.config.audit,
+        identity,
+    )
+    publish(folder, publication, identity)
+    return publication.funnel, notes
+
+
+def open_corpus(request: BuildRequest) -> Corpus:
+    """Return the sources of a request, read and checked, for its class table."""
+    config = request.config
+    table = read_class_table(request.class_table, config.person.policy, known_labels())
+    fraction = config.subsets.val_fraction
+    return read_corpus(request.coco, request.vggsound, table, fraction, request.vggsounder)
+
+
+def identify(request: BuildRequest, corpus: Corpus, **inputs: str) -> BuildIdentity:
+    """Return everything that decides the bytes of a request's dataset."""
+    table = hashlib.sha256(request.class_table.read_bytes()).hexdigest()
+    return BuildIdentity(
+        request.split,
+        request.seed,
+        to_tree(request.config),
+        {"classes.toml": table, **corpus.inputs, **inputs},
+    )
+
+
+def _refuse_images(
+    request: BuildRequest, samples: Sequence[PlannedSample], missing: Sequence[Rejection]
+) -> None:
+    """Stop a build that lacks more of its images than the settings allow."""
+    selected = len({planned.sample.image_id for planned in samples})
+    allowed = request.config.limits.max_missing_fraction
+    refuse_too_many_missing(missing, selected, allowed, request.coco)
+
+
+def _usable_clips(request: BuildRequest, corpus: Corpus) -> tuple[list[Clip], list[Rejection]]:
+    """Return the clips of the table's labels; stop before anything is written if none is there."""
+    clips, rejections = match_clips(
+        corpus.vggsound, corpus.table, request.config.subsets.val_fraction, corpus.audible
+    )
+    if all(clip.path is None for clip in clips):
+        raise InputError(
+            f"{request.vggsound}: no class has a usable clip: the csv lists {len(clips)} clips of "
+            "the class table's labels and none has a file; check the folder given by --vggsound"
+        )
+    return clips, rejections
+
+
+def _plan(
+    request: BuildRequest, corpus: Corpus, clips: Sequence[Clip], clip_check: ClipCheck
+) -> _Plan:
+    filtered = filter_images(
+        corpus.photos,
+        corpus.objects,
+        corpus.class_of,
+        corpus.captions,
+        request.split,
+        request.config,
+    )
+    plan = plan_dataset(
+        filtered.kept, clips, clip_check, request.split, request.config, request.seed
+    )
+    return _Plan(
+        plan.samples,
+        [*filtered.rejections, *plan.rejections],
+        {PERSONS: encode_lines(filtered.decisions)},
+        _clips_wanting(corpus.table, plan.clip_counts),
     )
 
 
@@ -156,25 +227,6 @@ def _clips_wanting(
     if scarce:
         lines.append(f"fewer than {FEW_VAL_CLIPS} clips in val: {', '.join(scarce)}")
     return lines
-
-
-def _identity(request: BuildRequest, corpus: Corpus) -> BuildIdentity:
-    table = hashlib.sha256(request.class_table.read_bytes()).hexdigest()
-    return BuildIdentity(
-        request.split,
-        request.seed,
-        to_tree(request.config),
-        {"classes.toml": table, **corpus.inputs},
-    )
-
-
-def _refuse_without_clips(request: BuildRequest, clips: Sequence[Clip]) -> None:
-    """Stop before anything is written when no clip has a file."""
-    if all(clip.path is None for clip in clips):
-        raise InputError(
-            f"{request.vggsound}: no class has a usable clip: the csv lists {len(clips)} clips of "
-            "the class table's labels and none has a file; check the folder given by --vggsound"
-        )
 
 
 def _funnel(corpus: Corpus, samples: Sequence[Sample], rejections: Sequence[Rejection]) -> Funnel:

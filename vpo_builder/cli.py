@@ -11,19 +11,21 @@ import click
 from click.core import ParameterSource
 
 from vpo_builder.errors import InputError, one_line_errors
+from vpo_builder.schema import SPLITS
 
 if TYPE_CHECKING:
     from vpo_builder.build import BuildReport
+    from vpo_builder.build_single_plus import SinglePlusRequest
     from vpo_builder.config import SyntheticSettings
+    from vpo_builder.manifest import Manifest
 
-BUILT = ("ss", "ms", "avsbench-single-plus")
-VPO_ONLY = ("coco", "vggsound", "seed", "classes")
+VPO_ONLY = ("coco", "vggsound", "vggsounder", "allow_substitutes", "seed", "classes")
 """Options that AVSBench-Single+ has no use for: it is made of S4, and nothing is drawn."""
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 @click.command(context_settings=CONTEXT)
-@click.option("--split", type=click.Choice(BUILT), required=True, help="Which dataset.")
+@click.option("--split", type=click.Choice(SPLITS), help="Which dataset.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Output folder.")
 @click.option("--coco", type=click.Path(path_type=Path), help="COCO 2017: annotations/ and images.")
 @click.option(
@@ -31,6 +33,17 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.option(
     "--avsbench", type=click.Path(path_type=Path), help="AVSBench's S4, for avsbench-single-plus."
+)
+@click.option(
+    "--vggsounder", type=click.Path(path_type=Path), help="VGGSounder's csv: drop unheard labels."
+)
+@click.option(
+    "--from-manifest",
+    type=click.Path(path_type=Path),
+    help="Build the dataset of this manifest.jsonl again; its meta lies beside it.",
+)
+@click.option(
+    "--allow-substitutes", is_flag=True, help="With --from-manifest: replace clips that are gone."
 )
 @click.option("--preset", default="default", show_default=True, help="Settings to start from.")
 @click.option(
@@ -51,6 +64,9 @@ def build_command(
     coco: Path | None,
     vggsound: Path | None,
     avsbench: Path | None,
+    vggsounder: Path | None,
+    from_manifest: Path | None,
+    allow_substitutes: bool,
     preset: str,
     overrides: tuple[str, ...],
     seed: int,
@@ -67,36 +83,56 @@ def build_command(
     from vpo_builder.classes import CLASS_TABLE
     from vpo_builder.config import load_config
     from vpo_builder.executors import default_workers
+    from vpo_builder.rebuild import RebuildRequest, config_of, read_published, rebuild
 
+    _refuse_file(out)
     workers = workers or default_workers()
+    manifest = None if from_manifest is None else read_published(from_manifest)
+    if manifest is not None:
+        _refuse_what_the_manifest_says(split, manifest.meta.split)
+        split, seed = manifest.meta.split, manifest.meta.seed
+    elif split is None:
+        raise InputError(f"--split is missing: choose one of {', '.join(SPLITS)}")
     if split == "avsbench-single-plus":
-        _print_report(_build_single_plus(avsbench, out, preset, overrides, workers, strict))
+        single = _single_plus_request(avsbench, out, preset, overrides, workers, strict, manifest)
+        _print_report(_build_single_plus(single, manifest))
         return
     if avsbench is not None:
         raise InputError(f"--avsbench: --split {split} is made of COCO and VGGSound: leave it out")
-    config = load_config(preset, overrides)
+    config = load_config(preset, overrides) if manifest is None else config_of(manifest)
     if (coco is None) != (vggsound is None):
         given, missing = ("--coco", "--vggsound") if vggsound is None else ("--vggsound", "--coco")
         raise InputError(f"{given} without {missing}: give both folders, or none for synthetic")
-    _refuse_file(out)
     synthetic = coco is None or vggsound is None
     if coco is None or vggsound is None:
         coco, vggsound = _synthetic_sources(split, out, config.synthetic)
-    report = build(
-        BuildRequest(
-            split=split,
-            out=out,
-            coco=coco,
-            vggsound=vggsound,
-            config=config,
-            synthetic=synthetic,
-            seed=seed,
-            workers=workers,
-            strict=strict,
-            class_table=classes or CLASS_TABLE,
-        )
+    request = BuildRequest(
+        split=split,
+        out=out,
+        coco=coco,
+        vggsound=vggsound,
+        config=config,
+        synthetic=synthetic,
+        seed=seed,
+        workers=workers,
+        strict=strict,
+        class_table=classes or CLASS_TABLE,
+        vggsounder=vggsounder,
     )
-    _print_report(report)
+    if manifest is None:
+        _print_report(build(request))
+    else:
+        _print_report(rebuild(RebuildRequest(request, manifest, allow_substitutes)))
+
+
+def _refuse_what_the_manifest_says(given: str | None, split: str) -> None:
+    """Refuse options that a manifest already settles."""
+    if given not in (None, split):
+        raise InputError(f"--split {given}: the manifest is of {split}: leave --split out")
+    context = click.get_current_context()
+    for name, flag in (("preset", "--preset"), ("overrides", "--set"), ("seed", "--seed")):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise InputError(f"{flag}: --from-manifest takes it from the manifest: leave it out")
 
 
 def _refuse_file(out: Path) -> None:
@@ -104,16 +140,18 @@ def _refuse_file(out: Path) -> None:
         raise InputError(f"{out}: is a file: --out needs a folder, existing or new")
 
 
-def _build_single_plus(
+def _single_plus_request(
     avsbench: Path | None,
     out: Path,
     preset: str,
     overrides: tuple[str, ...],
     workers: int,
     strict: bool,
-) -> "BuildReport":
-    from vpo_builder.build_single_plus import SinglePlusRequest, build_single_plus
-    from vpo_builder.config import load_single_plus_config
+    manifest: "Manifest | None",
+) -> "SinglePlusRequest":
+    from vpo_builder.build_single_plus import SinglePlusRequest
+    from vpo_builder.config import SinglePlusConfig, load_single_plus_config
+    from vpo_builder.settings import from_tree
 
     context = click.get_current_context()
     for name in VPO_ONLY:
@@ -124,9 +162,19 @@ def _build_single_plus(
             )
     if avsbench is None:
         raise InputError("avsbench-single-plus: no source: give --avsbench DIR, the folder of S4")
-    _refuse_file(out)
-    config = load_single_plus_config(preset, overrides)
-    return build_single_plus(SinglePlusRequest(avsbench, out, config, workers, strict))
+    if manifest is None:
+        config = load_single_plus_config(preset, overrides)
+    else:
+        config = from_tree(SinglePlusConfig, manifest.meta.config, f"{manifest.folder}: its config")
+    return SinglePlusRequest(avsbench, out, config, workers, strict)
+
+
+def _build_single_plus(request: "SinglePlusRequest", manifest: "Manifest | None") -> "BuildReport":
+    from vpo_builder.build_single_plus import build_single_plus
+    from vpo_builder.rebuild import compared
+
+    report = build_single_plus(request)
+    return report if manifest is None else compared(report, manifest)
 
 
 def _print_report(report: "BuildReport") -> None:
@@ -140,6 +188,9 @@ def _print_report(report: "BuildReport") -> None:
     for line in report.notes:
         click.echo(line)
     click.echo(f"{report.folder}: {report.funnel['samples']['entered']} samples")
+    if not report.complete:
+        click.echo("incomplete: not every sample of the manifest could be built", err=True)
+        sys.exit(1)
 
 
 def _synthetic_sources(split: str, out: Path, settings: "SyntheticSettings") -> tuple[Path, Path]:

@@ -39,6 +39,8 @@ class PersonSettings:
     boy: tuple[str, ...]
     girl: tuple[str, ...]
     child_words: tuple[str, ...]
+    can_describe: tuple[str, ...]
+    connectives: tuple[str, ...]
     qualified_by: tuple[str, ...]
     toy_words: tuple[str, ...]
     not_before_of: tuple[str, ...]
@@ -53,14 +55,16 @@ class ClipSettings:
     truncation_seconds: float
     window_seconds: float
     silence_dbfs: float
+    max_clipped_fraction: float
 
 
 @dataclass(frozen=True)
 class AudioSettings:
-    """How clips are written: samples a second, and seconds."""
+    """How clips are written: samples a second, seconds, and whether mixes are written too."""
 
     sample_rate: int
     seconds: float
+    render: Literal["mono", "stereo"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,14 @@ class LimitSettings:
 
 
 @dataclass(frozen=True)
+class AuditSettings:
+    """What is done about photographs that look alike across subsets."""
+
+    near_duplicates: Literal["warn", "drop", "fail"]
+    near_duplicate_bits: int
+
+
+@dataclass(frozen=True)
 class SyntheticSettings:
     """The embedded corpus that is built when no source is given."""
 
@@ -106,6 +118,7 @@ class BuildConfig:
     audio: AudioSettings
     selection: SelectionSettings
     limits: LimitSettings
+    audit: AuditSettings
     synthetic: SyntheticSettings
 
     def __post_init__(self) -> None:
@@ -117,6 +130,8 @@ class BuildConfig:
             ("clips.min_seconds", self.clips.min_seconds, 0.01, 1e5),
             ("clips.max_seconds", self.clips.max_seconds, self.clips.min_seconds, 1e5),
             ("clips.window_seconds", self.clips.window_seconds, 0.01, 1e5),
+            ("clips.max_clipped_fraction", self.clips.max_clipped_fraction, 0.0, 1.0),
+            ("audit.near_duplicate_bits", self.audit.near_duplicate_bits, 0, 128),
             ("audio.sample_rate", self.audio.sample_rate, 1000, 192_000),
             ("audio.seconds", self.audio.seconds, 0.1, 1e5),
             ("selection.max_sources", self.selection.max_sources, 2, 100),

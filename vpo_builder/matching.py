@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from vpo_builder.sources.vggsound import VggSound
 
 AMBIGUOUS = "ambiguous"
 _WORD = re.compile(r"[a-z]+")
-_QUALIFIER_REACH = 2  # "baby elephant", "male african lion"
+_CLAUSE_END = re.compile(r"[,;:.!?()]")
 
 
 def image_subsets(part: str, image_ids: Sequence[int], val_fraction: float) -> list[Subset]:
@@ -27,13 +27,18 @@ def image_subsets(part: str, image_ids: Sequence[int], val_fraction: float) -> l
 
 
 def match_clips(
-    vggsound: VggSound, table: Iterable[SoundingClass], val_fraction: float
+    vggsound: VggSound,
+    table: Iterable[SoundingClass],
+    val_fraction: float,
+    audible: Mapping[str, Collection[str]] | None = None,
 ) -> tuple[list[Clip], list[Rejection]]:
     """Return the clips whose label sounds like a class, sorted by id, and those kept out.
 
     A YouTube id that VGGSound lists in both splits is used for test alone, so that no video
     crosses a subset. A clip whose file has vanished is returned with the path None: it counts as
     vanished when an object asks for it, as it would if it had to be fetched.
+    `audible` gives, for the clips that somebody has listened to, the labels that can be heard: a
+    clip whose own label is not among them is kept out.
     """
     class_of = {label: row.name for row in table for label in row.labels}
     tested = {row.youtube_id for row in vggsound.rows if row.split == "test"}
@@ -41,6 +46,9 @@ def match_clips(
     for row in vggsound.rows:
         if row.split == "train" and row.youtube_id in tested:
             rejections.append(Rejection("clip", row.clip_id, Reason.CLIP_IN_BOTH_SPLITS))
+            continue
+        if audible is not None and row.label not in audible.get(row.clip_id, {row.label}):
+            rejections.append(Rejection("clip", row.clip_id, Reason.CLIP_INAUDIBLE))
             continue
         path = vggsound.paths.get(row.clip_id)
         subset = _clip_subset(row.split, row.youtube_id, val_fraction)
@@ -65,6 +73,8 @@ class PersonResolver:
     def __init__(self, settings: PersonSettings) -> None:
         self._settings = settings
         self._qualifiers = frozenset(settings.qualified_by)
+        self._can_describe = frozenset(settings.can_describe)
+        self._connectives = frozenset(settings.connectives)
         self._toys = frozenset(settings.toy_words)
         self._not_before_of = frozenset(settings.not_before_of)
         self._kinds = _kinds_of_words(settings)
@@ -78,20 +88,29 @@ class PersonResolver:
         return PersonDecision(image_id, self._verdict(kinds), tuple(found))
 
     def _words(self, caption: str) -> tuple[str, ...]:
-        words = _WORD.findall(caption.lower())
         return tuple(
             word
-            for place, word in enumerate(words)
-            if word in self._kinds and self._is_person(place, words)
+            for clause in _CLAUSE_END.split(caption.lower())
+            for word in self._words_of_clause(_WORD.findall(clause))
         )
 
-    def _is_person(self, place: int, words: list[str]) -> bool:
-        following = words[place + 1 : place + 1 + _QUALIFIER_REACH]
-        if not self._qualifiers.isdisjoint(following):
+    def _words_of_clause(self, words: list[str]) -> Iterator[str]:
+        for place, word in enumerate(words):
+            before = words[place - 1] if place else ""
+            after = words[place + 1 : place + 3]
+            described = word in self._can_describe and self._names_a_thing(after)
+            idiom = word in self._not_before_of and after[:1] == ["of"]
+            if word in self._kinds and not (described or idiom or before in self._toys):
+                yield word
+
+    def _names_a_thing(self, after: list[str]) -> bool:
+        """Tell whether an animal or a thing follows, at once or behind one adjective."""
+        if not after:
             return False
-        if place and words[place - 1] in self._toys:
-            return False
-        return not (words[place] in self._not_before_of and following[:1] == ["of"])
+        if after[0] in self._qualifiers:
+            return True
+        adjective = after[0] not in self._connectives and not after[0].endswith("ing")
+        return adjective and after[-1] in self._qualifiers
 
     def _verdict(self, kinds: Sequence[frozenset[str]]) -> str:
         def captions_with(kind: str) -> int:

@@ -6,43 +6,39 @@ until nothing it needs fails. The result depends on what is usable, not on the o
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Protocol
 
 from vpo_builder.config import BuildConfig
 from vpo_builder.errors import InputError
+from vpo_builder.outlines import Outlines
 from vpo_builder.pairing import ClipPools
-from vpo_builder.records import (
-    Candidate,
-    Candidates,
-    Clip,
-    Placement,
-    Reason,
-    Rejection,
-    Scene,
-)
-from vpo_builder.rendering.mask import (
-    BrokenMaskError,
-    encode_segmentation,
-    horizontal_centre,
-)
+from vpo_builder.records import Candidates, Clip, PlannedSample, Reason, Rejection, Scene
+from vpo_builder.rendering.layout import scene_sample
 from vpo_builder.schema import Split, Subset
 from vpo_builder.selection import choose_sounding
 
-CheckClips = Callable[[Sequence[str]], Mapping[str, Reason]]
-"""Looks at clips and returns those that cannot be used, with the reason."""
+
+class ClipCheck(Protocol):
+    """Looks at clips and says which cannot be used, and why."""
+
+    def check(self, clip_ids: Sequence[str]) -> Mapping[str, Reason]:
+        """Return those of `clip_ids` that cannot be used by themselves."""
+
+    def crossing(self, clip_ids: Collection[str]) -> Mapping[str, Reason]:
+        """Return those that sound like a clip of a later subset among `clip_ids`."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The scenes of a dataset with their placements, and everything that was kept out.
+    """The samples of a dataset, and everything that was kept out.
 
     `clip_counts` counts, for each class and subset that has any, the clips that have a file and
     are not known as unusable.
     """
 
-    scenes: list[tuple[Scene, tuple[Placement, ...]]]
+    samples: list[PlannedSample]
     rejections: list[Rejection]
     clip_counts: Mapping[tuple[str, Subset], int]
 
@@ -50,7 +46,7 @@ class Plan:
 def plan_dataset(
     kept: Sequence[Candidates],
     clips: Sequence[Clip],
-    check: CheckClips,
+    check: ClipCheck,
     split: Split,
     config: BuildConfig,
     seed: int,
@@ -61,7 +57,7 @@ def plan_dataset(
     """
     pools = ClipPools(clips, seed)
     unusable: dict[str, Reason] = {}
-    outlines = _Outlines()
+    outlines = Outlines()
     while True:
         live = pools.without(unusable)
         _refuse_without_sound(kept, live, clips, unusable)
@@ -75,12 +71,12 @@ def plan_dataset(
             break
     rejections += [Rejection("clip", clip, reason) for clip, reason in sorted(unusable.items())]
     rejections += outlines.rejections
-    planned = [
-        (_audible(scene, clip_ids), outlines.placements(scene, clip_ids))
+    samples = [
+        _sample(_audible(scene, clip_ids), [clip for clip in clip_ids if clip], outlines, split)
         for scene, clip_ids in zip(scenes, chosen, strict=True)
     ]
     absent = {clip.clip_id for clip in clips if clip.path is None}
-    return Plan(planned, rejections, pools.without(absent | unusable.keys()).sizes)
+    return Plan(samples, rejections, pools.without(absent | unusable.keys()).sizes)
 
 
 def _refuse_without_sound(
@@ -107,15 +103,16 @@ def _counted(reasons: Iterable[Reason]) -> str:
 
 
 def _pair(
-    scenes: Sequence[Scene], live: ClipPools, check: CheckClips, unusable: dict[str, Reason]
+    scenes: Sequence[Scene], live: ClipPools, check: ClipCheck, unusable: dict[str, Reason]
 ) -> list[tuple[str, ...]] | None:
     """Return the clips of each scene, all of them looked at; None if a class ran out of clips."""
     chosen = live.pair(scenes)
     passed: set[str] = set()
     available = live.available
     while True:
-        wanted = sorted({clip for clips in chosen for clip in clips if clip} - passed)
-        failed = check(wanted)
+        used = {clip for clips in chosen for clip in clips if clip}
+        wanted = sorted(used - passed)
+        failed = check.check(wanted) or check.crossing(used)
         if not failed:
             return chosen
         unusable.update(failed)
@@ -126,6 +123,13 @@ def _pair(
         again = [n for n, clips in enumerate(chosen) if not failed.keys().isdisjoint(clips)]
         for number, clips in zip(again, live.pair([scenes[n] for n in again]), strict=True):
             chosen[number] = clips
+
+
+def _sample(
+    scene: Scene, clip_ids: Sequence[str], outlines: Outlines, split: Split
+) -> PlannedSample:
+    pans = [outlines.pans[candidate.mask.id] for candidate in scene.sounding]
+    return PlannedSample(scene_sample(scene, clip_ids, pans, split), scene)
 
 
 def _audible(scene: Scene, clip_ids: Sequence[str]) -> Scene:
@@ -139,53 +143,3 @@ def _audible(scene: Scene, clip_ids: Sequence[str]) -> Scene:
         sounding=tuple(item for item, clip in heard if clip),
         silent=tuple(sorted(scene.silent + mute, key=lambda item: item.mask.id)),
     )
-
-
-class _Outlines:
-    """The masks of sounding objects, each decoded once; the broken ones are remembered."""
-
-    def __init__(self) -> None:
-        self._pans: dict[int, float] = {}
-        self._broken: dict[int, str] = {}
-
-    @property
-    def rejections(self) -> list[Rejection]:
-        return [
-            Rejection("object", str(number), Reason.BROKEN_MASK, detail)
-            for number, detail in sorted(self._broken.items())
-        ]
-
-    def without_broken(self, kept: Sequence[Candidates]) -> Sequence[Candidates]:
-        if not self._broken:
-            return kept
-        return [
-            replace(item, objects=tuple(o for o in item.objects if o.mask.id not in self._broken))
-            for item in kept
-        ]
-
-    def find_broken(self, scenes: Sequence[Scene]) -> bool:
-        """Decode what is new and tell whether something of it is broken."""
-        known = len(self._broken)
-        for scene in scenes:
-            for candidate in scene.sounding:
-                if candidate.mask.id not in self._pans:
-                    self._decode(scene, candidate)
-        return len(self._broken) > known
-
-    def placements(self, scene: Scene, clip_ids: Sequence[str]) -> tuple[Placement, ...]:
-        return tuple(
-            Placement(candidate, clip_id, self._pans[candidate.mask.id])
-            for candidate, clip_id in zip(scene.sounding, clip_ids, strict=True)
-            if clip_id
-        )
-
-    def _decode(self, scene: Scene, candidate: Candidate) -> None:
-        mask = candidate.mask
-        try:
-            code: dict[str, Any] = encode_segmentation(
-                bytes(mask.segmentation), scene.photo.height, scene.photo.width
-            )
-        except BrokenMaskError as error:
-            self._broken[mask.id] = str(error)
-        else:
-            self._pans[mask.id] = horizontal_centre(code, scene.photo.width)

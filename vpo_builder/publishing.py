@@ -3,13 +3,21 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vpo_builder.atomic import write_atomically
+from vpo_builder.documents import Attribution, render_documents
 from vpo_builder.funnel import Funnel
 from vpo_builder.identity import BuildIdentity, mark_finished
-from vpo_builder.manifest import CHECKSUMS, MANIFEST, encode_lines, encode_samples, write_manifest
+from vpo_builder.manifest import (
+    CHECKSUMS,
+    MANIFEST,
+    Manifest,
+    encode_lines,
+    encode_samples,
+    write_manifest,
+)
 from vpo_builder.records import Rejection
 from vpo_builder.rendering.audio import decoder_versions
 from vpo_builder.schema import SCHEMA_VERSION, ClassRow, ManifestMeta, Sample
@@ -35,6 +43,7 @@ class Publication:
     rejections: Sequence[Rejection]
     funnel: Funnel
     synthetic: bool = False
+    attributions: Sequence[Attribution] = ()
 
 
 def publish(folder: Path, publication: Publication, identity: BuildIdentity) -> None:
@@ -45,6 +54,9 @@ def publish(folder: Path, publication: Publication, identity: BuildIdentity) -> 
         MANIFEST: encode_samples(samples),
         REJECTIONS: encode_lines(_sorted(publication.rejections)),
     }
+    meta = draft_meta(publication, identity)
+    documents = render_documents(Manifest(folder, meta, tuple(samples)), publication.attributions)
+    texts |= documents
     media = _media_checksums(folder, publication)
     _remove_leftovers(folder, publication.media_folders, media)
     for name, content in texts.items():
@@ -52,7 +64,14 @@ def publish(folder: Path, publication: Publication, identity: BuildIdentity) -> 
     checksums = media | {name: _sha256(content) for name, content in texts.items()}
     listing = "".join(f"{checksums[name]}  {name}\n" for name in sorted(checksums)).encode()
     write_atomically(folder / CHECKSUMS, listing)
-    meta = ManifestMeta(
+    meta = replace(meta, files=len(checksums), checksums_sha256=_sha256(listing))
+    write_manifest(folder, meta, samples)
+    mark_finished(folder)
+
+
+def draft_meta(publication: Publication, identity: BuildIdentity) -> ManifestMeta:
+    """Return the meta record of a publication whose checksums are not listed yet."""
+    return ManifestMeta(
         schema_version=SCHEMA_VERSION,
         split=identity.split,
         classes=publication.classes,
@@ -63,13 +82,11 @@ def publish(folder: Path, publication: Publication, identity: BuildIdentity) -> 
         inputs=identity.inputs,
         funnel=publication.funnel,
         decoders=decoder_versions(),
-        samples=len(samples),
-        files=len(checksums),
-        checksums_sha256=_sha256(listing),
-        manifest_sha256=_sha256(texts[MANIFEST]),
+        samples=len(publication.samples),
+        files=0,
+        checksums_sha256="",
+        manifest_sha256=_sha256(encode_samples(publication.samples)),
     )
-    write_manifest(folder, meta, samples)
-    mark_finished(folder)
 
 
 def _sorted(rejections: Iterable[Rejection]) -> list[Rejection]:

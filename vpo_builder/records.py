@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from vpo_builder.schema import Subset
+from vpo_builder.schema import Sample, Subset
 
 
 class Reason(StrEnum):
@@ -17,14 +17,20 @@ class Reason(StrEnum):
     CROWD = "crowd"
     PERSON_AMBIGUOUS = "person_ambiguous"
     NO_ELIGIBLE_OBJECT = "no_eligible_object"
+    NO_ELIGIBLE_REPEAT = "no_eligible_repeat"
     ONE_CLASS_ONLY = "one_class_only"
     OVER_LIMIT = "over_limit"
     IMAGE_MISSING = "image_missing"
     IMAGE_CORRUPT = "image_corrupt"
     IMAGE_SIZE_DIFFERS = "image_size_differs"
+    IMAGE_IN_TWO_SUBSETS = "image_in_two_subsets"
+    NEAR_DUPLICATE = "near_duplicate"
+    NOT_IN_MANIFEST = "not_in_manifest"
 
     WITHOUT_AREA = "annotation_without_area"
     BROKEN_MASK = "annotation_broken_mask"
+    ANNOTATION_DIFFERS = "annotation_differs"
+    ANNOTATION_MISSING = "annotation_missing"
     IMAGE_DROPPED = "image_dropped"
     IMAGE_NOT_LISTED = "image_not_listed"
     TOO_SMALL = "too_small"
@@ -43,6 +49,10 @@ class Reason(StrEnum):
     CLIP_TOO_SHORT = "clip_too_short"
     CLIP_TOO_LONG = "clip_too_long"
     CLIP_SILENT = "clip_silent"
+    CLIP_CLIPPED = "clip_clipped"
+    CLIP_INAUDIBLE = "clip_label_inaudible"
+    CLIP_IN_TWO_SUBSETS = "clip_in_two_subsets"
+    CLIP_NOT_LISTED = "clip_not_listed"
 
 
 DAMAGE = frozenset(
@@ -61,6 +71,7 @@ DAMAGE = frozenset(
         Reason.CLIP_TOO_SHORT,
         Reason.CLIP_TOO_LONG,
         Reason.CLIP_SILENT,
+        Reason.CLIP_CLIPPED,
     }
 )
 """What `--strict` stops at. A vanished clip is not among it: a fifth of VGGSound is gone."""
@@ -144,12 +155,11 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """A sounding object with its clip; `pan` in [0, 1] from left to right."""
+class PlannedSample:
+    """A sample with the scene it shows; `sample.sources[i]` is the scene's `sounding[i]`."""
 
-    candidate: Candidate
-    clip_id: str
-    pan: float
+    sample: Sample
+    scene: Scene
 
 
 @dataclass(frozen=True, slots=True)

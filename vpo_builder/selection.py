@@ -33,10 +33,16 @@ def choose_sounding(
         if chosen:
             scenes.extend(chosen)
         else:
-            reason = Reason.ONE_CLASS_ONLY if candidates.objects else Reason.NO_CLIP_FOR_CLASS
+            reason = _reason_for_none(candidates)
             rejections.append(Rejection("image", str(candidates.photo.id), reason))
     scenes, dropped = _limit(scenes, config.limits, seed)
     return scenes, rejections + dropped
+
+
+def _reason_for_none(candidates: Candidates) -> Reason:
+    if not candidates.objects:
+        return Reason.NO_CLIP_FOR_CLASS
+    return Reason.NO_ELIGIBLE_REPEAT if candidates.repeated else Reason.ONE_CLASS_ONLY
 
 
 def _with_clips(

@@ -50,7 +50,7 @@ def test_a_longer_clip_is_cut_to_ten_seconds_exactly(tmp_path: Path) -> None:
 
 
 def test_sound_louder_than_full_scale_is_clipped_not_wrapped(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "a.wav", tone(2.0, level=1.5), 16_000, subtype="FLOAT")
+    soundfile.write(tmp_path / "a.wav", tone(2.0, level=1.02), 16_000, subtype="FLOAT")
     prepare(tmp_path / "a.wav", tmp_path / "out.wav")
     written, _ = soundfile.read(tmp_path / "out.wav")
     assert np.abs(np.diff(written)).max() < 0.4
@@ -80,6 +80,7 @@ def test_a_file_cut_short_is_noticed(tmp_path: Path, suffix: str) -> None:
         (np.zeros(160_000, np.float32), Reason.CLIP_SILENT),
         (np.concatenate([tone(3.0), np.zeros(64_000, np.float32), tone(3.0)]), Reason.CLIP_SILENT),
         (tone(5.0, level=0.0001), Reason.CLIP_SILENT),
+        (np.clip(tone(5.0, level=3.0), -1, 1), Reason.CLIP_CLIPPED),
     ],
 )
 def test_a_clip_that_cannot_be_used_has_its_reason(

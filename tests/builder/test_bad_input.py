@@ -134,5 +134,5 @@ def test_a_full_disk_stops_the_build_and_room_lets_it_go_on(tmp_path: Path) -> N
         env=os.environ,
     )
     assert run.stdout.split()[-2:] == ["2", "0"], run.stderr
-    assert "no space left: make room and run the same command again" in run.stderr
+    assert "no space left: make room and run the command again" in run.stderr
     assert "Traceback" not in run.stderr

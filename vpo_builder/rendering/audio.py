@@ -24,6 +24,7 @@ from vpo_builder.records import Reason
 Waveform = NDArray[np.float32]
 
 READ_BY_SOUNDFILE = frozenset({".wav", ".flac", ".ogg", ".mp3"})
+FULL_SCALE = 0.999  # what a 16-bit converter gives for its largest level, less rounding
 FFMPEG_SECONDS = 60  # a ten-second clip decodes in a fraction of one
 _DURATION = re.compile(rb"Duration: (\d+):(\d+):(\d+\.\d+)")
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF, 0x7FFFFFFF)  # what a writer to a pipe leaves in a wav's header
@@ -95,6 +96,8 @@ def reason_against(recording: Recording, settings: ClipSettings) -> Reason | Non
     power = float(np.mean(np.square(centre, dtype=np.float64)))
     if not power > 10 ** (settings.silence_dbfs / 10):
         return Reason.CLIP_SILENT
+    if float(np.mean(np.abs(centre) >= FULL_SCALE)) > settings.max_clipped_fraction:
+        return Reason.CLIP_CLIPPED
     return None
 
 

@@ -1,6 +1,8 @@
 """The folder of clips that the splits of one output folder share."""
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -11,6 +13,7 @@ from vpo_builder.errors import InputError
 from vpo_builder.executors import Executor
 from vpo_builder.records import Clip, Reason
 from vpo_builder.rendering.audio import ClipTask, prepare_clip
+from vpo_builder.schema import SUBSETS, Subset
 
 NOTE = "audios.json"
 
@@ -19,10 +22,12 @@ class ClipFolder:
     """Writes the clips it is asked for and tells which of them cannot be used."""
 
     def __init__(
-        self, folder: Path, clips: Iterable[Clip], config: BuildConfig, executor: Executor
+        self, folder: Path, clips: Sequence[Clip], config: BuildConfig, executor: Executor
     ) -> None:
         self._folder = folder
         self._paths = {clip.clip_id: clip.path for clip in clips if clip.path is not None}
+        self._subsets: dict[str, Subset] = {clip.clip_id: clip.subset for clip in clips}
+        self._digests: dict[str, str] = {}
         self._config = config
         self._executor = executor
 
@@ -47,6 +52,30 @@ class ClipFolder:
         reasons = self._executor(prepare_clip, tasks, "clips")
         outcomes = zip(clip_ids, reasons, strict=True)
         return {clip_id: reason for clip_id, reason in outcomes if reason is not None}
+
+    def crossing(self, clip_ids: Collection[str]) -> dict[str, Reason]:
+        """Return the clips whose sound a later subset's clip has too; they must have been checked.
+
+        VGGSound holds some videos under two ids. Test keeps its clip, then val.
+        """
+        new = sorted(set(clip_ids) - self._digests.keys())
+        with ThreadPoolExecutor() as threads:  # hashing leaves the interpreter's lock
+            self._digests.update(zip(new, threads.map(self._digest, new), strict=True))
+        latest: dict[str, int] = {}
+        for clip_id in clip_ids:
+            digest = self._digests[clip_id]
+            latest[digest] = max(latest.get(digest, 0), self._order(clip_id))
+        return {
+            clip_id: Reason.CLIP_IN_TWO_SUBSETS
+            for clip_id in clip_ids
+            if self._order(clip_id) < latest[self._digests[clip_id]]
+        }
+
+    def _order(self, clip_id: str) -> int:
+        return SUBSETS.index(self._subsets[clip_id])
+
+    def _digest(self, clip_id: str) -> str:
+        return hashlib.sha256((self._folder / f"{clip_id}.wav").read_bytes()).hexdigest()
 
 
 def claim_clip_folder(folder: Path, config: BuildConfig) -> None:

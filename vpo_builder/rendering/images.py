@@ -1,32 +1,42 @@
 """Renders the images and masks of a plan, one task an image."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vpo_builder.executors import Executor
-from vpo_builder.records import Photo, Placement, Rejection, Scene
-from vpo_builder.rendering.layout import ImageTask, MaskTask, render_image, scene_sample
-from vpo_builder.schema import Split
-from vpo_builder.sources.corpus import Corpus
-
-PlacedScene = tuple[Scene, tuple[Placement, ...]]
+from vpo_builder.records import Photo, PlannedSample, Rejection
+from vpo_builder.rendering.layout import ImageTask, MaskTask, render_image
 
 
 @dataclass(frozen=True)
 class RenderedImages:
-    """The scenes whose image is whole, the images that are not, and every file's sha256."""
+    """The samples whose image is whole, the images that are not, and every file's sha256."""
 
-    scenes: list[PlacedScene]
+    samples: list[PlannedSample]
     rejections: list[Rejection]
     sha256: Mapping[Path, str]
 
 
 def render_images(
-    scenes: Sequence[PlacedScene], corpus: Corpus, folder: Path, split: Split, executor: Executor
+    samples: Sequence[PlannedSample],
+    image_path: Callable[[Photo], Path],
+    mask_values: Mapping[str, int],
+    folder: Path,
+    executor: Executor,
 ) -> RenderedImages:
-    """Write the images and masks of `scenes` into the dataset's folder."""
-    tasks = _tasks(scenes, corpus, folder, split)
+    """Write the images and masks of `samples` into the dataset's folder.
+
+    `image_path` tells where a photo's file lies, `mask_values` what a class is in a mask.
+    """
+    by_image: dict[int, list[PlannedSample]] = defaultdict(list)
+    for planned in samples:
+        by_image[planned.sample.image_id].append(planned)
+    tasks = [
+        _task(group, image_path(group[0].scene.photo), mask_values, folder)
+        for group in by_image.values()
+    ]
     results = executor(render_image, tasks, "images")
     rejections: list[Rejection] = []
     sha256: dict[Path, str] = {}
@@ -35,33 +45,21 @@ def render_images(
         if result.reason is not None:
             rejections.append(Rejection("image", str(task.photo.id), result.reason))
     unusable = {rejection.record for rejection in rejections}
-    whole = [pair for pair in scenes if str(pair[0].photo.id) not in unusable]
+    whole = [planned for planned in samples if str(planned.sample.image_id) not in unusable]
     return RenderedImages(whole, rejections, sha256)
 
 
-def _tasks(
-    scenes: Sequence[PlacedScene], corpus: Corpus, folder: Path, split: Split
-) -> list[ImageTask]:
-    """Return one task an image: a test image of SS has several samples."""
-    values = {row.name: row.mask_value for row in corpus.table}
-    photos: dict[int, Photo] = {}
-    images: dict[int, set[Path]] = {}
-    masks: dict[int, list[MaskTask]] = {}
-    for scene, placements in scenes:
-        sample = scene_sample(scene, placements, split)
-        number = scene.photo.id
-        photos[number] = scene.photo
-        images.setdefault(number, set()).add(folder / sample.image)
-        masks.setdefault(number, []).append(
-            MaskTask(
-                folder / sample.mask,
-                tuple(bytes(item.candidate.mask.segmentation) for item in placements),
-                tuple(values[item.candidate.category] for item in placements),
-            )
+def _task(
+    group: Sequence[PlannedSample], source: Path, mask_values: Mapping[str, int], folder: Path
+) -> ImageTask:
+    """Return the task of one image: a test image of SS has several samples."""
+    masks = tuple(
+        MaskTask(
+            folder / planned.sample.mask,
+            tuple(bytes(candidate.mask.segmentation) for candidate in planned.scene.sounding),
+            tuple(mask_values[candidate.category] for candidate in planned.scene.sounding),
         )
-    return [
-        ImageTask(
-            photo, corpus.image_path(photo), tuple(sorted(images[number])), tuple(masks[number])
-        )
-        for number, photo in photos.items()
-    ]
+        for planned in group
+    )
+    targets = sorted({folder / planned.sample.image for planned in group})
+    return ImageTask(group[0].scene.photo, source, tuple(targets), masks)

@@ -10,7 +10,7 @@ import pandas as pd
 from PIL import Image
 
 from vpo_builder.atomic import write_if_changed
-from vpo_builder.records import Photo, Placement, Reason, Scene
+from vpo_builder.records import Photo, Reason, Scene
 from vpo_builder.rendering.mask import encode_png, encode_segmentation, merge_masks
 from vpo_builder.schema import Sample, Source, Split
 
@@ -42,8 +42,10 @@ def relative_to_dataset(split: Split, path: str) -> str:
     return "../" * len(Path(dataset_folder(split)).parts) + path
 
 
-def scene_sample(scene: Scene, placements: Sequence[Placement], split: Split) -> Sample:
-    """Return the sample that a scene and its placements become, with its published paths.
+def scene_sample(
+    scene: Scene, clip_ids: Sequence[str], pans: Sequence[float], split: Split
+) -> Sample:
+    """Return the sample that a scene becomes with a clip and a pan for each sounding object.
 
     An MSMI scene without repeated instances is MS's, and its files are read from there.
     """
@@ -63,8 +65,8 @@ def scene_sample(scene: Scene, placements: Sequence[Placement], split: Split) ->
         width=scene.photo.width,
         height=scene.photo.height,
         sources=tuple(
-            Source(item.candidate.category, item.candidate.mask.id, item.clip_id, item.pan)
-            for item in placements
+            Source(candidate.category, candidate.mask.id, clip_id, pan)
+            for candidate, clip_id, pan in zip(scene.sounding, clip_ids, pans, strict=True)
         ),
         silent=tuple(candidate.category for candidate in scene.silent),
     )

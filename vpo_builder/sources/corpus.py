@@ -1,17 +1,19 @@
 """Reads both sources into one corpus: photos and objects of COCO, clips of VGGSound."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from vpo_builder.classes import PERSON, SoundingClass
+from vpo_builder.documents import Attribution
 from vpo_builder.matching import classes_of_categories, image_subsets
 from vpo_builder.records import ObjectMask, Photo
 from vpo_builder.schema import Subset
 from vpo_builder.sources.captions import read_captions
 from vpo_builder.sources.coco import CocoPart, License, read_coco
 from vpo_builder.sources.vggsound import VggSound, read_vggsound
+from vpo_builder.sources.vggsounder import read_vggsounder
 
 PARTS = ("train2017", "val2017")
 
@@ -25,6 +27,7 @@ class Corpus:
     vggsound: VggSound
     table: tuple[SoundingClass, ...]
     photos: tuple[tuple[Photo, Subset], ...]
+    audible: Mapping[str, frozenset[str]] | None = None
     inputs: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -46,6 +49,16 @@ class Corpus:
     def licenses(self) -> dict[int, License]:
         """COCO's licences by their number."""
         return {row.id: row for part in self.parts for row in part.licenses}
+
+    @cached_property
+    def attributions(self) -> tuple[Attribution, ...]:
+        """Whose each photo is."""
+        unknown = License(0, "", "")
+        rows = [(photo, self.licenses.get(photo.license, unknown)) for photo, _ in self.photos]
+        return tuple(
+            Attribution(photo.id, row.name, row.url, photo.flickr_url, photo.coco_url)
+            for photo, row in rows
+        )
 
     def image_path(self, photo: Photo) -> Path:
         """Return where a photo's file should be."""
@@ -79,9 +92,16 @@ class Captions:
 
 
 def read_corpus(
-    coco: Path, vggsound: Path, table: tuple[SoundingClass, ...], val_fraction: float
+    coco: Path,
+    vggsound: Path,
+    table: tuple[SoundingClass, ...],
+    val_fraction: float,
+    vggsounder: Path | None = None,
 ) -> Corpus:
-    """Return the corpus of two folders, for the classes of a table."""
+    """Return the corpus of two folders, for the classes of a table.
+
+    `vggsounder` is the csv that says which labels can be heard in which clips.
+    """
     categories = {row.category for row in table}
     parts = tuple(read_coco(coco, part, categories) for part in PARTS)
     sounds = read_vggsound(vggsound, frozenset(label for row in table for label in row.labels))
@@ -102,4 +122,7 @@ def read_corpus(
     inputs["vggsound/vggsound.csv"] = sounds.sha256
     if PERSON in categories:
         inputs |= captions.inputs
-    return Corpus(parts, captions, sounds, table, tuple(photos), inputs)
+    audible = None
+    if vggsounder is not None:
+        audible, inputs["vggsounder.csv"] = read_vggsounder(vggsounder)
+    return Corpus(parts, captions, sounds, table, tuple(photos), audible, inputs)
