@@ -295,3 +295,32 @@ def audit(folder: Path, policy: Any, sheet: Path | None) -> None:
         write_sheet(report, page)
         click.echo(f"side by side: {page}")
     sys.exit(0 if report.passes(policy) else 1)
+
+
+@data_command.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--compare",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Another dataset to show beside it, class by class; repeatable.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where it goes [FOLDER's name-gallery]."
+)
+@click.option(
+    "--per-class",
+    type=click.IntRange(min=0),
+    default=12,
+    show_default=True,
+    help="Samples shown of each class and subset; 0 for all.",
+)
+@one_line_errors
+def gallery(folder: Path, compare: tuple[Path, ...], out: Path | None, per_class: int) -> None:
+    """Write a page that shows a dataset: pictures, masks, sounds; it opens from disk."""
+    from vpo_builder.gallery import write_gallery
+
+    target = out or Path(f"{folder.resolve().name}-gallery")
+    result = write_gallery([folder, *compare], target, per_class)
+    click.echo(f"{result.shown} of {result.samples} samples: open {result.page}")

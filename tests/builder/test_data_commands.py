@@ -10,7 +10,7 @@ from tests.builder.test_documents import write_documents
 from vpo_builder.cli import data_command
 from vpo_builder.manifest import META
 
-COMMANDS = ("verify", "stats", "audit")
+COMMANDS = ("verify", "stats", "audit", "gallery")
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +47,14 @@ def test_audit_exits_with_1_for_a_leak(small_dataset: Path) -> None:
     result = run("audit", small_dataset)
     assert result.exit_code == 1
     assert "leak: identical image" in result.output
+
+
+def test_gallery_names_the_page_to_open(small_dataset: Path, small_duets: Path) -> None:
+    result = run("gallery", small_dataset, "--compare", small_duets, "--per-class", 1)
+    assert result.exit_code == 0
+    page = Path("VPO-SS-gallery", "index.html")
+    assert str(page) in result.output
+    assert "VPO-MS" in page.read_text()
 
 
 @pytest.mark.parametrize("command", COMMANDS)

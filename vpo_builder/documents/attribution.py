@@ -69,6 +69,14 @@ def encode_attributions(attributions: Iterable[Attribution], manifest: Manifest)
 
 def read_licences(folder: Path) -> dict[int, str]:
     """Return image id -> licence name from a dataset's `ATTRIBUTION.csv`; {} if it has none."""
+    return {image_id: licence for image_id, (licence, _) in read_credits(folder).items()}
+
+
+def read_credits(folder: Path) -> dict[int, tuple[str, str]]:
+    """Return image id -> (licence name, author's page) from a dataset's `ATTRIBUTION.csv`.
+
+    {} if it has none; InputError if it is not one.
+    """
     path = folder / ATTRIBUTION
     if not path.is_file():
         return {}
@@ -79,8 +87,8 @@ def read_licences(folder: Path) -> dict[int, str]:
                 f"{path}: columns are {reader.fieldnames}, expected {list(COLUMNS)}: "
                 "the file was edited: build the dataset again"
             )
-        rows = [row for row in reader if row["kind"] == "image"]
-    return {int(row["id"]): row["license"] for row in rows if row["id"].isdecimal()}
+        images = [row for row in reader if row["kind"] == "image" and row["id"].isdecimal()]
+    return {int(row["id"]): (row["license"], row["author_page"]) for row in images}
 
 
 def clip_page(clip_id: str) -> str:

@@ -1,0 +1,100 @@
+"""Makes the small copies that a gallery shows: photographs, overlays, recordings, waveforms."""
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+from PIL import Image
+
+from vpo_builder.gallery.colours import Colour
+
+LONGER_SIDE = 560  # pixels: twice a card's width on a fine screen
+JPEG_QUALITY = 82
+PEAKS = 120
+FILL, EDGE, HALO = 140, 255, 150  # opacity inside an object, on its outline and around it
+MP3_COMPRESSION = 0.8  # about 35 kbit/s for a mono recording at 16 kHz
+
+
+@dataclass(frozen=True, slots=True)
+class ClipCopy:
+    """A recording's length in seconds and its waveform: PEAKS peaks of 0–9, loudest 9."""
+
+    seconds: float
+    peaks: str
+
+
+def copy_photograph(source: Path, target: Path) -> None:
+    """Write a photograph as JPEG, no larger than LONGER_SIDE."""
+    with Image.open(source) as image:
+        image.draft("RGB", (LONGER_SIDE, LONGER_SIDE))
+        copy = image.convert("RGB")
+    copy.thumbnail((LONGER_SIDE, LONGER_SIDE), Image.Resampling.LANCZOS)
+    copy.save(target, "JPEG", quality=JPEG_QUALITY, optimize=True)
+
+
+def draw_overlay(source: Path, target: Path, colours: Sequence[tuple[int, Colour]]) -> None:
+    """Write a mask as a transparent PNG: `colours` gives each mask value its colour.
+
+    Objects are half transparent with an opaque outline and a dark halo, which tells a bright
+    outline from a bright picture; everything else is clear.
+    """
+    with Image.open(source) as image:
+        image.thumbnail((LONGER_SIDE, LONGER_SIDE), Image.Resampling.NEAREST)
+        mask = np.asarray(image)
+    palette, opacity = [0] * 6, [0, HALO]
+    edge = _outline(mask)
+    painted = edge.astype(np.uint8)
+    for value, colour in colours:
+        inside = mask == value
+        if inside.any():
+            painted[inside] = len(opacity)
+            painted[inside & edge] = len(opacity) + 1
+            palette += [*colour, *colour]
+            opacity += [FILL, EDGE]
+    overlay = Image.fromarray(painted, "P")
+    overlay.putpalette(palette)
+    overlay.save(target, "PNG", transparency=bytes(opacity), optimize=True)
+
+
+def copy_clip(source: Path, target: Path, number: int) -> ClipCopy:
+    """Write a recording as a script that hands its bytes to the page, and return its waveform.
+
+    A page opened from disk may not read the samples of a file beside it, but may run a script;
+    with the samples it can place each source between left and right.
+    """
+    samples, rate = soundfile.read(source, dtype="float32", always_2d=True)
+    mono = samples.mean(axis=1)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, mono, rate, format="MP3", compression_level=MP3_COMPRESSION)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    target.write_text(f"receiveClip({number}, {json.dumps(data)});\n", encoding="ascii")
+    return ClipCopy(round(len(mono) / rate, 3), _peaks(mono))
+
+
+def _peaks(mono: npt.NDArray[np.float32]) -> str:
+    if not len(mono):
+        return "0" * PEAKS
+    edges = np.linspace(0, len(mono), PEAKS + 1).astype(int)[:-1]
+    heights = np.maximum.reduceat(np.abs(mono), np.minimum(edges, len(mono) - 1))
+    loudest = float(heights.max()) or 1.0
+    return "".join(str(round(9 * float(height) / loudest)) for height in heights)
+
+
+def _outline(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Return the pixels within two of one with another value."""
+    edge = np.zeros(mask.shape, dtype=bool)
+    for axis in (0, 1):
+        for distance in (1, 2):
+            before = [slice(None)] * 2
+            after = [slice(None)] * 2
+            before[axis], after[axis] = slice(None, -distance), slice(distance, None)
+            changes = mask[tuple(before)] != mask[tuple(after)]
+            edge[tuple(before)] |= changes
+            edge[tuple(after)] |= changes
+    return edge
