@@ -1,0 +1,1 @@
+"""Fetches what a build needs and is not there: with --download only."""

@@ -1,0 +1,192 @@
+"""The ledger: every attempt to fetch something, why it failed, and whether to try again.
+
+SQLite in WAL mode, one per output folder: written by one process, readable during a build. What
+has come is known by its file being there; the ledger says what has not come, and when and why.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import resource
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Literal
+
+from vpo_builder.errors import InputError
+from vpo_builder.fetching.reasons import FetchReason
+
+Kind = Literal["clip", "image", "archive", "table", "video"]
+
+FETCHED = "fetched"
+TRANSIENT = "transient"
+SCHEMA = 1
+_LOCK_SECONDS = 30.0
+_SMALL_BYTES = 1 << 20  # less free than this, and a failed write was for want of room
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS tools (id TEXT PRIMARY KEY, versions TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS attempts (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    record TEXT NOT NULL,
+    source TEXT NOT NULL,
+    category TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    permanent INTEGER NOT NULL,
+    settled INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    started REAL NOT NULL,
+    finished REAL NOT NULL,
+    tools TEXT NOT NULL REFERENCES tools (id),
+    UNIQUE (kind, record, source, outcome, started)
+);
+"""
+_COLUMNS = (
+    "kind, record, source, category, outcome, permanent, settled, detail, size_bytes, "
+    "started, finished"
+)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt: what, from where, how it ended; times are seconds since 1970.
+
+    `outcome` is "fetched", a FetchReason, or the Reason why a fetched clip cannot be used.
+    `settled`: a build goes on without it instead of asking again. `category` is its class.
+    """
+
+    kind: Kind
+    record: str
+    source: str
+    category: str
+    outcome: str
+    permanent: bool
+    settled: bool
+    detail: str
+    size_bytes: int
+    started: float
+    finished: float
+
+
+class Ledger:
+    """The ledger in a file, made if it is not there."""
+
+    def __init__(self, path: Path, tools: Mapping[str, str]) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        versions = json.dumps(dict(tools), sort_keys=True)
+        self._tools = hashlib.sha256(versions.encode()).hexdigest()[:16]
+        with self._errors():
+            self._database = sqlite3.connect(path, timeout=_LOCK_SECONDS, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=NORMAL")
+            self._refuse_newer()
+            self._database.executescript(_TABLES)
+            self._database.execute(f"PRAGMA user_version={SCHEMA}")
+            self._database.execute(
+                "INSERT OR IGNORE INTO tools VALUES (?, ?)", (self._tools, versions)
+            )
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with contextlib.suppress(sqlite3.Error):  # a full disk has been told of already
+            self._database.close()
+
+    def record(self, attempt: Attempt) -> None:
+        """Write an attempt down."""
+        marks = ", ".join("?" * 12)
+        with self._errors():
+            self._database.execute(
+                f"INSERT OR IGNORE INTO attempts ({_COLUMNS}, tools) VALUES ({marks})",
+                (*astuple(attempt), self._tools),
+            )
+
+    def settled(self, kind: Kind, source: str) -> dict[str, str]:
+        """Return the outcome of each record of a source that a build goes on without."""
+        with self._errors():
+            rows = self._database.execute(
+                "SELECT record, outcome, settled, max(finished) FROM attempts "
+                "WHERE kind = ? AND source = ? GROUP BY record",
+                (kind, source),
+            ).fetchall()
+        return {record: outcome for record, outcome, settled, _ in rows if settled}
+
+    def reopen(self, what: str) -> int:
+        """Let what ended for a reason, or for any transient one, be asked for again.
+
+        Returns how many records that are.
+        """
+        where, values = "outcome = ?", [what]
+        if what == TRANSIENT:
+            values = [str(reason) for reason in FetchReason if not reason.permanent]
+            where = f"outcome IN ({', '.join('?' * len(values))})"
+        with self._errors():
+            count = self._database.execute(
+                f"SELECT count(DISTINCT kind || ' ' || record) FROM attempts "
+                f"WHERE settled AND {where}",
+                values,
+            ).fetchone()[0]
+            self._database.execute(f"UPDATE attempts SET settled = 0 WHERE {where}", values)
+        return int(count)
+
+    def attempts(self) -> Iterator[Attempt]:
+        """Yield every attempt in the order of time."""
+        with self._errors():
+            rows = self._database.execute(f"SELECT {_COLUMNS} FROM attempts ORDER BY finished, id")
+            for row in rows:
+                kind, record, source, category, outcome, permanent, settled, *rest = row
+                yield Attempt(
+                    kind, record, source, category, outcome, bool(permanent), bool(settled), *rest
+                )
+
+    def unite(self, others: Iterable[Path]) -> None:
+        """Take over the attempts of other ledgers; those that are here already stay once."""
+        for path in others:
+            with self._errors():
+                self._database.execute("ATTACH ? AS other", (str(path),))
+                self._database.execute("INSERT OR IGNORE INTO tools SELECT * FROM other.tools")
+                self._database.execute(
+                    f"INSERT OR IGNORE INTO attempts ({_COLUMNS}, tools) "
+                    f"SELECT {_COLUMNS}, tools FROM other.attempts"
+                )
+                self._database.execute("DETACH other")
+
+    def _refuse_newer(self) -> None:
+        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, SCHEMA):
+            raise InputError(
+                f"{self._path}: ledger version {version}, this program writes {SCHEMA}: use the "
+                "version of vpo-build that made it"
+            )
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Name SQLite's errors: no room is an OSError as for any file, the rest is the user's."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                raise _disk_error(self._path) from error
+            raise InputError(
+                f"{self._path}: the ledger cannot be used: {error}; if another program holds it, "
+                "end that; if it is damaged, move it away: what was fetched stays"
+            ) from None
+
+
+def _disk_error(path: Path) -> OSError:
+    """Return the error that a write to `path` must have met: SQLite only says "disk I/O"."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    number = errno.EIO
+    if limit != resource.RLIM_INFINITY:
+        number = errno.EFBIG
+    elif os.statvfs(path.parent).f_bavail * os.statvfs(path.parent).f_frsize < _SMALL_BYTES:
+        number = errno.ENOSPC
+    return OSError(number, os.strerror(number), str(path))
