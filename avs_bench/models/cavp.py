@@ -1,7 +1,5 @@
 """The CAVP architecture: backbone, decoder, audio encoder, fusion and head in a row."""
 
-from typing import Literal
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -25,7 +23,7 @@ class CAVP(nn.Module):
         audio_encoder: nn.Module | None,
         fusion: nn.Module,
         head: nn.Module,
-        shuffled_items: Literal["head", "skip"] = "head",
+        shuffled_items: str = "head",
     ) -> None:
         super().__init__()
         self.backbone = backbone

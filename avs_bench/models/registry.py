@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import nn
 
@@ -25,26 +24,29 @@ class Variant:
     """What may be varied in a model; None stands for the model's own choice.
 
     `audio_channels` is 1 (mono) or 2 (stereo); `output_stride` 8 or 16, for dilated ResNets;
-    `fusion` "cross-attention", "tpavi", "add" or "none" (visual only), for CAVP models;
-    `audio_encoder` "resnet18" (3 s or 1 s) or "vgg" (1 s) for CAVP, "vggish" or "none" (the
-    model is given embeddings) for TPAVI.
+    `fusion` "cross-attention", "tpavi", "add" or "none" (visual only) for CAVP models, "tpavi"
+    or "tpavi-visual" (places attend to places too) for TPAVI's; `audio_encoder` "resnet18" (3 s
+    or 1 s) or "vgg" (1 s) for CAVP, "vggish" or "none" (the model is given embeddings) for
+    TPAVI; `shuffled_items` "head" (published) or "skip", see `CAVP`.
     """
 
     classes: int
-    audio_channels: Literal[1, 2] = 1
-    output_stride: Literal[8, 16] | None = None
-    fusion: str | None = None
-    audio_encoder: str | None = None
+    audio_channels: int
+    output_stride: int | None
+    fusion: str | None
+    audio_encoder: str | None
+    shuffled_items: str | None
 
 
 def build_model(
     name: str,
     classes: int,
     *,
-    audio_channels: Literal[1, 2] = 1,
-    output_stride: Literal[8, 16] | None = None,
+    audio_channels: int = 1,
+    output_stride: int | None = None,
     fusion: str | None = None,
     audio_encoder: str | None = None,
+    shuffled_items: str | None = None,
 ) -> nn.Module:
     """Return the model `name` of `MODELS` for `classes` classes (background included; 1: binary).
 
@@ -52,7 +54,12 @@ def build_model(
     for an option that the model does not have.
     """
     refuse_unknown(name)
-    variant = Variant(classes, audio_channels, output_stride, fusion, audio_encoder)
+    if classes < 1:
+        raise InputError(f"model {name} for {classes} classes: give 1 (binary) or more")
+    _refuse_other("audio_channels", audio_channels, 1, 2)
+    _refuse_other("output_stride", output_stride, None, 8, 16)
+    _refuse_other("shuffled_items", shuffled_items, None, "head", "skip")
+    variant = Variant(classes, audio_channels, output_stride, fusion, audio_encoder, shuffled_items)
     return MODELS[name](variant)
 
 
@@ -159,7 +166,14 @@ def _cavp_deeplabv3plus_resnet(variant: Variant, depth: str) -> CAVP:
 
 def _tpavi(variant: Variant, name: str, backbone: ResNet | PVTv2) -> TPAVI:
     mono = None if variant.audio_channels == 1 else variant.audio_channels
-    _refuse(name, output_stride=variant.output_stride, fusion=variant.fusion, audio_channels=mono)
+    _refuse(
+        name,
+        output_stride=variant.output_stride,
+        audio_channels=mono,
+        shuffled_items=variant.shuffled_items,
+    )
+    _refuse_other(f"fusion of {name}", variant.fusion, None, "tpavi", "tpavi-visual")
+    visual_too = variant.fusion == "tpavi-visual"
     encoders = {None: VGGish, "vggish": VGGish, "none": lambda: None}
     if variant.audio_encoder not in encoders:
         raise InputError(
@@ -167,7 +181,7 @@ def _tpavi(variant: Variant, name: str, backbone: ResNet | PVTv2) -> TPAVI:
             "give embeddings in place of sounds"
         )
     encoder = encoders[variant.audio_encoder]()
-    return TPAVI(backbone, backbone.widths, variant.classes, encoder)
+    return TPAVI(backbone, backbone.widths, variant.classes, encoder, visual_too=visual_too)
 
 
 def _cavp(
@@ -175,7 +189,8 @@ def _cavp(
 ) -> CAVP:
     name = variant.fusion or "cross-attention"
     encoder = _audio_encoder(variant, decoder.width, widths) if name != "none" else None
-    return CAVP(backbone, decoder, encoder, _fusion(name, decoder.width, widths), head)
+    fusion = _fusion(name, decoder.width, widths)
+    return CAVP(backbone, decoder, encoder, fusion, head, variant.shuffled_items or "head")
 
 
 def _audio_encoder(variant: Variant, embedding: int, widths: Widths) -> nn.Module:
@@ -204,3 +219,10 @@ def _refuse(model: str, **options: object) -> None:
     for option, value in options.items():
         if value is not None:
             raise InputError(f"model {model} has no {option}: leave it out (it is {value!r})")
+
+
+def _refuse_other(option: str, value: object, *choices: object) -> None:
+    """Raise InputError unless the value of an option is one of the choices."""
+    if value not in choices:
+        shown = ", ".join(str(choice) for choice in choices if choice is not None)
+        raise InputError(f"no {option} {value!r}: choose one of {shown}")

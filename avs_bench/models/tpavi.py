@@ -25,12 +25,16 @@ class TPAVI(nn.Module):
         widths: tuple[int, ...],
         classes: int,
         audio_encoder: nn.Module | None,
+        *,
+        visual_too: bool = False,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.necks = nn.ModuleList(DilatedSum(width) for width in widths)
         # The published semantic model aligns the audio without a bias.
-        self.fusion = nn.ModuleList(TPAVIBlock(align_bias=classes == 1) for _ in widths)
+        self.fusion = nn.ModuleList(
+            TPAVIBlock(align_bias=classes == 1, visual_too=visual_too) for _ in widths
+        )
         self.decoder = Pyramid(len(widths))
         self.head = nn.Sequential(
             nn.Conv2d(WIDTH, 128, 3, padding=1),

@@ -15,13 +15,21 @@ class TPAVIBlock(nn.Module):
     and theta, g and W_z never act on a place. Cost: T·width per place instead of T·h·w·inner.
 
     `width` is that of the visual maps, `audio_width` the audio features', `inner` 128 in the
-    published models; `align_bias` is false in the published semantic model.
+    published models; `align_bias` is false in the published semantic model. With `visual_too`
+    the same block also runs with the places in the sound's stead, and both results are averaged.
     """
 
     def __init__(
-        self, width: int = 256, inner: int = 128, audio_width: int = 128, align_bias: bool = True
+        self,
+        width: int = 256,
+        inner: int = 128,
+        audio_width: int = 128,
+        *,
+        align_bias: bool = True,
+        visual_too: bool = False,
     ) -> None:
         super().__init__()
+        self.visual_too = visual_too
         self.align_channel = nn.Linear(audio_width, width, bias=align_bias)
         self.g = nn.Conv3d(width, inner, 1)
         self.theta = nn.Conv3d(width, inner, 1)
@@ -40,27 +48,36 @@ class TPAVIBlock(nn.Module):
         """
         B, T = audio.shape[:2]
         h, w = maps.shape[-2:]
+        clips = maps.flatten(2).transpose(1, 2).reshape(B, T * h * w, -1)
         aligned = self.align_channel(audio)
-        places = maps.flatten(2).transpose(1, 2)  # [B·T, h·w, width]
 
         phi = _linear(self.phi, aligned)
         probes = phi @ self.theta.weight.flatten(1)  # [B, T, width]
         thresholds = phi @ self.theta.bias
         # f is divided by T·h·w, and g summed over h·w places: the mean over h·w divided by T.
-        g = _linear(self.g, places.mean(1).view(B, T, -1)) / T
-        answers = g @ self.W_z[0].weight.flatten(1).T
-
-        clips = places.reshape(B, T * h * w, -1)
+        frames = clips.view(B, T, h * w, -1).mean(2)
+        answers = _linear(self.g, frames) / T @ self.W_z[0].weight.flatten(1).T
         responses = torch.baddbmm(thresholds.unsqueeze(1), clips, probes.transpose(1, 2))
-        z = torch.baddbmm(self.W_z[0].bias.expand(1, 1, -1), responses, answers)
-        z = self.W_z[1](z.transpose(1, 2)[..., None, None]).flatten(2).transpose(1, 2)
-        fused = self.norm_layer(z + clips).reshape_as(places)
+        fused = self._join(responses @ answers + self.W_z[0].bias, clips)
+        if self.visual_too:
+            fused = (fused + self._join(self._interact(clips), clips)) / 2
+
         own = responses.view(B, T, h, w, T).diagonal(dim1=1, dim2=4)  # [B, h, w, T]
         return (
-            fused.transpose(1, 2).unflatten(2, (h, w)),
+            fused.reshape(B * T, h * w, -1).transpose(1, 2).unflatten(2, (h, w)),
             aligned,
             own.permute(0, 3, 1, 2).reshape(B * T, 1, h, w),
         )
+
+    def _interact(self, clips: Tensor) -> Tensor:
+        """Return z of the places asking each other: theta·(phiᵀ·g) in place of (theta·phiᵀ)·g."""
+        pairs = _linear(self.phi, clips).transpose(1, 2) @ _linear(self.g, clips) / clips.shape[1]
+        return _linear(self.W_z[0], _linear(self.theta, clips) @ pairs)
+
+    def _join(self, z: Tensor, clips: Tensor) -> Tensor:
+        """Normalise z [B, places, width] over the batch, add the places, normalise each place."""
+        z = self.W_z[1](z.transpose(1, 2)[..., None, None]).flatten(2).transpose(1, 2)
+        return self.norm_layer(z + clips)
 
 
 def _linear(convolution: nn.Conv3d, x: Tensor) -> Tensor:

@@ -49,10 +49,10 @@ def test_training_scores_only_the_own_sounds_but_fuses_all():
 
 def test_shuffled_items_count_in_the_heads_statistics_unless_skipped():
     images, sounds = torch.randn(2, 3, 64, 64), torch.randn(4, 1, 96, 64)
-    model = tiny().train()
+    model, skipping = tiny().train(), tiny(shuffled_items="skip").train()
+    skipping.load_state_dict(model.state_dict())
     published = model(images, sounds).logits
-    model.shuffled_items = "skip"
-    skipped = model(images, sounds).logits
+    skipped = skipping(images, sounds).logits
     own = model(images, sounds[:2]).logits
     assert not torch.allclose(published, skipped, atol=1e-3)
     assert skipped.shape == own.shape
@@ -125,6 +125,9 @@ def test_cross_attention_equals_the_published_order_of_operations_and_its_gradie
         ("tiny", {"fusion": "sum"}, "cross-attention, tpavi, add, none"),
         ("tiny", {"audio_encoder": "wav2vec"}, "choose resnet18 or vgg"),
         ("tiny", {"output_stride": 8}, "has no output_stride"),
+        ("cavp-deeplabv3plus-r50", {"output_stride": 12}, "choose one of 8, 16"),
+        ("tiny", {"audio_channels": 3}, "choose one of 1, 2"),
+        ("tiny", {"shuffled_items": "drop"}, "choose one of head, skip"),
     ],
 )
 def test_a_wrong_name_or_option_is_one_clear_line(name, options, part):

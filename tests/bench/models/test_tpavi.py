@@ -37,17 +37,26 @@ def plain_block(m, maps, audio):
     x = maps.view(B, T, -1, h, w).transpose(1, 2)
     aligned = m.align_channel(audio)
     a = aligned.transpose(1, 2)[..., None, None].expand(B, -1, T, h, w)
+    z = plain_interaction(m, x, a)
+    if m.visual_too:
+        z = (z + plain_interaction(m, x, x)) / 2
+    return z.transpose(1, 2).flatten(0, 1), aligned
+
+
+def plain_interaction(m, x, a):
+    B, _, T, h, w = x.shape
     theta, phi, g = m.theta(x).flatten(2), m.phi(a).flatten(2), m.g(x).flatten(2)
     f = theta.transpose(1, 2) @ phi / (T * h * w)
     y = (f @ g.transpose(1, 2)).transpose(1, 2).view(B, -1, T, h, w)
     z = m.W_z(y) + x
-    z = m.norm_layer(z.permute(0, 2, 3, 4, 1)).permute(0, 1, 4, 2, 3)
-    return z.flatten(0, 1), aligned
+    return m.norm_layer(z.permute(0, 2, 3, 4, 1)).permute(0, 4, 1, 2, 3)
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_the_block_equals_the_full_matrix_and_its_gradients(training):
-    block = awake(TPAVIBlock(12, 6, audio_width=5)).double().train(training)
+@pytest.mark.parametrize("visual_too", [True, False])
+def test_the_block_equals_the_full_matrix_and_its_gradients(training, visual_too):
+    block = awake(TPAVIBlock(12, 6, audio_width=5, visual_too=visual_too))
+    block = block.double().train(training)
     maps = torch.randn(6, 12, 4, 3, dtype=torch.double, requires_grad=True)
     audio = torch.randn(2, 3, 5, dtype=torch.double, requires_grad=True)
     inputs = [maps, audio, *block.parameters()]
@@ -159,7 +168,8 @@ def test_taps_that_see_only_padding_are_left_out_without_a_difference(size):
     ("options", "part"),
     [
         ({"audio_channels": 2}, "has no audio_channels"),
-        ({"fusion": "add"}, "has no fusion"),
+        ({"fusion": "add"}, "choose one of tpavi, tpavi-visual"),
+        ({"shuffled_items": "skip"}, "has no shuffled_items"),
         ({"output_stride": 16}, "has no output_stride"),
         ({"audio_encoder": "resnet18"}, "choose vggish"),
     ],
