@@ -1,6 +1,8 @@
 """Files that are either whole or absent: write beside, flush, rename."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +44,25 @@ def write_if_changed(path: Path, data: bytes) -> None:
         held = False
     if not held:
         write_atomically(path, data)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder that takes `path`'s place when the block succeeds.
+
+    A folder that is there already is removed then, not before: ask first whether it may be. The
+    new one is removed when the block raises.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    try:
+        yield fresh
+        fresh.chmod(0o755)  # mkdtemp's folders are for their owner alone
+        if path.exists():
+            shutil.rmtree(path)
+        fresh.rename(path)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:

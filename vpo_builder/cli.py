@@ -324,3 +324,16 @@ def gallery(folder: Path, compare: tuple[Path, ...], out: Path | None, per_class
     target = out or Path(f"{folder.resolve().name}-gallery")
     result = write_gallery([folder, *compare], target, per_class)
     click.echo(f"{result.shown} of {result.samples} samples: open {result.page}")
+
+
+@data_command.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--format", "target", type=click.Choice(["webdataset", "coco", "hf"]), required=True)
+@click.option("--out", type=click.Path(path_type=Path), help="A new folder [FOLDER's name-FORMAT].")
+@one_line_errors
+def export(folder: Path, target: Any, out: Path | None) -> None:
+    """Write a dataset as WebDataset tars, COCO annotations or a Hugging Face image folder."""
+    from vpo_builder.export import export_dataset
+
+    result = export_dataset(folder, out or Path(f"{folder.resolve().name}-{target}"), target)
+    click.echo(f"{result.folder}: {result.samples} samples in {result.files} files")

@@ -57,6 +57,14 @@ def test_gallery_names_the_page_to_open(small_dataset: Path, small_duets: Path) 
     assert "VPO-MS" in page.read_text()
 
 
+def test_export_says_where_it_went(small_dataset: Path) -> None:
+    result = run("export", small_dataset, "--format", "coco")
+    assert result.exit_code == 0
+    assert result.output.startswith("VPO-SS-coco: 8 samples in ")
+    assert run("export", small_dataset, "--format", "coco").exit_code == 2
+    assert run("export", small_dataset, "--format", "zip").exit_code == 2
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_dataset_and_an_unfinished_one_are_one_line_on_stderr(
     command: str, small_dataset: Path, tmp_path: Path

@@ -13,10 +13,10 @@ from PIL import Image
 
 from tests.builder.dataset_by_hand import AUDIO, DUETS, write_dataset
 from tests.builder.test_documents import write_documents
+from vpo_builder.colours import class_colours
 from vpo_builder.errors import InputError
 from vpo_builder.gallery import write_gallery
 from vpo_builder.gallery.choosing import choose_shown
-from vpo_builder.gallery.colours import class_colours
 from vpo_builder.gallery.media import PEAKS, copy_clip
 from vpo_builder.manifest import META, read_manifest
 

@@ -1,17 +1,15 @@
 """Shows datasets in a static folder that opens from disk: pictures, masks, sounds, charts."""
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from vpo_builder.atomic import atomic_folder
+from vpo_builder.colours import Colour, class_colours
 from vpo_builder.errors import InputError
 from vpo_builder.gallery.choosing import choose_shown
-from vpo_builder.gallery.colours import Colour, class_colours
 from vpo_builder.gallery.copies import Shown, copy_media
 from vpo_builder.gallery.page import render_page
 from vpo_builder.manifest import Manifest, read_manifest
@@ -43,7 +41,8 @@ def write_gallery(
     manifests = [read_manifest(folder) for folder in folders]
     datasets = [Shown(m, choose_shown(m.samples, per_class)) for m in manifests]
     colours = _colours(manifests)
-    with _replaced(out) as fresh, ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+    _refuse_other_content(out)
+    with atomic_folder(out) as fresh, ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         (fresh / MEDIA).mkdir()
         copies = copy_media(datasets, colours, fresh / MEDIA, pool)
         page = render_page(datasets, copies, colours)
@@ -56,22 +55,6 @@ def _colours(manifests: Iterable[Manifest]) -> dict[str, Colour]:
     """Return a colour for each class, the same in every dataset."""
     names = dict.fromkeys(row.name for m in manifests for row in m.meta.classes if row.index)
     return dict(zip(names, class_colours(len(names)), strict=True))
-
-
-@contextmanager
-def _replaced(out: Path) -> Iterator[Path]:
-    """Yield a new folder that takes the place of `out` when the block succeeds."""
-    _refuse_other_content(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".tmp", dir=out.parent))
-    try:
-        yield fresh
-        fresh.chmod(0o755)  # mkdtemp's folders are for their owner alone
-        if out.exists():
-            shutil.rmtree(out)
-        fresh.rename(out)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _refuse_other_content(out: Path) -> None:

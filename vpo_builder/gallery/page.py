@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from vpo_builder.charts import group_colour
+from vpo_builder.colours import Colour, css
 from vpo_builder.documents.attribution import clip_page, read_credits
-from vpo_builder.gallery.colours import Colour, css
 from vpo_builder.gallery.copies import Copies, Shown
 from vpo_builder.schema import SUBSETS, Sample
 from vpo_builder.stats import Statistics, count

@@ -1,0 +1,67 @@
+"""WebDataset: tar files in which a sample is the files that share a name.
+
+`<sample>.jpg` (or .png), `<sample>.mask.png`, `<sample>.json` and one `<sample>.<n>.wav` for each
+source. Owners, modes and times are fixed and names sorted, so equal datasets give equal bytes.
+Masks are grey, not palette images: WebDataset's decoders turn a palette into its colours and
+would lose the values.
+"""
+
+import io
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+import numpy as np
+from PIL import Image
+
+from vpo_builder.manifest import Manifest
+from vpo_builder.schema import SUBSETS, Sample
+
+SAMPLES_A_SHARD = 1000  # about 500 MB, within the 0.1–1 GB that WebDataset's readers like
+
+
+def write_webdataset(manifest: Manifest, target: Path) -> None:
+    """Write `<subset>-<number>.tar` for every subset that has samples."""
+    for subset in SUBSETS:
+        samples = [sample for sample in manifest.samples if sample.subset == subset]
+        for number, start in enumerate(range(0, len(samples), SAMPLES_A_SHARD)):
+            path = target / f"{subset}-{number:06d}.tar"
+            _write_shard(manifest, samples[start : start + SAMPLES_A_SHARD], path)
+
+
+def _write_shard(manifest: Manifest, samples: Sequence[Sample], path: Path) -> None:
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as shard:
+        for sample in samples:
+            for extension, data in _members(manifest, sample):
+                member = tarfile.TarInfo(f"{sample.sample_id}.{extension}")
+                member.size = len(data)  # all else is fixed: mode 0644, owner 0, time 0
+                shard.addfile(member, io.BytesIO(data))
+
+
+def _members(manifest: Manifest, sample: Sample) -> Iterator[tuple[str, bytes]]:
+    """Yield (extension, bytes) of a sample's files, sorted by extension."""
+    for number, source in enumerate(sample.sources):
+        yield f"{number}.wav", manifest.clip_path(source.clip_id).read_bytes()
+    image = PurePosixPath(sample.image)
+    yield image.suffix[1:], (manifest.folder / image).read_bytes()
+    yield "json", msgspec.json.encode(_description(manifest, sample))
+    yield "mask.png", _grey_png(manifest.folder / sample.mask)
+
+
+def _grey_png(path: Path) -> bytes:
+    buffer = io.BytesIO()
+    with Image.open(path) as mask:
+        Image.fromarray(np.asarray(mask), "L").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _description(manifest: Manifest, sample: Sample) -> dict[str, Any]:
+    """Return the manifest's record, with each source's class index, mask value and recording."""
+    rows = {row.name: row for row in manifest.meta.classes}
+    record: dict[str, Any] = msgspec.to_builtins(sample)
+    for number, source in enumerate(record["sources"]):
+        row = rows[source["category"]]
+        source |= {"class": row.index, "mask_value": row.mask_value, "audio": f"{number}.wav"}
+    return record
