@@ -24,7 +24,7 @@ from vpo_builder.errors import InputError
 from vpo_builder.settings import from_tree, to_tree
 
 FORMAT = 1
-KEYS = {"settings", "classes", "dataset", "manifest_sha256", "epoch", "model", "training"}
+KEYS = {"settings", "classes", "dataset", "manifest_sha256", "epochs", "model", "training"}
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,13 @@ class Origin:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file's content: `model` is a state dict, `training` what a resumed run needs (or empty)."""
+    """A file's content after `epochs` whole epochs.
+
+    `model` is a state dict, `training` what a resumed run needs besides (empty in best.pt).
+    """
 
     origin: Origin
-    epoch: int
+    epochs: int
     model: Mapping[str, torch.Tensor]
     training: Mapping[str, Any]
 
@@ -60,7 +63,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "classes": list(checkpoint.origin.classes),
         "dataset": checkpoint.origin.dataset,
         "manifest_sha256": checkpoint.origin.manifest_sha256,
-        "epoch": checkpoint.epoch,
+        "epochs": checkpoint.epochs,
         "model": dict(checkpoint.model),
         "training": dict(checkpoint.training),
     }
@@ -82,7 +85,7 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
         dataset=content["dataset"],
         manifest_sha256=content["manifest_sha256"],
     )
-    return Checkpoint(origin, content["epoch"], content["model"], content["training"])
+    return Checkpoint(origin, content["epochs"], content["model"], content["training"])
 
 
 def model_of(settings: Settings, classes: int) -> nn.Module:

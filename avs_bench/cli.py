@@ -47,6 +47,8 @@ def train(
 ) -> None:
     """Train a model into --out: config.json, history.jsonl, last.pt and best.pt."""
     require_torch()
+    from tqdm import tqdm
+
     from avs_bench.config import PRESETS, read_preset
     from avs_bench.data.vpo import read_vpo
     from avs_bench.device import open_device
@@ -66,7 +68,7 @@ def train(
         out,
         device=open_device(device),
         resume=resume,
-        announce=click.echo,
+        announce=tqdm.write,  # which a bar on the terminal makes room for
     )
 
 

@@ -62,7 +62,8 @@ def score_checkpoint(
     model = trained_model(checkpoint, device)
     return Report(
         model=origin.settings.model.name,
-        epoch=checkpoint.epoch,
+        checkpoint=path.stem,
+        epochs=checkpoint.epochs,
         trained_on=origin.dataset,
         trained_on_sha256=origin.manifest_sha256,
         dataset=dataset.name,

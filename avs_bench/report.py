@@ -27,7 +27,7 @@ from vpo_builder.schema import Subset
 FIGURES = (miou_dataset, f1_dataset, f03_dataset, fdr_dataset, pixel_accuracy_dataset)
 
 PER_CLASS_COLUMNS = (
-    *("run", "dataset", "subset", "group", "class_index", "class"),
+    *("run", "checkpoint", "dataset", "subset", "group", "class_index", "class"),
     *("iou_dataset", "right_pixels", "predicted_pixels", "target_pixels"),
 )
 
@@ -46,12 +46,14 @@ class GroupCounts:
 class Report:
     """The counts of one model on one subset; every figure is made from them afterwards.
 
-    `epoch` counts from 0; `dataset` is what was scored on and `trained_on` what was learnt from,
-    each with the sha256 of its manifest; `groups` begins with everything.
+    `checkpoint` is the name of its file without the suffix and `epochs` how many it was trained
+    for; `dataset` is what was scored on and `trained_on` what was learnt from, each with the
+    sha256 of its manifest; `groups` begins with everything.
     """
 
     model: str
-    epoch: int
+    checkpoint: str
+    epochs: int
     trained_on: str
     trained_on_sha256: str
     dataset: str
@@ -63,11 +65,11 @@ class Report:
     @property
     def file_stem(self) -> str:
         """The name of its files, which another evaluation of the same run does not share."""
-        return f"{self.dataset.lower()}-{self.subset}"
+        return f"{self.checkpoint}-{self.dataset.lower()}-{self.subset}"
 
 
 def write_report(folder: Path, report: Report) -> Path:
-    """Write `scores-<dataset>-<subset>.json` into the folder of a run; return its path."""
+    """Write `scores-<checkpoint>-<dataset>-<subset>.json` into a run's folder; return its path."""
     path = folder / f"scores-{report.file_stem}.json"
     data = msgspec.json.encode(report, enc_hook=_as_lists)
     write_atomically(path, data + b"\n")
@@ -87,7 +89,7 @@ def read_reports(folder: Path) -> tuple[Report, ...]:
 def markdown(reports: Sequence[tuple[str, Report]]) -> str:
     """Return a table of (run, report) in per cent, one row a group, and the figures' rules."""
     figures = _figures(reports[0][1].groups[0].confusion)
-    words = ["run", "model", "dataset", "subset", "group"]
+    words = ["run", "model", "checkpoint", "dataset", "subset", "group"]
     numbers = ["samples", "classes", *(figure.name for figure in figures)]
     rows = [row for run, report in reports for row in _rows(run, report)]
     lines = [_row(words + numbers), _row(["---"] * len(words) + ["---:"] * len(numbers))]
@@ -102,7 +104,7 @@ def write_per_class(path: Path, run: str, report: Report) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(PER_CLASS_COLUMNS)
         for group in report.groups:
-            where = (run, report.dataset, report.subset, _label(group))
+            where = (run, report.checkpoint, report.dataset, report.subset, _label(group))
             ious, areas = iou_per_class_dataset(group.confusion), group.confusion.areas
             for index, name in enumerate(report.classes):
                 writer.writerow((*where, index, name, f"{ious[index]:.6f}", *areas[:, index]))
@@ -117,7 +119,8 @@ def _rows(run: str, report: Report) -> Iterator[list[str]]:
     for group in (everything, *(p for p in parts if p.examples < everything.examples)):
         present = f"{len(group.confusion.classes_in_target)}/{group.confusion.classes}"
         figures = [f"{100 * figure.value:.2f}" for figure in _figures(group.confusion)]
-        where = (run, report.model, report.dataset, report.subset, _label(group))
+        checkpoint = f"{report.checkpoint}, epoch {report.epochs}"
+        where = (run, report.model, checkpoint, report.dataset, report.subset, _label(group))
         yield [*where, str(group.examples), present, *figures]
 
 

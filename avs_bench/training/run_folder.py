@@ -57,9 +57,7 @@ class RunFolder:
         self._write_history(progress)
         model = learner.model.state_dict()
         if progress.sums is None and progress.best and progress.best.epoch == progress.epoch - 1:
-            write_checkpoint(
-                self.path / BEST, Checkpoint(self._origin, progress.best.epoch, model, {})
-            )
+            write_checkpoint(self.path / BEST, Checkpoint(self._origin, progress.epoch, model, {}))
         training = {"learner": learner.state_dict(), "progress": asdict(progress)}
         write_checkpoint(
             self.path / LAST, Checkpoint(self._origin, progress.epoch, model, training)

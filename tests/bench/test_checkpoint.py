@@ -27,7 +27,7 @@ def test_a_checkpoint_reads_back_as_it_was_written(checkpoint, tmp_path):
     write_checkpoint(tmp_path / "best.pt", checkpoint)
     back = read_checkpoint(tmp_path / "best.pt")
     assert back.origin == checkpoint.origin
-    assert back.epoch == 4
+    assert back.epochs == 4
     model = trained_model(back, torch.device("cpu"))
     assert not model.training
     for name, value in model.state_dict().items():

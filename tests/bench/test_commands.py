@@ -36,7 +36,7 @@ def test_train_eval_and_report_from_a_folder_to_a_table(folder, tmp_path):
     assert reported.exit_code == 0, reported.output
     table = [line for line in reported.output.splitlines() if line.startswith("|")]
     assert set(table) <= set(scored.output.splitlines())
-    assert (out / "per-class-vpo-ss-test.csv").exists()
+    assert (out / "per-class-best-vpo-ss-test.csv").exists()
 
     resumed = run("train", "--data", folder, "--out", out, "--resume")
     assert resumed.exit_code == 0, resumed.output
@@ -71,7 +71,7 @@ def test_what_a_user_can_mend_is_one_line_and_code_two(folder, tmp_path):
 
 
 def test_without_torch_one_line_says_how_to_get_it(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("avs_bench.cli.find_spec", lambda name: None)
+    monkeypatch.setattr("avs_bench.extras.find_spec", lambda name: None)
     assert "pip install .[bench]" in one_line(train(folder, tmp_path / "run"))
 
 

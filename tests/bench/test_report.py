@@ -27,7 +27,8 @@ def report():
     part = Confusion(3, np.array([[20, 0, 0], [10, 0, 0], [0, 0, 10]]))
     return Report(
         model="tiny",
-        epoch=3,
+        checkpoint="best",
+        epochs=4,
         trained_on="VPO-SS",
         trained_on_sha256="a" * 64,
         dataset="VPO-MS",
@@ -44,16 +45,16 @@ def report():
 
 def test_counts_survive_the_file(report, tmp_path):
     path = write_report(tmp_path, report)
-    assert path.name == "scores-vpo-ms-test.json"
+    assert path.name == "scores-best-vpo-ms-test.json"
     assert read_reports(tmp_path) == (report,)
 
 
 def test_a_row_for_everything_and_one_for_each_group_that_is_a_part(report):
     rows = [line.split("|") for line in markdown([("run", report)]).splitlines()[2:]]
-    groups = [cells[5].strip() for cells in rows if len(cells) > 5]
+    groups = [cells[6].strip() for cells in rows if len(cells) > 6]
     assert groups == ["all", "listening: some-silent"]
     mean = 100 * miou_dataset(report.groups[0].confusion).value
-    assert rows[0][8].strip() == f"{mean:.2f}"
+    assert rows[0][9].strip() == f"{mean:.2f}"
 
 
 def test_the_table_carries_the_rules_of_its_figures(report):

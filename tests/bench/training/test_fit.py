@@ -29,7 +29,7 @@ def test_a_run_leaves_config_history_and_two_checkpoints(settings, dataset, tmp_
     assert progress.step == 6
     best = read_checkpoint(tmp_path / "run" / "best.pt")
     last = read_checkpoint(tmp_path / "run" / "last.pt")
-    assert best.epoch == progress.best.epoch
+    assert best.epochs == progress.best.epoch + 1
     assert best.origin == last.origin
     assert best.origin.settings == settings
     assert best.origin.classes == dataset.classes
@@ -86,7 +86,7 @@ def test_without_val_the_last_epoch_is_kept_and_said(settings, dataset, tmp_path
     lines = []
     fit(settings, dataset, tmp_path / "run", device=CPU, announce=lines.append)
     assert "val is empty" in lines[-1]
-    assert read_checkpoint(tmp_path / "run" / "best.pt").epoch == 2
+    assert read_checkpoint(tmp_path / "run" / "best.pt").epochs == 3
     assert "val" not in (tmp_path / "run" / "history.jsonl").read_text()
 
 

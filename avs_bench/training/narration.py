@@ -1,0 +1,52 @@
+"""What a run says while it goes on: a bar on a terminal, and a line an epoch everywhere."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from avs_bench.data.example import AVSDataset
+from avs_bench.training.learner import Learner
+from avs_bench.training.progress import Progress
+
+Item = TypeVar("Item")
+
+
+def step_bar(batches: Iterable[Item], done: int, steps: int) -> "tqdm[Item]":
+    """Return `batches` with a bar of the steps, which only a terminal shows."""
+    hidden = not sys.stderr.isatty()
+    return tqdm(batches, initial=done, total=steps, unit="step", leave=False, disable=hidden)
+
+
+def opening(dataset: AVSDataset, learner: Learner, progress: Progress) -> str:
+    """Say what is trained on what, and from where."""
+    sizes = ", ".join(f"{len(examples)} {name}" for name, examples in dataset.subsets.items())
+    parameters = sum(p.numel() for p in learner.model.parameters()) / 1e6
+    begun = f"goes on after step {progress.step}" if progress.step else "begins"
+    if progress.step == learner.steps:
+        begun = "finished, nothing left to do"
+    return (
+        f"{dataset.name}: {sizes} samples; model of {parameters:.2f} M parameters on "
+        f"{learner.device}; {learner.steps} steps, {learner.epoch_steps} an epoch; {begun}"
+    )
+
+
+def epoch_line(progress: Progress, epochs: int, seconds: float) -> str:
+    """Say how the epoch just ended went; `seconds` since the program's start."""
+    record = progress.history[-1]
+    val = "".join(f"  val {name} {value:.4f}" for name, value in record.get("val", {}).items())
+    mark = "  best" if progress.best and progress.best.epoch == record["epoch"] else ""
+    number, loss = record["epoch"] + 1, record["loss"]
+    return f"epoch {number}/{epochs}  loss {loss:.4f}{val}{mark}  {seconds:.0f} s"
+
+
+def closing(progress: Progress, folder: Path) -> str:
+    """Say which epoch is kept, and why."""
+    if progress.best is None or progress.best.score is None:
+        return f"{folder}: val is empty, so the last epoch is kept as best.pt"
+    return (
+        f"{folder}: best.pt is epoch {progress.best.epoch + 1}, "
+        f"miou_dataset {progress.best.score:.4f} on val"
+    )
