@@ -8,14 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vpo_builder.audit import audit
 from vpo_builder.build import BuildReport
-from vpo_builder.config import SinglePlusConfig
+from vpo_builder.config import SinglePlusAuditSettings, SinglePlusConfig
 from vpo_builder.damage import refuse_damage, refuse_too_many_missing
+from vpo_builder.documents import Attribution
 from vpo_builder.errors import InputError
 from vpo_builder.executors import local_executor
 from vpo_builder.funnel import Funnel, check_funnel, count_samples, count_stage, reasons_by_kind
 from vpo_builder.identity import BuildIdentity, is_finished, mark_started
-from vpo_builder.publishing import REJECTIONS, Publication, publish
+from vpo_builder.manifest import Manifest
+from vpo_builder.publishing import REJECTIONS, Publication, draft_meta, publish
 from vpo_builder.records import DAMAGE, Reason, Rejection
 from vpo_builder.rendering.single_plus import (
     AUDIOS,
@@ -35,6 +38,9 @@ from vpo_builder.sources.avsbench import Tree, Video, read_s4
 
 SEED = 0  # nothing is drawn: every annotated frame of S4 is a sample
 VIDEOS_NAMED = 10
+LEAKS_NAMED = 5
+LICENCE = "CC BY-NC 4.0"  # AVSBench's as a whole (protocol §3)
+LICENCE_URL = "https://creativecommons.org/licenses/by-nc/4.0/"
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class SinglePlusRequest:
     config: SinglePlusConfig
     workers: int = 1
     strict: bool = False
+    synthetic: bool = False
 
 
 def build_single_plus(request: SinglePlusRequest) -> BuildReport:
@@ -71,7 +78,6 @@ def build_single_plus(request: SinglePlusRequest) -> BuildReport:
     samples = [sample for video in rendered for sample in video.samples]
     rejections = [rejection for video in rendered for rejection in video.rejections]
     _stop_at_damage(request, tree, rendered, rejections)
-    funnel = _funnel(tree.videos, samples, rejections)
     publication = Publication(
         samples=samples,
         classes=rows,
@@ -80,10 +86,15 @@ def build_single_plus(request: SinglePlusRequest) -> BuildReport:
         media_sha256={path: sha for video in rendered for path, sha in video.sha256.items()},
         texts={CSV_NAME: encode_single_plus_csv(samples)},
         rejections=rejections,
-        funnel=funnel,
+        funnel=_funnel(tree.videos, samples, rejections),
+        synthetic=request.synthetic,
+        attributions=[
+            Attribution(sample.image_id, LICENCE, LICENCE_URL, "", "") for sample in samples
+        ],
     )
+    notes = [*_missing(rejections), *_leaks(folder, publication, identity, request.config.audit)]
     publish(folder, publication, identity)
-    return BuildReport(folder, False, funnel, _notes(rejections))
+    return BuildReport(folder, False, publication.funnel, notes)
 
 
 def _identity(tree: Tree, config: SinglePlusConfig) -> BuildIdentity:
@@ -153,10 +164,35 @@ def _funnel(
     return funnel
 
 
-def _notes(rejections: Iterable[Rejection]) -> list[str]:
+def _missing(rejections: Iterable[Rejection]) -> list[str]:
     missing = [item.record for item in rejections if item.reason == Reason.VIDEO_MISSING]
     if not missing:
         return []
     more = f" and {len(missing) - VIDEOS_NAMED} more" if len(missing) > VIDEOS_NAMED else ""
     named = ", ".join(missing[:VIDEOS_NAMED])
     return [f"missing videos, listed in {REJECTIONS}: {named}{more}"]
+
+
+def _leaks(
+    folder: Path,
+    publication: Publication,
+    identity: BuildIdentity,
+    settings: SinglePlusAuditSettings,
+) -> list[str]:
+    """Return a line for what crosses S4's subsets; raise InputError if that is to stop a build."""
+    draft = Manifest(folder, draft_meta(publication, identity), tuple(publication.samples))
+    licences = {row.image_id: row.license_name for row in publication.attributions}
+    report = audit(draft, licences, max_bits=settings.near_duplicate_bits)
+    named = ", ".join(f"{leak.kind} {leak.key[:16]}" for leak in report.leaks[:LEAKS_NAMED])
+    more = ", …" if len(report.leaks) > LEAKS_NAMED else ""
+    found = f"{len(report.leaks)} leaks across S4's subsets: {named}{more}"
+    if report.leaks and settings.leaks == "fail":
+        raise InputError(f"{folder}: {found}; mend S4's csv, or set audit.leaks to warn")
+    lines = [found] if report.leaks else []
+    if report.near_duplicates:
+        lines.append(f"{len(report.near_duplicates)} pairs of frames look alike across subsets")
+    if lines:
+        lines.append(f"vpo-data audit {folder} shows them")
+    if report.untrained:
+        lines.append(f"tested but never trained: {', '.join(report.untrained)}")
+    return lines

@@ -16,7 +16,7 @@ from vpo_builder.schema import SPLITS
 if TYPE_CHECKING:
     from vpo_builder.build import BuildReport
     from vpo_builder.build_single_plus import SinglePlusRequest
-    from vpo_builder.config import SyntheticSettings
+    from vpo_builder.config import SyntheticS4Settings, SyntheticSettings
     from vpo_builder.manifest import Manifest
 
 VPO_ONLY = ("coco", "vggsound", "vggsounder", "allow_substitutes", "seed", "classes")
@@ -76,8 +76,8 @@ def build_command(
 ) -> None:
     """Build an audio-visual segmentation dataset from COCO masks and VGGSound clips.
 
-    Without --coco and --vggsound it builds from the embedded synthetic corpus, for trying.
-    avsbench-single-plus is built from AVSBench's S4 instead.
+    avsbench-single-plus is built from AVSBench's S4 instead. Without its sources each is built
+    from an embedded synthetic corpus, for trying.
     """
     from vpo_builder.build import BuildRequest, build
     from vpo_builder.classes import CLASS_TABLE
@@ -160,13 +160,14 @@ def _single_plus_request(
                 f"--{name}: avsbench-single-plus is made of S4 alone, given by --avsbench: "
                 "leave it out"
             )
-    if avsbench is None:
-        raise InputError("avsbench-single-plus: no source: give --avsbench DIR, the folder of S4")
     if manifest is None:
         config = load_single_plus_config(preset, overrides)
     else:
         config = from_tree(SinglePlusConfig, manifest.meta.config, f"{manifest.folder}: its config")
-    return SinglePlusRequest(avsbench, out, config, workers, strict)
+    synthetic = avsbench is None
+    if avsbench is None:
+        avsbench = _synthetic_s4(out, config.synthetic)
+    return SinglePlusRequest(avsbench, out, config, workers, strict, synthetic)
 
 
 def _build_single_plus(request: "SinglePlusRequest", manifest: "Manifest | None") -> "BuildReport":
@@ -193,13 +194,28 @@ def _print_report(report: "BuildReport") -> None:
         sys.exit(1)
 
 
+def _synthetic_s4(out: Path, settings: "SyntheticS4Settings") -> Path:
+    from vpo_builder.sources.synthetic import write_synthetic_s4
+
+    _say_synthetic("avsbench-single-plus", out, "--avsbench DIR")
+    return write_synthetic_s4(
+        out / "synthetic-s4",
+        videos_per_category=settings.videos_per_category,
+        seed=settings.seed,
+    )
+
+
+def _say_synthetic(split: str, out: Path, sources: str) -> None:
+    click.echo(
+        "Building from the embedded SYNTHETIC corpus, for trying and testing only. For the real "
+        f"one: vpo-build --split {split} --out {out} {sources}"
+    )
+
+
 def _synthetic_sources(split: str, out: Path, settings: "SyntheticSettings") -> tuple[Path, Path]:
     from vpo_builder.sources.synthetic import write_synthetic_corpus
 
-    click.echo(
-        "Building from the embedded SYNTHETIC corpus, for trying and testing only. For the real "
-        f"one: vpo-build --split {split} --out {out} --coco DIR --vggsound DIR"
-    )
+    _say_synthetic(split, out, "--coco DIR --vggsound DIR")
     corpus = write_synthetic_corpus(
         out / "synthetic-corpus",
         images=settings.images,

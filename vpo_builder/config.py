@@ -163,11 +163,29 @@ class MissingSettings:
 
 
 @dataclass(frozen=True)
+class SinglePlusAuditSettings:
+    """What is done about leaks between S4's own subsets, and how alike is alike."""
+
+    leaks: Literal["warn", "fail"]
+    near_duplicate_bits: int
+
+
+@dataclass(frozen=True)
+class SyntheticS4Settings:
+    """The embedded tree that is built from when no source is given."""
+
+    videos_per_category: int
+    seed: int
+
+
+@dataclass(frozen=True)
 class SinglePlusConfig:
     """Everything that decides what AVSBench-Single+ is made of S4."""
 
     audio: WindowSettings
     limits: MissingSettings
+    audit: SinglePlusAuditSettings
+    synthetic: SyntheticS4Settings
 
     def __post_init__(self) -> None:
         """Refuse values of the right type that no build could use."""
@@ -176,6 +194,8 @@ class SinglePlusConfig:
             ("audio.seconds", self.audio.seconds, 0.1, 5.0),
             ("audio.start_seconds", self.audio.start_seconds, -5.0, 5.0),
             ("audio.max_shift_seconds", self.audio.max_shift_seconds, 0.0, 5.0),
+            ("audit.near_duplicate_bits", self.audit.near_duplicate_bits, 0, 128),
+            ("synthetic.videos_per_category", self.synthetic.videos_per_category, 1, 10_000),
             ("limits.max_missing_fraction", self.limits.max_missing_fraction, 0.0, 1.0),
         )
 

@@ -7,10 +7,12 @@ import pytest
 from PIL import Image
 
 from tests.avsbench_trees import S4_VIDEOS, MadeVideo, write_s4
+from tests.builder.building import run_build
 from tests.builder.building_single_plus import (
     FOLDER,
     build_from,
     build_what_is_there,
+    contents,
     files_of,
     rejections,
     run_single_plus,
@@ -47,7 +49,10 @@ def test_what_is_missing_is_listed_with_its_reason(own_s4_tree: Path, tmp_path: 
         f"frame {names[3]}": "mask_corrupt",
         f"frame {names[4]}": "mask_empty",
     }
-    assert report.notes == [f"missing videos, listed in rejections.jsonl: {gone.name}"]
+    assert report.notes == [
+        f"missing videos, listed in rejections.jsonl: {gone.name}",
+        "tested but never trained: dog_barking, playing_piano",
+    ]
     assert report.funnel["videos"] == {
         "entered": 6, "used": 2, "audio_missing": 1, "clip_undecodable": 1,
         "no_usable_frame": 1, "video_missing": 1,
@@ -117,7 +122,6 @@ def test_a_wrong_csv_stops_the_build_in_one_line(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ((), "give --avsbench DIR"),
         (("--avsbench", "nowhere"), "nowhere: no such folder"),
         (("--avsbench", "."), "no s4_meta_data.csv in it or one folder below"),
         (("--avsbench", ".", "--coco", "x"), "--coco: avsbench-single-plus is made of S4 alone"),
@@ -133,6 +137,40 @@ def test_wrong_options_say_so(
     result = run_single_plus(*options, "--out", tmp_path / "out")
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert said in result.stderr
+
+
+def test_what_crosses_s4_s_subsets_is_named_and_stops_only_on_request(
+    own_s4_tree: Path, tmp_path: Path
+) -> None:
+    trained, tested = S4_VIDEOS[1], S4_VIDEOS[4]
+    first, second = (files_of(own_s4_tree, video, "audio_wav") for video in (trained, tested))
+    shutil.copy(first, second)
+    first, second = (
+        files_of(own_s4_tree, video, "visual_frames") / f"{video.name}_1.png"
+        for video in (trained, tested)
+    )
+    shutil.copy(first, second)
+    report = build_from(own_s4_tree, tmp_path / "out")
+    assert report.notes[0].startswith("2 leaks across S4's subsets: identical image ")
+    assert "identical audio" in report.notes[0]
+    assert report.notes[1] == f"vpo-data audit {tmp_path}/out/{FOLDER} shows them"
+    assert report.funnel["samples"]["entered"] == 18
+    with pytest.raises(InputError, match=r"2 leaks across S4's subsets: .* audit\.leaks to warn"):
+        build_from(own_s4_tree, tmp_path / "strict", "audit.leaks=fail")
+    assert not (tmp_path / "strict" / FOLDER / META).exists()
+
+
+def test_a_manifest_is_rebuilt_and_what_it_lacks_is_named(
+    own_s4_tree: Path, single_plus: Path, tmp_path: Path
+) -> None:
+    manifest = ("--from-manifest", single_plus / FOLDER / "manifest.jsonl")
+    sources = ("--avsbench", own_s4_tree, "--workers", 1)
+    whole = run_build(*manifest, *sources, "--out", tmp_path / "whole")
+    assert whole.exit_code == 0, whole.stderr
+    assert contents(tmp_path / "whole") == contents(single_plus)
+    (files_of(own_s4_tree, S4_VIDEOS[3], "gt_masks") / f"{S4_VIDEOS[3].name}_2.png").unlink()
+    refused = run_build(*manifest, *sources, "--out", tmp_path / "part")
+    assert "limits.max_missing_fraction" in refused.stderr
 
 
 def test_two_trees_in_one_folder_are_told_apart_by_the_user(

@@ -25,7 +25,11 @@ COLUMNS = (
 FLICKR_STATIC = re.compile(r"https?://[a-z0-9.]*staticflickr\.com/\d+/(\d+)_")
 VGGSOUND_LICENCE = "list: CC BY 4.0; recording: rights with its uploader"
 VGGSOUND_URL = "https://www.robots.ox.ac.uk/~vgg/data/vggsound/"
+AVSBENCH_LICENCE = "dataset: CC BY-NC 4.0; recording: rights with its uploader"
+AVSBENCH_URL = "https://github.com/OpenNLPLab/AVSBench"
 YOUTUBE_CLIP = re.compile(r"([A-Za-z0-9_-]{11})_(\d{6})")
+# A frame of S4 is named by its video, which YouTube's id names, and its number.
+S4_FRAME = re.compile(r"([A-Za-z0-9_-]{11})_[1-5]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,9 @@ def encode_attributions(attributions: Iterable[Attribution], manifest: Manifest)
     samples, synthetic = manifest.samples, manifest.meta.synthetic
     used = {sample.image_id for sample in samples}
     clips = sorted({source.clip_id for sample in samples for source in sample.sources})
+    recordings = (VGGSOUND_LICENCE, VGGSOUND_URL)
+    if manifest.meta.split == "avsbench-single-plus":
+        recordings = (AVSBENCH_LICENCE, AVSBENCH_URL)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -61,7 +68,7 @@ def encode_attributions(attributions: Iterable[Attribution], manifest: Manifest)
                 ("image", image, *licence, row.author_page, row.coco_url, row.flickr_url)
             )
     for clip_id in clips:
-        licence = ("synthesised", "") if synthetic else (VGGSOUND_LICENCE, VGGSOUND_URL)
+        licence = ("synthesised", "") if synthetic else recordings
         page = "" if synthetic else clip_page(clip_id)
         writer.writerow(("clip", clip_id, *licence, page, "", ""))
     return buffer.getvalue().encode()
@@ -92,7 +99,13 @@ def read_credits(folder: Path) -> dict[int, tuple[str, str]]:
 
 
 def clip_page(clip_id: str) -> str:
-    """Return the address of a clip's video at its start second; "" if the id is not YouTube's."""
+    """Return the address of a clip's video; "" if the id is not YouTube's.
+
+    It starts where a clip of VGGSound does; S4 does not say where its clips begin in the video.
+    """
+    frame = S4_FRAME.fullmatch(clip_id)
+    if frame:
+        return f"https://www.youtube.com/watch?v={frame.group(1)}"
     found = YOUTUBE_CLIP.fullmatch(clip_id)
     if not found:
         return ""

@@ -95,7 +95,7 @@ def source_licences(split: Split) -> str:
 def notes(meta: ManifestMeta) -> Iterator[str]:
     """Yield what a reader should know before she uses the dataset."""
     if _is_avsbench(meta.split):
-        yield "The published link to Single+ was empty; this follows the description of its papers."
+        yield from _single_plus_notes(meta)
         return
     yield (
         "The papers publish neither their label lists nor their rules for persons and subsets: "
@@ -120,6 +120,25 @@ def notes(meta: ManifestMeta) -> Iterator[str]:
     yield (
         "The csv is for published loaders, which read val as test: its column `split` says train "
         "for val. The subsets are those of `manifest.jsonl`."
+    )
+
+
+def _single_plus_notes(meta: ManifestMeta) -> Iterator[str]:
+    yield "The published link to Single+ was empty; this follows the description of its papers."
+    window = meta.config.get("audio")
+    if window:
+        yield (
+            f"The sound of frame i lasts {window['seconds']:g} s and begins "
+            f"{window['start_seconds']:g} s into second i of its video, near whose end S4 takes the "
+            "frame; where the recording ends too early, it is the last that there is."
+        )
+    yield (
+        "Frames have the size they have in the copy of S4 that was used; a mask of another size "
+        "was scaled to its frame, nearest."
+    )
+    yield (
+        "A salient label holds 1 where something sounds, shown in white: 255 would mean that no "
+        "metric counts the pixel."
     )
 
 

@@ -8,9 +8,10 @@ sources to scores works, and nothing about photographs.
 of silhouettes (`animals`, `people`, `vehicles`, `goods`, drawn with `shapes`) and `textures`;
 `painting` and `backdrops` make pixels, `pictures` writes COCO's files. `voices` is the table of
 what a class sounds like (`cries`, `noises`, made of `sounds`); `recordings` writes VGGSound's
-files.
+files. `avsbench` writes a tree like AVSBench's S4 with the same figures and voices.
 """
 
+from vpo_builder.sources.synthetic.avsbench import write_synthetic_s4
 from vpo_builder.sources.synthetic.corpus import SyntheticCorpus, write_synthetic_corpus
 
-__all__ = ["SyntheticCorpus", "write_synthetic_corpus"]
+__all__ = ["SyntheticCorpus", "write_synthetic_corpus", "write_synthetic_s4"]

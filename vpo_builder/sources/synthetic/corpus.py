@@ -10,7 +10,7 @@ from vpo_builder.errors import InputError
 from vpo_builder.sources.synthetic.pictures import write_pictures
 from vpo_builder.sources.synthetic.recordings import write_recordings
 
-_STAMP = "synthetic.json"
+STAMP = "synthetic.json"
 _VERSION = 1
 """Raised whenever the same options give other bytes."""
 
@@ -50,11 +50,11 @@ def write_synthetic_corpus(
         "clips_per_class": clips_per_class,
     }  # fmt: skip
     stamp = msgspec.json.encode(options) + b"\n"
-    if _holds(folder, stamp):
+    if holds_corpus(folder, stamp):
         return corpus
     write_pictures(corpus.coco, images=images, seed=seed, awkward=awkward)
     write_recordings(corpus.vggsound, clips_per_class=clips_per_class, seed=seed, awkward=awkward)
-    write_atomically(folder / _STAMP, stamp, durable=True)
+    write_atomically(folder / STAMP, stamp, durable=True)
     return corpus
 
 
@@ -62,9 +62,12 @@ def _readable(stamp: bytes) -> str:
     return stamp.decode(errors="replace").strip()
 
 
-def _holds(folder: Path, stamp: bytes) -> bool:
-    """Tell whether the corpus of `stamp` is complete in `folder`."""
-    path = folder / _STAMP
+def holds_corpus(folder: Path, stamp: bytes) -> bool:
+    """Tell whether the corpus of `stamp` is complete in `folder`.
+
+    Raises InputError if it holds another one.
+    """
+    path = folder / STAMP
     if not path.exists():
         return False
     found = path.read_bytes()

@@ -59,7 +59,7 @@ LABELS: dict[str, tuple[str, ...]] = {
 _ELSEWHERE = ("waterfall burbling", "playing piano", "people whistling", "chainsawing trees")
 """Labels outside the class table: VGGSound is mostly made of them."""
 
-_ALPHABET = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"))
+ALPHABET = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"))
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def render(row: Recording, seed: int) -> bytes:
 
 def _recording(name: str, take: int, number: int, seed: int) -> Recording:
     rng = np.random.default_rng([seed, number, _ROWS])
-    letters = rng.choice(_ALPHABET, size=11)
+    letters = rng.choice(ALPHABET, size=11)
     if number % 12 == 5:
         letters[0] = "-"
     labels = LABELS[name]
@@ -172,7 +172,7 @@ def _awkward(names: list[str], seed: int) -> Iterator[Recording]:
 def _elsewhere(seed: int) -> Iterator[tuple[str, int, str, str]]:
     for number, label in enumerate(_ELSEWHERE):
         rng = np.random.default_rng([seed, number, _OTHER_ROWS])
-        letters = "".join(rng.choice(_ALPHABET, size=11))
+        letters = "".join(rng.choice(ALPHABET, size=11))
         yield letters, int(rng.integers(0, 300)), label, "train" if number % 2 else "test"
 
 
