@@ -93,9 +93,13 @@ def _sources(
 
 
 def _inside(folder: Path, relative: str) -> Path:
-    """Return `folder/relative`; a manifest may come from anyone, so it may not point outside."""
+    """Return `folder/relative`; a manifest may come from anyone, so it may not point anywhere.
+
+    One step up is allowed: MSMI reads the pictures that it shares with VPO-MS from there.
+    """
     path = PurePosixPath(relative)
-    if path.is_absolute() or ".." in path.parts:
+    down = path.parts[1:] if path.parts[:1] == ("..",) else path.parts
+    if path.is_absolute() or ".." in down:
         raise InputError(f"{folder}: its manifest names {relative!r}, which lies outside of it")
     return folder / path
 

@@ -66,12 +66,18 @@ def test_several_sources_keep_their_order_and_pan(tmp_path):
     assert example.groups["sources"] == "2"
 
 
-def test_a_manifest_that_points_outside_of_its_folder_is_refused(folder):
-    manifest = read_manifest(folder)
-    stray = replace(manifest.samples[0], image="../../secret.jpg")
+@pytest.mark.parametrize("path", ["../../secret.jpg", "data/../../../secret.jpg", "/etc/passwd"])
+def test_a_manifest_that_points_elsewhere_is_refused(folder, path):
+    stray = replace(read_manifest(folder).samples[0], image=path)
     finish(folder, "ss", [stray])
     with pytest.raises(InputError, match="lies outside"):
         read_vpo(folder)
+
+
+def test_pictures_may_lie_in_the_dataset_beside(folder):
+    sample = read_manifest(folder).samples[0]
+    finish(folder, "msmi", [replace(sample, image=f"../{folder.name}/{sample.image}")])
+    assert read_vpo(folder).subsets["train"][0].image.is_file()
 
 
 def test_a_category_outside_of_the_class_table_is_refused(folder):
