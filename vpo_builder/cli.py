@@ -353,3 +353,17 @@ def export(folder: Path, target: Any, out: Path | None) -> None:
 
     result = export_dataset(folder, out or Path(f"{folder.resolve().name}-{target}"), target)
     click.echo(f"{result.folder}: {result.samples} samples in {result.files} files")
+
+
+@data_command.command()
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path))
+@one_line_errors
+def diff(first: Path, second: Path) -> None:
+    """Compare two builds of a split; exit code 1 if they differ."""
+    from vpo_builder.diff import compare, format_comparison
+
+    comparison = compare(first, second)
+    for line in format_comparison(comparison):
+        click.echo(line)
+    sys.exit(1 if comparison.changes else 0)

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.builder.dataset_by_hand import finish, write_dataset
 from tests.builder.test_audit import same_bytes
 from tests.builder.test_documents import write_documents
 from vpo_builder.cli import data_command
-from vpo_builder.manifest import META
+from vpo_builder.manifest import META, read_manifest
 
 COMMANDS = ("verify", "stats", "audit", "gallery")
 
@@ -63,6 +64,16 @@ def test_export_says_where_it_went(small_dataset: Path) -> None:
     assert result.output.startswith("VPO-SS-coco: 8 samples in ")
     assert run("export", small_dataset, "--format", "coco").exit_code == 2
     assert run("export", small_dataset, "--format", "zip").exit_code == 2
+
+
+def test_diff_exits_like_diff(small_dataset: Path, tmp_path: Path) -> None:
+    other = write_dataset(tmp_path / "other")
+    assert run("diff", small_dataset, other).exit_code == 0
+    finish(other, "ss", read_manifest(other).samples[1:])
+    result = run("diff", small_dataset, other)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == "1 removed; 7 samples are the same"
+    assert run("diff", small_dataset, tmp_path / "nowhere").exit_code == 2
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -114,6 +114,18 @@ def test_mask_values_are_held_against_the_sources(small_dataset: Path) -> None:
     assert reasons(small_dataset) == {samples[0].mask: "mask holds 17, 255, the sources say 17"}
 
 
+def test_a_class_may_be_hidden_where_several_sound_and_nowhere_else(
+    small_duets: Path, small_dataset: Path
+) -> None:
+    for folder, split in ((small_duets, "ms"), (small_dataset, "ss")):
+        samples = read_manifest(folder).samples
+        only_cat = mask_png([(17, (0, 0, 9, 9))] if split == "ms" else [], (96, 64))
+        (folder / samples[0].mask).write_bytes(only_cat)
+        finish(folder, split, samples)
+    assert verify(small_duets).faults == ()
+    assert reasons(small_dataset) == {samples[0].mask: "mask holds nothing, the sources say 17"}
+
+
 def test_decoding_finds_an_image_cut_short(small_dataset: Path) -> None:
     samples = read_manifest(small_dataset).samples
     image = small_dataset / samples[0].image
