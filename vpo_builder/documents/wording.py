@@ -129,8 +129,8 @@ def _single_plus_notes(meta: ManifestMeta) -> Iterator[str]:
     if window:
         yield (
             f"The sound of frame i lasts {window['seconds']:g} s and begins "
-            f"{window['start_seconds']:g} s into second i of its video, near whose end S4 takes the "
-            "frame; where the recording ends too early, it is the last that there is."
+            f"{window['start_seconds']:g} s into second i of its video, near whose end S4 takes "
+            "the frame; where the recording ends too early, it is the last that there is."
         )
     yield (
         "Frames have the size they have in the copy of S4 that was used; a mask of another size "
