@@ -33,7 +33,7 @@ FRAMES, LABELS, SALIENT_LABELS, AUDIOS = "frames", "labels", "salient_labels", "
 MEDIA_FOLDERS = (FRAMES, LABELS, SALIENT_LABELS, AUDIOS)
 
 CENTRE = 0.5  # mono: S4 says nothing of a place
-FOREGROUND_LEVEL = 128  # of grey masks; the published loader thresholds there too
+FOREGROUND_LEVEL = 128  # S4's masks hold 0 and 255; a copy saved with loss, values near them
 SALIENT_PALETTE = (0,) * 3 + (255,) * 3 * 255  # value 1 looks white, as S4's own masks do
 IMAGE_ID_BITS = 53  # what every reader of json keeps exactly
 
