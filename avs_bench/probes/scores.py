@@ -1,7 +1,7 @@
 """What a model scores under a probe, and the figures that say whether it listens."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 
 from torch import Tensor
@@ -9,7 +9,7 @@ from torch import Tensor
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
 from avs_bench.data.example import AVSDataset
-from avs_bench.data.loader import subset_batches
+from avs_bench.data.loader import plain_batches
 from avs_bench.metrics import (
     Comparison,
     Confusion,
@@ -77,8 +77,7 @@ def score_probe(
     be asked, or if the probe needs stereo and the settings are mono.
     """
     probed = probed_examples(probe, dataset.subsets[subset], seed)
-    asked = replace(dataset, subsets={**dataset.subsets, subset: probed})
-    batches = subset_batches(asked, subset, settings)
+    batches = plain_batches(dataset, probed, settings)
     classes = len(dataset.classes)
     scored = (_scored(probe, batch, predict, classes, seed) for batch in batches)
     return ProbeScores(probe.name, tuple(chain.from_iterable(scored)))

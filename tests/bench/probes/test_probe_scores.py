@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from avs_bench.data.loader import subset_batches
+from avs_bench.data.loader import plain_batches
 from avs_bench.metrics import f1_dataset, miou_dataset
 from avs_bench.probes import (
     PROBES,
@@ -24,7 +24,7 @@ NEGATIVE = ("silence", "noise", "off-screen")
 @pytest.fixture
 def batch(toy, stereo):
     settings = replace(stereo, evaluation=replace(stereo.evaluation, batch_size=16))
-    return next(iter(subset_batches(toy, "test", settings)))
+    return next(iter(plain_batches(toy, toy.subsets["test"], settings)))
 
 
 class TestAlteredSound:
