@@ -4,12 +4,12 @@ They hold tensors and plain values only, so `torch.load(weights_only=True)` read
 checkpoint from a stranger can run no code.
 """
 
-import pickle
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import msgspec
@@ -147,7 +147,7 @@ def _load(path: Path, device: torch.device | str) -> Any:
         return torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint: train first") from None
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, RuntimeError, UnpicklingError, zipfile.BadZipFile) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: cannot be read as a checkpoint: {reason}") from None
 

@@ -1,7 +1,7 @@
 import hashlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -194,11 +194,13 @@ def test_the_size_cap_holds_without_an_announcement(
     assert caught.value.reason is FetchReason.TOO_LARGE
 
 
-@pytest.mark.parametrize(("value", "seconds"), [("7", 7.0), (loopback.http_date(90), 90.0)])
+@pytest.mark.parametrize(
+    ("value", "seconds"), [(lambda: "7", 7.0), (lambda: loopback.http_date(90), 90.0)]
+)
 def test_retry_after_is_read_as_number_and_as_date(
-    server: Loopback, tmp_path: Path, value: str, seconds: float
+    server: Loopback, tmp_path: Path, value: Callable[[], str], seconds: float
 ) -> None:
-    server.script["/clip"] = [loopback.status(429, retry_after=value)]
+    server.script["/clip"] = [loopback.status(429, retry_after=value())]
     with pytest.raises(FetchError) as caught:
         fetch(server, tmp_path)
     assert caught.value.retry_after == pytest.approx(seconds, abs=5.0)

@@ -106,10 +106,12 @@ def elephant(take: Take) -> Wave:
 
 
 def female(take: Take) -> Wave:
+    """Speech: vowels of a higher voice from a shorter throat."""
     return _speech(take, pitch=take.about(215, 0.06), stretch=1.17)
 
 
 def male(take: Take) -> Wave:
+    """Speech: vowels of a lower voice."""
     return _speech(take, pitch=take.about(105, 0.06), stretch=1.0)
 
 
