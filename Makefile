@@ -15,7 +15,7 @@ SS := $(DATA)/VPO/VPO-SS
 TINY := $(RUNS)/tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help install vpo-ss vpo-ms train eval report test lint bench clean
+.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test lint bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ vpo-ss: $(BUILDER) ## build VPO-SS into data/ (synthetic; ARGS="--coco DIR --vgg
 
 vpo-ms: $(BUILDER) ## build VPO-MS likewise
 	$(BIN)/vpo-build --split ms --out $(DATA) $(ARGS)
+
+vpo-msmi: $(BUILDER) ## build VPO-MSMI (and VPO-MS, whose files it reads)
+	$(BIN)/vpo-build --split msmi --out $(DATA) $(ARGS)
+
+single-plus: $(BUILDER) ## build AVSBench-Single+ (synthetic; ARGS="--avsbench DIR" for the real one)
+	$(BIN)/vpo-build --split avsbench-single-plus --out $(DATA) $(ARGS)
 
 train: $(EVERYTHING) ## train the tiny preset on VPO-SS, on a CPU in minutes
 	test -e $(SS)/manifest.meta.json || $(MAKE) vpo-ss
@@ -51,6 +57,16 @@ bench: $(EVERYTHING) ## measure each part against a public baseline, in one run 
 
 bench-%: $(EVERYTHING)
 	$(BIN)/python benchmarks/bench_$*.py $(ARGS)
+
+manifests: $(BUILDER) ## write the published manifests of the synthetic datasets again
+	rm -rf build/manifests
+	for split in ss ms msmi avsbench-single-plus; do \
+	    $(BIN)/vpo-build --split $$split --out build/manifests || exit 1; done
+	for split in ss ms msmi; do \
+	    folder=build/manifests/VPO/VPO-$$(echo $$split | tr a-z A-Z); \
+	    cp $$folder/manifest.jsonl $$folder/manifest.meta.json manifests/synthetic-vpo-$$split/; done
+	cd build/manifests/avsbench_data_single_plus && \
+	    cp manifest.jsonl manifest.meta.json ../../../manifests/synthetic-avsbench-single-plus/
 
 clean: ## remove .venv, caches, data/ and runs/
 	rm -rf $(VENV) $(DATA) $(RUNS) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

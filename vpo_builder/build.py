@@ -17,6 +17,7 @@ from vpo_builder.funnel import Funnel, count_funnel
 from vpo_builder.identity import BuildIdentity, is_finished, mark_started
 from vpo_builder.manifest import encode_lines
 from vpo_builder.matching import match_clips
+from vpo_builder.person_agreement import PERSONS
 from vpo_builder.planning import ClipCheck, plan_dataset
 from vpo_builder.publishing import publish
 from vpo_builder.records import Clip, PlannedSample, Rejection
@@ -29,7 +30,6 @@ from vpo_builder.settings import to_tree
 from vpo_builder.sources.corpus import Corpus, read_corpus
 from vpo_builder.sources.vggsound import known_labels
 
-PERSONS = "persons.jsonl"
 FEW_VAL_CLIPS = 5  # protocol §2, subsets: a class with fewer is named
 
 

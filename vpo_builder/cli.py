@@ -249,14 +249,20 @@ def verify(folder: Path, decode: bool) -> None:
 @click.option(
     "--png", type=click.Path(path_type=Path), help="Where the chart goes [FOLDER's name.png]."
 )
+@click.option(
+    "--person-labels",
+    type=click.Path(path_type=Path),
+    help="A csv image_id,label by hand: how often the captions agree with it.",
+)
 @one_line_errors
-def stats(folder: Path, png: Path | None) -> None:
+def stats(folder: Path, png: Path | None, person_labels: Path | None) -> None:
     """Count a dataset by class and subset, as a table and as a chart like the papers'.
 
     A folder of AVSBench as published (S4, MS3, AVSS) is counted by videos and annotated frames.
     """
     from vpo_builder.charts import write_chart
     from vpo_builder.manifest import META, read_manifest
+    from vpo_builder.person_agreement import compare, format_agreement, read_decisions, read_labels
     from vpo_builder.stats import count, format_statistics
 
     if folder.is_dir() and not (folder / META).exists() and _print_trees(folder, png):
@@ -267,6 +273,9 @@ def stats(folder: Path, png: Path | None) -> None:
     chart = png or Path(f"{folder.resolve().name}-statistics.png")
     write_chart(statistics, chart)
     click.echo(f"chart: {chart}")
+    if person_labels is not None:
+        for line in format_agreement(compare(read_decisions(folder), read_labels(person_labels))):
+            click.echo(line)
 
 
 def _print_trees(folder: Path, png: Path | None) -> bool:
