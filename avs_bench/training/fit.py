@@ -33,7 +33,7 @@ def fit(
     one. `announce` gets a line per epoch. Raises InputError for a file that cannot be read, for a
     folder that holds another run, and for a loss that is no longer a number.
     """
-    torch.use_deterministic_algorithms(settings.train.deterministic)
+    torch.use_deterministic_algorithms(settings.train.deterministic, warn_only=True)
     order = training_order(dataset, settings)
     learner = Learner(settings, len(dataset.classes), device, order.steps_per_epoch)
     run = RunFolder(folder, origin_of(settings, dataset))
