@@ -29,8 +29,9 @@ class Agreement:
 
     @property
     def agreed(self) -> int:
-        """Labelled images on which verdict and label are the same class."""
-        return sum(n for (verdict, label), n in self.pairs.items() if verdict == label)
+        """Those of them on which verdict and label are the same class."""
+        same = ((verdict, n) for (verdict, label), n in self.pairs.items() if verdict == label)
+        return sum(n for verdict, n in same if verdict != AMBIGUOUS)
 
 
 def read_decisions(folder: Path) -> dict[int, str]:

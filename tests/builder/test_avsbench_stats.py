@@ -17,7 +17,7 @@ from tests.avsbench_trees import (
     write_s4,
 )
 from vpo_builder.avsbench_stats import TreeStatistics, VideoCount, count_tree
-from vpo_builder.cli import data_command
+from vpo_builder.data_cli import data_command
 from vpo_builder.errors import InputError
 from vpo_builder.sources.avsbench import find_trees
 

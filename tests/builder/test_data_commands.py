@@ -8,8 +8,9 @@ from click.testing import CliRunner, Result
 from tests.builder.dataset_by_hand import finish, write_dataset
 from tests.builder.test_audit import same_bytes
 from tests.builder.test_documents import write_documents
-from vpo_builder.cli import data_command
-from vpo_builder.manifest import META, read_manifest
+from vpo_builder.data_cli import data_command
+from vpo_builder.manifest import META, encode_lines, read_manifest
+from vpo_builder.records import PersonDecision
 
 COMMANDS = ("verify", "stats", "audit", "gallery")
 
@@ -39,6 +40,17 @@ def test_stats_writes_the_chart_where_it_is_told(small_dataset: Path, tmp_path: 
     assert result.exit_code == 0
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
     assert "VPO-SS: 8 samples" in result.output
+
+
+def test_stats_compares_the_resolver_with_labels(small_dataset: Path, tmp_path: Path) -> None:
+    decisions = [PersonDecision(3, "male", ()), PersonDecision(8, "female", ())]
+    (small_dataset / "persons.jsonl").write_bytes(encode_lines(decisions))
+    (tmp_path / "labels.csv").write_text("image_id,label\n3,male\n8,male\n")
+    result = run("stats", small_dataset, "--person-labels", tmp_path / "labels.csv")
+    assert result.exit_code == 0
+    assert "50.0 %" in result.output
+    bad = run("stats", small_dataset, "--person-labels", tmp_path / "none.csv")
+    assert (bad.exit_code, bad.stdout) == (2, "")
 
 
 def test_audit_exits_with_1_for_a_leak(small_dataset: Path) -> None:

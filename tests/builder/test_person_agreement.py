@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from tests.builder.building import build_from
 from tests.builder.small_corpus import LEFT, SmallCorpus
-from vpo_builder.cli import data_command
+from vpo_builder.data_cli import data_command
 
 
 @pytest.fixture
@@ -37,6 +37,11 @@ def test_the_resolver_is_held_against_hand_given_labels(persons: Path, tmp_path:
     assert "3 of 4 labelled images decided, 2 of them as labelled (66.7 %); 1 labelled" in said
     assert "captions say male       hand says female     1" in said
     assert "captions say ambiguous  hand says male       1" in said
+
+
+def test_agreeing_that_nothing_can_be_said_is_no_decision(persons: Path, tmp_path: Path) -> None:
+    _, said = stats(persons, "image_id,label\n1,male\n4,ambiguous\n", tmp_path)
+    assert "1 of 2 labelled images decided, 1 of them as labelled (100.0 %)" in said
 
 
 @pytest.mark.parametrize(

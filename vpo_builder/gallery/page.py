@@ -1,6 +1,8 @@
 """Assembles the one page of a gallery: its data, its charts and its text."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -8,6 +10,7 @@ import msgspec
 from vpo_builder.charts import group_colour
 from vpo_builder.colours import Colour, css
 from vpo_builder.documents.attribution import clip_page, read_credits
+from vpo_builder.documents.wording import NAMES
 from vpo_builder.gallery.copies import Copies, Shown
 from vpo_builder.schema import SUBSETS, Sample
 from vpo_builder.stats import Statistics, count
@@ -24,7 +27,7 @@ def render_page(datasets: Sequence[Shown], copies: Copies, colours: Mapping[str,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    statistics = [count(dataset.manifest) for dataset in datasets]
+    statistics = list(_counted(datasets))
     shades = {name: css(colour) for name, colour in colours.items()}
     data = {
         "subsets": SUBSETS,
@@ -44,6 +47,16 @@ def render_page(datasets: Sequence[Shown], copies: Copies, colours: Mapping[str,
         numbers=sorted({len(s.sources) for dataset in datasets for s in dataset.samples}),
         subsets=SUBSETS,
     )
+
+
+def _counted(datasets: Sequence[Shown]) -> Iterator[Statistics]:
+    """Yield each dataset's counts; builds of one split are told apart by their --out folder."""
+    names = Counter(NAMES[dataset.manifest.meta.split] for dataset in datasets)
+    for dataset in datasets:
+        name = NAMES[dataset.manifest.meta.split]
+        folder = dataset.manifest.folder.resolve()
+        out = folder.parents[0 if dataset.manifest.meta.split == "avsbench-single-plus" else 1].name
+        yield replace(count(dataset.manifest), name=f"{name} ({out})" if names[name] > 1 else name)
 
 
 def _clips(datasets: Sequence[Shown], copies: Copies) -> Iterator[dict[str, Any]]:
