@@ -10,6 +10,18 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 SUBSETS: tuple[Subset, ...] = get_args(Subset)
 
 SCHEMA_VERSION = 1
+VPO_CSV_COLUMNS = (
+    "img_Id",
+    "ann_Ids",
+    "cateName",
+    "cateId",
+    "vgg_file",
+    "split",
+    "audio_pos",
+    "multi_instance",
+)
+"""Header of the published `vpo_*_data_stereo.csv` (protocol §2)."""
+
 IGNORE = 255
 """Mask value that no loss and no metric counts."""
 

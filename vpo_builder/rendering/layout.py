@@ -12,19 +12,9 @@ from PIL import Image
 from vpo_builder.atomic import write_if_changed
 from vpo_builder.records import Photo, Reason, Scene
 from vpo_builder.rendering.mask import encode_png, encode_segmentation, merge_masks
-from vpo_builder.schema import Sample, Source, Split
+from vpo_builder.schema import VPO_CSV_COLUMNS, Sample, Source, Split
 
 AUDIO_FOLDER = "vggsound_bench/VGGSound/audios"
-CSV_COLUMNS = (
-    "img_Id",
-    "ann_Ids",
-    "cateName",
-    "cateId",
-    "vgg_file",
-    "split",
-    "audio_pos",
-    "multi_instance",
-)
 
 
 def dataset_folder(split: Split) -> str:
@@ -99,7 +89,7 @@ def encode_csv(
         for sample in sorted(samples, key=lambda sample: sample.sample_id)
         for source in sample.sources
     ]
-    frame = pd.DataFrame(rows, columns=list(CSV_COLUMNS))
+    frame = pd.DataFrame(rows, columns=list(VPO_CSV_COLUMNS))
     return frame.to_csv(index=False, lineterminator="\n").encode()
 
 

@@ -7,21 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from vpo_builder.manifest import MANIFEST, Manifest
-from vpo_builder.schema import Sample
+from vpo_builder.schema import VPO_CSV_COLUMNS, Sample
 from vpo_builder.verify.faults import Fault
 from vpo_builder.verify.single_plus import single_plus_faults
-
-CSV_COLUMNS = (
-    "img_Id",
-    "ann_Ids",
-    "cateName",
-    "cateId",
-    "vgg_file",
-    "split",
-    "audio_pos",
-    "multi_instance",
-)
-"""Header of the published `vpo_*_data_stereo.csv` (protocol §2)."""
 
 Row = tuple[int, int, str, int, str, str, float, int]
 
@@ -89,8 +77,8 @@ def _csv_faults(manifest: Manifest) -> list[Fault]:
     except OSError as error:
         return [Fault(name, f"cannot be read: {error.strerror}")]
     reader = csv.DictReader(io.StringIO(data.decode("utf-8", errors="replace")))
-    if tuple(reader.fieldnames or ()) != CSV_COLUMNS:
-        return [Fault(name, f"columns are {reader.fieldnames}, expected {list(CSV_COLUMNS)}")]
+    if tuple(reader.fieldnames or ()) != VPO_CSV_COLUMNS:
+        return [Fault(name, f"columns are {reader.fieldnames}, expected {list(VPO_CSV_COLUMNS)}")]
     try:
         found = Counter(map(_row_of_csv, reader))
     except (ValueError, TypeError, AttributeError) as error:
