@@ -1,9 +1,13 @@
-"""Files that are either whole or absent: write beside, flush, rename."""
+"""Files that are either whole or absent: write beside, flush, rename.
+
+Every step after which a killed program leaves another state behind is announced by `state_change`,
+so that a test can kill it there.
+"""
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,13 +23,16 @@ def atomic_path(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    what = path.suffix or path.name
     try:
         yield temporary
         if durable:
-            _flush(temporary)
+            flush(temporary)
+        state_change(f"{what} written")
         temporary.replace(path)
         if durable:
-            _flush(path.parent)
+            flush(path.parent)
+        state_change(f"{what} renamed")
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -65,9 +72,24 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Flush a file, or a folder whose names have changed, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+_hooks: list[Callable[[str], None]] = []
+
+
+def state_change(name: str) -> None:
+    """Announce that what lies on the disk has changed."""
+    for hook in _hooks:
+        hook(name)
+
+
+def on_state_change(hook: Callable[[str], None]) -> None:
+    """Have `hook` called with the name of every later change of state, for tests of crashes."""
+    _hooks.append(hook)

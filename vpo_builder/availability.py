@@ -26,9 +26,18 @@ def refuse_reappeared(folder: Path, clip_ids: Collection[str]) -> None:
 
 def vanished_clips(folder: Path) -> set[str]:
     """Return the clips that were asked for and not there when the dataset in `folder` was made."""
+    return {clip for clip, reason in _clips(folder) if reason is Reason.CLIP_VANISHED}
+
+
+def rejected_clips(folder: Path) -> set[str]:
+    """Return the clips that the dataset in `folder` does without, for whatever reason."""
+    return {clip for clip, _ in _clips(folder)}
+
+
+def _clips(folder: Path) -> list[tuple[str, Reason]]:
     path = folder / REJECTIONS
     try:
         rejections = decode_lines(path.read_bytes(), Rejection, str(path))
     except FileNotFoundError:
-        return set()
-    return {item.record for item in rejections if item.reason is Reason.CLIP_VANISHED}
+        return []
+    return [(item.record, item.reason) for item in rejections if item.kind == "clip"]

@@ -15,20 +15,22 @@ from vpo_builder.executors import Executor, local_executor
 from vpo_builder.filtering import filter_images
 from vpo_builder.funnel import Funnel, count_funnel
 from vpo_builder.identity import BuildIdentity, is_finished, mark_started
+from vpo_builder.lock import output_lock
 from vpo_builder.manifest import encode_lines
 from vpo_builder.matching import match_clips
 from vpo_builder.person_agreement import PERSONS
 from vpo_builder.planning import ClipCheck, plan_dataset
 from vpo_builder.publishing import publish
 from vpo_builder.records import Clip, PlannedSample, Rejection
-from vpo_builder.rendering.clips import ClipFolder, claim_clip_folder
+from vpo_builder.rendering.clips import claim_clip_folder
 from vpo_builder.rendering.images import render_images
 from vpo_builder.rendering.layout import AUDIO_FOLDER, dataset_folder
 from vpo_builder.rendering.mix import render_mixes
 from vpo_builder.schema import SUBSETS, Sample, Split, Subset
 from vpo_builder.settings import to_tree
-from vpo_builder.sources.corpus import Corpus, read_corpus
+from vpo_builder.sources.corpus import Corpus, read_corpus, refuse_absent_folders
 from vpo_builder.sources.vggsound import known_labels
+from vpo_builder.supply import FolderSupply, Supply
 
 FEW_VAL_CLIPS = 5  # protocol §2, subsets: a class with fewer is named
 
@@ -48,6 +50,8 @@ class BuildRequest:
     strict: bool = False
     class_table: Path = CLASS_TABLE
     vggsounder: Path | None = None
+    vggsound_csv: Path | None = None
+    supply: Supply = field(default_factory=FolderSupply)
 
 
 @dataclass(frozen=True)
@@ -80,12 +84,17 @@ def build(request: BuildRequest) -> BuildReport:
     last. MSMI builds or reuses MS, whose files it reads. Raises InputError for what the user can
     mend; nothing is written before the sources have been read and found usable.
     """
-    if request.split == "msmi":
-        build(replace(request, split="ms"))
+    with output_lock(request.out):
+        if request.split == "msmi":
+            _build(replace(request, split="ms"))
+        return _build(request)
+
+
+def _build(request: BuildRequest) -> BuildReport:
     folder = request.out / dataset_folder(request.split)
     corpus = open_corpus(request)
     identity = identify(request, corpus)
-    if is_finished(folder, identity):
+    if is_finished(folder, identity) and not request.supply.retries(folder):
         refuse_reappeared(folder, corpus.vggsound.paths)
         return BuildReport(folder, already_built=True)
     clips, rejected_clips = _usable_clips(request, corpus)
@@ -93,7 +102,8 @@ def build(request: BuildRequest) -> BuildReport:
     audio = request.out / AUDIO_FOLDER
     claim_clip_folder(audio, request.config)
     with local_executor(request.workers) as executor:
-        plan = _plan(request, corpus, clips, ClipFolder(audio, clips, request.config, executor))
+        clip_folder = request.supply.clips(audio, clips, request.config, executor)
+        plan = _plan(request, corpus, clips, clip_folder)
         rejections = [*plan.rejections, *rejected_clips]
 
         def count(samples: Sequence[Sample], dropped: Sequence[Rejection]) -> Funnel:
@@ -102,7 +112,7 @@ def build(request: BuildRequest) -> BuildReport:
         funnel, notes = publish_samples(
             request, corpus, identity, plan.samples, rejections, plan.texts, count, executor
         )
-    return BuildReport(folder, False, funnel, [*plan.notes, *notes])
+    return BuildReport(folder, False, funnel, [*plan.notes, *notes, *request.supply.notes()])
 
 
 def publish_samples(
@@ -122,7 +132,9 @@ def publish_samples(
     folder = request.out / dataset_folder(request.split)
     classes = class_rows(corpus.table)
     values = {row.name: row.mask_value for row in classes}
-    images = render_images(samples, corpus.image_path, values, folder, executor)
+    photos = {planned.sample.image_id: planned.scene.photo for planned in samples}
+    image_path = request.supply.photos(corpus, list(photos.values()))
+    images = render_images(samples, image_path, values, folder, executor)
     _refuse_images(request, samples, images.rejections)
     if request.strict:
         refuse_damage([*rejections, *images.rejections])
@@ -153,8 +165,17 @@ def open_corpus(request: BuildRequest) -> Corpus:
     """Return the sources of a request, read and checked, for its class table."""
     config = request.config
     table = read_class_table(request.class_table, config.person.policy, known_labels())
-    fraction = config.subsets.val_fraction
-    return read_corpus(request.coco, request.vggsound, table, fraction, request.vggsounder)
+    corpus = read_corpus(
+        request.coco,
+        request.vggsound,
+        table,
+        config.subsets.val_fraction,
+        request.vggsounder,
+        request.vggsound_csv,
+    )
+    if not request.supply.fetches:
+        refuse_absent_folders(corpus, request.vggsound)
+    return corpus
 
 
 def identify(request: BuildRequest, corpus: Corpus, **inputs: str) -> BuildIdentity:
@@ -182,6 +203,8 @@ def _usable_clips(request: BuildRequest, corpus: Corpus) -> tuple[list[Clip], li
     clips, rejections = match_clips(
         corpus.vggsound, corpus.table, request.config.subsets.val_fraction, corpus.audible
     )
+    if request.supply.fetches:
+        return [replace(clip, fetchable=clip.path is None) for clip in clips], rejections
     if all(clip.path is None for clip in clips):
         raise InputError(
             f"{request.vggsound}: no class has a usable clip: the csv lists {len(clips)} clips of "

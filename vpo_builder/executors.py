@@ -1,18 +1,34 @@
-"""Runs independent tasks in this process or in several; results come in the order of the tasks."""
+"""Runs independent tasks in this process or in several; results come in the order of the tasks.
 
+Tasks are taken as there is room for them, so that a source of tasks which waits for the network
+is never far ahead of the work. Every task may be run twice: a task writes whole files or none.
+"""
+
+import contextlib
+import itertools
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from vpo_builder.errors import InputError
 from vpo_builder.progress import progress
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Batch = tuple[Callable[[Any], Any], tuple[Any, ...]]
 
-_CHUNKS_PER_WORKER = 16
+WAITING_PER_WORKER = 4
+"""Batches handed out ahead of their results; more would only hold memory."""
+MAX_DEATHS = 3
+"""So often in a row may a worker die over the same batch before the run ends."""
+_BATCHES_PER_WORKER = 16
 
 
 class Executor(Protocol):
@@ -23,6 +39,11 @@ class Executor(Protocol):
     ) -> list[Result]:
         """Return one result a task, in order, showing progress under `label`."""
 
+    def stream(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task], size: int = 1
+    ) -> Iterator[Result]:
+        """Yield one result a task, in order; `size` tasks go to a worker at once."""
+
 
 def default_workers() -> int:
     """Return the number of processors that this process may use."""
@@ -31,31 +52,133 @@ def default_workers() -> int:
 
 @contextmanager
 def local_executor(workers: int) -> Iterator[Executor]:
-    """Yield an executor with `workers` processes, or one that works in this process for 1.
+    """Yield an executor with `workers` processes, or one that works in this process for 1."""
+    if workers == 1:
+        yield SerialExecutor()
+        return
+    executor = PoolExecutor(workers)
+    try:
+        yield executor
+    except BaseException:
+        executor.stop()
+        raise
+    executor.close()
+
+
+class SerialExecutor:
+    """Works in this process."""
+
+    def __call__(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task], label: str
+    ) -> list[Result]:
+        """See Executor."""
+        return list(progress(self.stream(function, tasks), len(tasks), label))
+
+    def stream(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task], size: int = 1
+    ) -> Iterator[Result]:
+        """See Executor."""
+        return map(function, tasks)
+
+
+class PoolExecutor:
+    """Works in processes of this machine; a worker that dies is replaced and its work done again.
 
     Processes are spawned, not forked: a fork of a process with threads can deadlock.
     """
-    if workers == 1:
-        yield _run_here
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
 
-        def run(
-            function: Callable[[Task], Result], tasks: Sequence[Task], label: str
-        ) -> list[Result]:
-            size = max(1, len(tasks) // (workers * _CHUNKS_PER_WORKER))
-            results = pool.map(function, tasks, chunksize=size)
-            return list(progress(results, len(tasks), label))
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._pool = self._new_pool()
 
+    def __call__(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task], label: str
+    ) -> list[Result]:
+        """See Executor."""
+        size = max(1, len(tasks) // (self._workers * _BATCHES_PER_WORKER))
+        return list(progress(self.stream(function, tasks, size), len(tasks), label))
+
+    def stream(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task], size: int = 1
+    ) -> Iterator[Result]:
+        """See Executor."""
+        batches = ((function, batch) for batch in batched(tasks, size))
+        waiting: deque[tuple[Batch, Future[list[Any]]]] = deque()
+        for batch in batches:
+            waiting.append((batch, self._submit(batch)))
+            if len(waiting) >= self._workers * WAITING_PER_WORKER:
+                yield from self._first_result(waiting)
+        while waiting:
+            yield from self._first_result(waiting)
+
+    def close(self) -> None:
+        """End the workers once they have nothing to do."""
+        self._pool.shutdown()
+
+    def stop(self) -> None:
+        """End the workers now; what they were writing stays unwritten."""
+        workers = list((getattr(self._pool, "_processes", None) or {}).values())
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.terminate()
+
+    def _submit(self, batch: Batch) -> "Future[list[Any]]":
         try:
-            yield run
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            return self._pool.submit(run_batch, batch[0], batch[1])
+        except BrokenProcessPool as error:
+            failed: Future[list[Any]] = Future()
+            failed.set_exception(error)
+            return failed
+
+    def _first_result(self, waiting: deque[tuple[Batch, "Future[list[Any]]"]]) -> list[Any]:
+        for _ in range(MAX_DEATHS):
+            try:
+                result = waiting[0][1].result()
+            except BrokenProcessPool:
+                self._pool.shutdown(wait=False)
+                self._pool = self._new_pool()
+                again = [(batch, self._submit(batch)) for batch, _ in waiting]
+                waiting.clear()
+                waiting.extend(again)
+            else:
+                waiting.popleft()
+                return result
+        raise worker_died()
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._workers, context, initializer=_begin_worker)
 
 
-def _run_here(
-    function: Callable[[Task], Result], tasks: Sequence[Task], label: str
-) -> list[Result]:
-    return list(progress(map(function, tasks), len(tasks), label))
+def run_batch(function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
+    """Return the result of each task of a batch."""
+    return [function(task) for task in tasks]
+
+
+def batched(tasks: Iterable[Task], size: int) -> Iterator[tuple[Task, ...]]:
+    """Yield the tasks in tuples of `size`, the last one shorter."""
+    iterator = iter(tasks)
+    while batch := tuple(itertools.islice(iterator, size)):
+        yield batch
+
+
+def worker_died() -> InputError:
+    """Return the error of a run whose workers die again and again."""
+    return InputError(
+        f"a worker process was killed {MAX_DEATHS} times over the same work, perhaps for want of "
+        "memory: give fewer --workers and run the same command again; it resumes"
+    )
+
+
+def _begin_worker() -> None:
+    """Leave interrupts to the parent, and end with it: nobody else would end this process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    with contextlib.suppress(OSError):
+        parent.join()
+    os._exit(1)

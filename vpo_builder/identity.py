@@ -31,9 +31,9 @@ def is_finished(folder: Path, identity: BuildIdentity) -> bool:
 
     Raises InputError naming the differences when it holds another one. An unfinished one may be
     resumed with other inputs and another limit of what may be missing: completing the sources, or
-    doing without, is why one resumes.
+    doing without, is why one resumes. One with a meta and a note is being made anew.
     """
-    if (folder / META).exists():
+    if (folder / META).exists() and not (folder / STATE).exists():
         meta = read_meta(folder)
         held = BuildIdentity(meta.split, meta.seed, meta.config, meta.inputs)
         _refuse_other(folder, held, identity)

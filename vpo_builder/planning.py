@@ -75,7 +75,7 @@ def plan_dataset(
         _sample(_audible(scene, clip_ids), [clip for clip in clip_ids if clip], outlines, split)
         for scene, clip_ids in zip(scenes, chosen, strict=True)
     ]
-    absent = {clip.clip_id for clip in clips if clip.path is None}
+    absent = {clip.clip_id for clip in clips if clip.path is None and not clip.fetchable}
     return Plan(samples, rejections, pools.without(absent | unusable.keys()).sizes)
 
 

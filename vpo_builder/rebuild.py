@@ -22,7 +22,7 @@ from vpo_builder.manifest import MANIFEST, Manifest, encode_lines, read_manifest
 from vpo_builder.matching import match_clips
 from vpo_builder.rebuilding import Rebuild, plan_rebuild
 from vpo_builder.records import Rejection
-from vpo_builder.rendering.clips import ClipFolder, claim_clip_folder
+from vpo_builder.rendering.clips import claim_clip_folder
 from vpo_builder.rendering.layout import AUDIO_FOLDER, dataset_folder
 from vpo_builder.schema import Sample
 from vpo_builder.settings import from_tree
@@ -86,7 +86,7 @@ def rebuild(request: RebuildRequest) -> BuildReport:
             {photo.id: photo for photo, _ in corpus.photos},
             {row.id: row for row in corpus.objects},
             clips,
-            ClipFolder(audio, clips, build.config, executor),
+            build.supply.clips(audio, clips, build.config, executor),
             build.config,
             allow_substitutes=request.allow_substitutes,
         )

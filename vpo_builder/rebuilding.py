@@ -101,16 +101,13 @@ class _Clips:
     """The clips at hand, and those that rank next where one cannot be had."""
 
     def __init__(self, clips: Sequence[Clip], check: ClipCheck, seed: int) -> None:
-        self._listed = {clip.clip_id: clip for clip in clips}
+        self._listed = {clip.clip_id for clip in clips}
         self._check = check
         self._pools = ClipPools(clips, seed)
 
     def missing(self, clip_ids: set[str]) -> dict[str, Reason]:
         """Return those of `clip_ids` that cannot be used, with the reason."""
-        missing = dict.fromkeys(clip_ids - self._listed.keys(), Reason.CLIP_NOT_LISTED)
-        for clip_id in clip_ids & self._listed.keys():
-            if self._listed[clip_id].path is None:
-                missing[clip_id] = Reason.CLIP_VANISHED
+        missing = dict.fromkeys(clip_ids - self._listed, Reason.CLIP_NOT_LISTED)
         missing.update(self._check.check(sorted(clip_ids - missing.keys())))
         return missing
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from vpo_builder.schema import Sample, Subset
+from vpo_builder.sources.archives import ArchiveMember
 
 
 class Reason(StrEnum):
@@ -115,14 +116,18 @@ class ObjectMask(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A VGGSound clip whose label sounds like a class; `path` is None when it has vanished."""
+    """A VGGSound clip whose label sounds like a class.
+
+    `path` is None when it has no file: it has vanished, or if `fetchable` it may yet come.
+    """
 
     clip_id: str
     youtube_id: str
     label: str
     category: str
     subset: Subset
-    path: Path | None
+    path: Path | ArchiveMember | None
+    fetchable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

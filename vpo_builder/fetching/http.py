@@ -13,6 +13,7 @@ from http import HTTPStatus
 from http.client import HTTPResponse
 from pathlib import Path
 
+from vpo_builder.atomic import state_change
 from vpo_builder.fetching.connections import (
     CancelledError,
     Network,
@@ -74,6 +75,7 @@ def download(task: Download, network: Network) -> Receipt:
     try:
         with exchange(task.url, headers, network) as (response, deadline):
             total = _begin(part, held, response, task)
+            state_change("download begun")
             size = _receive(part, response, deadline, network, task, total)
     except FetchError as error:
         if error.reason not in CONTINUED:

@@ -16,6 +16,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
+from vpo_builder.atomic import state_change
 from vpo_builder.errors import InputError
 from vpo_builder.fetching.reasons import FetchReason
 
@@ -102,21 +103,23 @@ class Ledger:
     def record(self, attempt: Attempt) -> None:
         """Write an attempt down."""
         marks = ", ".join("?" * 12)
+        state_change("attempt ended")
         with self._errors():
             self._database.execute(
                 f"INSERT OR IGNORE INTO attempts ({_COLUMNS}, tools) VALUES ({marks})",
                 (*astuple(attempt), self._tools),
             )
+        state_change("attempt recorded")
 
     def settled(self, kind: Kind, source: str) -> dict[str, str]:
         """Return the outcome of each record of a source that a build goes on without."""
-        with self._errors():
-            rows = self._database.execute(
-                "SELECT record, outcome, settled, max(finished) FROM attempts "
-                "WHERE kind = ? AND source = ? GROUP BY record",
-                (kind, source),
-            ).fetchall()
-        return {record: outcome for record, outcome, settled, _ in rows if settled}
+        rows = self._last_attempts(kind, source)
+        return {record: outcome for record, outcome, settled in rows if settled}
+
+    def unsettled(self, kind: Kind, source: str) -> set[str]:
+        """Return the records of a source that failed and are to be asked for again."""
+        rows = self._last_attempts(kind, source)
+        return {record for record, outcome, settled in rows if outcome != FETCHED and not settled}
 
     def reopen(self, what: str) -> int:
         """Let what ended for a reason, or for any transient one, be asked for again.
@@ -135,6 +138,14 @@ class Ledger:
             ).fetchone()[0]
             self._database.execute(f"UPDATE attempts SET settled = 0 WHERE {where}", values)
         return int(count)
+
+    def unsettle(self, kind: Kind, source: str, records: Iterable[str]) -> None:
+        """Let records be asked for again: it was not for their own sake that they failed."""
+        with self._errors():
+            self._database.executemany(
+                "UPDATE attempts SET settled = 0 WHERE kind = ? AND source = ? AND record = ?",
+                [(kind, source, record) for record in records],
+            )
 
     def attempts(self) -> Iterator[Attempt]:
         """Yield every attempt in the order of time."""
@@ -157,6 +168,15 @@ class Ledger:
                     f"SELECT {_COLUMNS}, tools FROM other.attempts"
                 )
                 self._database.execute("DETACH other")
+
+    def _last_attempts(self, kind: Kind, source: str) -> list[tuple[str, str, int]]:
+        with self._errors():
+            rows = self._database.execute(
+                "SELECT record, outcome, settled, max(finished) FROM attempts "
+                "WHERE kind = ? AND source = ? GROUP BY record",
+                (kind, source),
+            ).fetchall()
+        return [(record, outcome, settled) for record, outcome, settled, _ in rows]
 
     def _refuse_newer(self) -> None:
         version = self._database.execute("PRAGMA user_version").fetchone()[0]

@@ -1,11 +1,10 @@
 """What has arrived of a file so far, with what is needed to ask for the rest of it."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from vpo_builder.atomic import write_atomically
+from vpo_builder.atomic import flush, state_change, write_atomically
 
 
 @dataclass(frozen=True)
@@ -42,22 +41,14 @@ class Part:
 
     def settle(self, target: Path) -> None:
         """Flush what has arrived to the disk and give it its name."""
-        with self.path.open("rb") as file:
-            os.fsync(file.fileno())
+        flush(self.path)
+        state_change("download whole")
         self.path.replace(target)
-        sync_folder(target.parent)
+        flush(target.parent)
+        state_change("download named")
         self._note.unlink(missing_ok=True)
 
     def drop(self) -> None:
         """Remove what is held."""
         self.path.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush a folder, so that a name just given survives a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -20,12 +20,13 @@ from vpo_builder.atomic import write_atomically
 from vpo_builder.config import AudioSettings, ClipSettings
 from vpo_builder.errors import InputError
 from vpo_builder.records import Reason
+from vpo_builder.sources.archives import ArchiveMember, as_file
 
 Waveform = NDArray[np.float32]
 
 READ_BY_SOUNDFILE = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 FULL_SCALE = 0.999  # what a 16-bit converter gives for its largest level, less rounding
-FFMPEG_SECONDS = 60  # a ten-second clip decodes in a fraction of one
+FFMPEG_SECONDS = 120  # hours of sound before an excerpt decode in half of that
 _DURATION = re.compile(rb"Duration: (\d+):(\d+):(\d+\.\d+)")
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF, 0x7FFFFFFF)  # what a writer to a pipe leaves in a wav's header
 
@@ -49,13 +50,22 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class ClipTask:
-    """A recording to check and to write as `target`."""
+class Excerpt:
+    """A part of a longer recording, in seconds of its sound."""
 
-    path: Path
+    start: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ClipTask:
+    """A recording to check and to write as `target`; with `excerpt`, only that part of it."""
+
+    path: Path | ArchiveMember
     target: Path
     clips: ClipSettings
     audio: AudioSettings
+    excerpt: Excerpt | None = None
 
 
 def prepare_clip(task: ClipTask) -> Reason | None:
@@ -66,8 +76,9 @@ def prepare_clip(task: ClipTask) -> Reason | None:
     if task.target.exists():
         return None
     try:
-        recording = decode(task.path)
-    except UndecodableError:
+        with as_file(task.path) as path:
+            recording = decode(path, task.excerpt)
+    except ValueError:  # also what a damaged archive gives
         return Reason.CLIP_UNDECODABLE
     reason = reason_against(recording, task.clips)
     if reason is None:
@@ -75,8 +86,13 @@ def prepare_clip(task: ClipTask) -> Reason | None:
     return reason
 
 
-def decode(path: Path) -> Recording:
-    """Return the sound of a file, decoded as float32: integers would wrap a loud Vorbis."""
+def decode(path: Path, excerpt: Excerpt | None = None) -> Recording:
+    """Return the sound of a file, decoded as float32: integers would wrap a loud Vorbis.
+
+    Of an excerpt, exactly its samples; it announces as much of itself as the file's header does.
+    """
+    if excerpt is not None:
+        return _decode_by_ffmpeg(path, excerpt)
     if path.suffix.lower() in READ_BY_SOUNDFILE:
         return _decode_by_soundfile(path)
     return _decode_by_ffmpeg(path)
@@ -172,10 +188,13 @@ def _decode_by_soundfile(path: Path) -> Recording:
     return _recording(samples, rate, announced)
 
 
-def _decode_by_ffmpeg(path: Path) -> Recording:
+def _decode_by_ffmpeg(path: Path, excerpt: Excerpt | None = None) -> Recording:
     """Decode the first audio stream; the file is named so that no part of it is an option."""
-    stream = ffmpeg.input(f"file:{path.resolve()}", protocol_whitelist="file,pipe")
-    output = stream.audio.output("pipe:", format="wav", acodec="pcm_f32le", bitexact=None)
+    stream = ffmpeg.input(f"file:{path.resolve()}", protocol_whitelist="file,pipe").audio
+    if excerpt is not None:
+        stream = stream.filter("asetpts", "N/SR/TB")  # count samples: containers round their times
+        stream = stream.filter("atrim", start=excerpt.start, end=excerpt.start + excerpt.seconds)
+    output = stream.output("pipe:", format="wav", acodec="pcm_f32le", bitexact=None)
     arguments = output.global_args("-nostdin", "-hide_banner").get_args()
     try:
         run = subprocess.run(
@@ -190,12 +209,21 @@ def _decode_by_ffmpeg(path: Path) -> Recording:
         raise UndecodableError(str(error)) from None
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise UndecodableError(str(error)) from None
-    found = _DURATION.search(run.stderr)
-    announced = None
-    if found:
-        hours, minutes, seconds = (float(part) for part in found.groups())
-        announced = 3600 * hours + 60 * minutes + seconds
+    announced = _duration(run.stderr)
+    if excerpt is not None and announced is not None:
+        announced = min(excerpt.seconds, announced - excerpt.start)
+        if announced <= 0:
+            return Recording(samples, rate, 0.0)  # it begins where the recording has ended
     return _recording(samples, rate, announced)
+
+
+def _duration(messages: bytes) -> float | None:
+    """Return the seconds that ffmpeg says the file announces."""
+    found = _DURATION.search(messages)
+    if found is None:
+        return None
+    hours, minutes, seconds = (float(part) for part in found.groups())
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def _recording(samples: Waveform, rate: int, announced: float | None) -> Recording:

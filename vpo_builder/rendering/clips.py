@@ -12,8 +12,9 @@ from vpo_builder.config import BuildConfig
 from vpo_builder.errors import InputError
 from vpo_builder.executors import Executor
 from vpo_builder.records import Clip, Reason
-from vpo_builder.rendering.audio import ClipTask, prepare_clip
+from vpo_builder.rendering.audio import ClipTask, Excerpt, prepare_clip
 from vpo_builder.schema import SUBSETS, Subset
+from vpo_builder.sources.archives import ArchiveMember
 
 NOTE = "audios.json"
 
@@ -34,21 +35,23 @@ class ClipFolder:
     def check(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
         """Write the clips' wavs and return those that cannot be used, with the reason."""
         here = [clip_id for clip_id in clip_ids if clip_id in self._paths]
-        vanished = dict.fromkeys(sorted(set(clip_ids) - set(here)), Reason.CLIP_VANISHED)
-        return vanished | self._write(here)
+        return self.seek(sorted(set(clip_ids) - set(here))) | self._write(here)
+
+    def seek(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
+        """Return those clips without a recording that cannot be had: here, all of them."""
+        return dict.fromkeys(clip_ids, Reason.CLIP_VANISHED)
+
+    def task(
+        self, clip_id: str, recording: Path | ArchiveMember, excerpt: Excerpt | None = None
+    ) -> ClipTask:
+        """Return the task that makes a clip's wav of its recording."""
+        target = self._folder / f"{clip_id}.wav"
+        return ClipTask(recording, target, self._config.clips, self._config.audio, excerpt)
 
     def _write(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
         if not clip_ids:
             return {}
-        tasks = [
-            ClipTask(
-                self._paths[clip_id],
-                self._folder / f"{clip_id}.wav",
-                self._config.clips,
-                self._config.audio,
-            )
-            for clip_id in clip_ids
-        ]
+        tasks = [self.task(clip_id, self._paths[clip_id]) for clip_id in clip_ids]
         reasons = self._executor(prepare_clip, tasks, "clips")
         outcomes = zip(clip_ids, reasons, strict=True)
         return {clip_id: reason for clip_id, reason in outcomes if reason is not None}

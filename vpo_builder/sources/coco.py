@@ -68,11 +68,8 @@ def read_coco(folder: Path, part: str, wanted: Iterable[str]) -> CocoPart:
         (row for row in instances.annotations if row.category_id in keep), key=lambda row: row.id
     )
     _check_ids(photos, objects, path)
-    images = folder / part
-    if photos and not images.is_dir():
-        raise InputError(f"{images}: no such folder: expected the images that {path.name} lists")
     licenses = tuple(instances.licenses)
-    return CocoPart(tuple(photos), tuple(objects), names, licenses, images, sha256)
+    return CocoPart(tuple(photos), tuple(objects), names, licenses, folder / part, sha256)
 
 
 def read_json(path: Path, kind: type[T]) -> tuple[T, str]:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from vpo_builder.classes import PERSON, SoundingClass
 from vpo_builder.documents import Attribution
+from vpo_builder.errors import InputError
 from vpo_builder.matching import classes_of_categories, image_subsets
 from vpo_builder.records import ObjectMask, Photo
 from vpo_builder.schema import Subset
 from vpo_builder.sources.captions import read_captions
 from vpo_builder.sources.coco import CocoPart, License, read_coco
+from vpo_builder.sources.recordings import AUDIO_FOLDERS, has_recordings
 from vpo_builder.sources.vggsound import VggSound, read_vggsound
 from vpo_builder.sources.vggsounder import read_vggsounder
 
@@ -97,14 +99,17 @@ def read_corpus(
     table: tuple[SoundingClass, ...],
     val_fraction: float,
     vggsounder: Path | None = None,
+    vggsound_csv: Path | None = None,
 ) -> Corpus:
     """Return the corpus of two folders, for the classes of a table.
 
-    `vggsounder` is the csv that says which labels can be heard in which clips.
+    `vggsounder` is the csv that says which labels can be heard in which clips; `vggsound_csv` is
+    given if VGGSound's csv lies elsewhere than beside its recordings.
     """
     categories = {row.category for row in table}
     parts = tuple(read_coco(coco, part, categories) for part in PARTS)
-    sounds = read_vggsound(vggsound, frozenset(label for row in table for label in row.labels))
+    labels = frozenset(label for row in table for label in row.labels)
+    sounds = read_vggsound(vggsound, labels, vggsound_csv)
     captions = Captions(coco)
     photos = [
         pair
@@ -126,3 +131,18 @@ def read_corpus(
     if vggsounder is not None:
         audible, inputs["vggsounder.csv"] = read_vggsounder(vggsounder)
     return Corpus(parts, captions, sounds, table, tuple(photos), audible, inputs)
+
+
+def refuse_absent_folders(corpus: Corpus, vggsound: Path) -> None:
+    """Raise InputError if there is no folder of images or of recordings at all."""
+    for name, part in zip(PARTS, corpus.parts, strict=True):
+        if part.photos and not part.images.is_dir():
+            raise InputError(
+                f"{part.images}: no such folder: expected the images that instances_{name}.json "
+                "lists; --download fetches those that are needed"
+            )
+    if not has_recordings(vggsound):
+        raise InputError(
+            f"{vggsound}: no recordings: expected a folder {', '.join(AUDIO_FOLDERS)}, or an "
+            "archive; --download fetches what is needed"
+        )

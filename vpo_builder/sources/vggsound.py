@@ -1,20 +1,19 @@
-"""Reads VGGSound's csv and finds the clips in a folder of recordings."""
+"""Reads VGGSound's csv and finds the recordings of its clips."""
 
 import csv
 import hashlib
 import io
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from vpo_builder.errors import InputError
+from vpo_builder.sources.archives import ArchiveMember
+from vpo_builder.sources.recordings import find_recordings
 
 CSV_NAME = "vggsound.csv"
-AUDIO_FOLDERS = ("audios", "audio", "videos", "video")
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".m4a", ".mp4")
-"""Endings that are read, the first that exists being taken: lossless before lossy."""
 
 YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}", re.ASCII)
 START_SECOND = re.compile(r"[0-9]{1,6}", re.ASCII)
@@ -48,7 +47,7 @@ class VggSound:
     """The rows whose label is wanted, where their recordings are, and all rows by label."""
 
     rows: tuple[ClipRow, ...]
-    paths: Mapping[str, Path]
+    paths: Mapping[str, Path | ArchiveMember]
     label_counts: Mapping[str, int]
     sha256: str
 
@@ -58,14 +57,15 @@ def known_labels() -> frozenset[str]:
     return frozenset(LABELS.read_text(encoding="utf-8").splitlines())
 
 
-def read_vggsound(folder: Path, wanted: frozenset[str]) -> VggSound:
-    """Return the rows of `folder/vggsound.csv` with a wanted label and the files found for them.
+def read_vggsound(folder: Path, wanted: frozenset[str], table: Path | None = None) -> VggSound:
+    """Return the rows of VGGSound's csv with a wanted label and the files found for them.
 
+    The csv is `table`, or lies in `folder`, or beside it if that is an archive.
     Raises InputError naming file and line for a wrong number of columns, an id that is not
     eleven of YouTube's characters, a start that is no second, an unknown label or split, and a
     clip that stands there twice.
     """
-    path = folder / CSV_NAME
+    path = table or (folder.parent if folder.is_file() else folder) / CSV_NAME
     try:
         data = path.read_bytes()
         text = data.decode("utf-8-sig")
@@ -76,7 +76,7 @@ def read_vggsound(folder: Path, wanted: frozenset[str]) -> VggSound:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text: expected VGGSound's csv") from None
     rows, label_counts = _parse(text, wanted, path)
-    paths = _find_recordings(folder, rows)
+    paths = find_recordings(folder, rows)
     return VggSound(tuple(rows), paths, label_counts, hashlib.sha256(data).hexdigest())
 
 
@@ -117,25 +117,3 @@ def _check_row(fields: list[str], labels: frozenset[str], path: Path, line: int)
         raise InputError(f"{where}: unknown label {label!r}: expected one of VGGSound's 309 labels")
     if split not in ("train", "test"):
         raise InputError(f"{where}: split {split!r}, expected train or test")
-
-
-def _find_recordings(folder: Path, rows: list[ClipRow]) -> dict[str, Path]:
-    """Return the file of each clip that has one."""
-    audio = next((folder / name for name in AUDIO_FOLDERS if (folder / name).is_dir()), None)
-    if audio is None:
-        choices = ", ".join(AUDIO_FOLDERS)
-        raise InputError(f"{folder}: no folder of recordings: expected one named {choices}")
-    by_stem: dict[str, list[Path]] = defaultdict(list)
-    for path in audio.iterdir():
-        if path.suffix.lower() in SUFFIXES:
-            by_stem[path.stem].append(path)
-    paths = {}
-    for row in rows:
-        found = [path for stem in row.file_stems for path in by_stem.get(stem, ())]
-        if found:
-            paths[row.clip_id] = min(found, key=_preference)
-    return paths
-
-
-def _preference(path: Path) -> tuple[int, str]:
-    return SUFFIXES.index(path.suffix.lower()), path.name

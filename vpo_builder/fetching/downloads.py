@@ -1,0 +1,182 @@
+"""Completes a build's sources from the network: `--download`."""
+
+import contextlib
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from vpo_builder.availability import rejected_clips
+from vpo_builder.build import BuildRequest
+from vpo_builder.config import BuildConfig
+from vpo_builder.executors import Executor
+from vpo_builder.fetching.clips import ClipFetching, ClipSource, FetchedClips
+from vpo_builder.fetching.coco import (
+    fetch_annotations,
+    fetch_table,
+    has_annotations,
+    photo_records,
+    photo_source,
+)
+from vpo_builder.fetching.connections import Network
+from vpo_builder.fetching.deadline import Cancellation
+from vpo_builder.fetching.dispatch import Dispatcher
+from vpo_builder.fetching.ledger import Ledger
+from vpo_builder.fetching.mirror import ClipUrl, Mirror
+from vpo_builder.fetching.reasons import FetchReason
+from vpo_builder.fetching.settings import FetchSettings
+from vpo_builder.lock import output_lock
+from vpo_builder.progress import progress
+from vpo_builder.records import Clip, Photo
+from vpo_builder.rendering.audio import decoder_versions
+from vpo_builder.sources.corpus import Corpus
+from vpo_builder.sources.vggsound import CSV_NAME
+
+STATE_FOLDER = ".fetch"
+LEDGER = "ledger.sqlite"
+SOURCES_FOLDER = "sources"
+RECORDINGS = "recordings"
+FETCH_REASONS = {str(reason) for reason in FetchReason}
+
+
+@dataclass(frozen=True)
+class FetchOptions:
+    """What a user says of fetching; without `clip_url`, clips come from YouTube."""
+
+    settings: FetchSettings
+    clip_url: ClipUrl | None = None
+    cookies: Path | None = None
+    proxy: str = ""
+    retry: str = ""
+
+
+class Downloads:
+    """Fetches what a build asks for to below its output folder; see Supply."""
+
+    fetches = True
+
+    def __init__(self, out: Path, options: FetchOptions, ledger: Ledger) -> None:
+        self._state = out / STATE_FOLDER
+        self._sources = out / SOURCES_FOLDER
+        self._options = options
+        self._settings = options.settings
+        self._ledger = ledger
+        self._cancellation = Cancellation()
+
+    def annotations(self, coco: Path | None) -> Path:
+        """Return a folder with COCO's annotations: `coco` if they are there, else fetched."""
+        if coco is not None and has_annotations(coco):
+            return coco
+        folder = self._sources / "coco"
+        if not has_annotations(folder):
+            network = self._reach(self._settings.network.archive_seconds)
+            fetch_annotations(folder, self._settings, network, self._ledger)
+        return folder
+
+    def table(self, vggsound: Path | None) -> Path:
+        """Return VGGSound's csv: the one in `vggsound` if it is there, else fetched."""
+        if vggsound is not None and (vggsound / CSV_NAME).is_file():
+            return vggsound / CSV_NAME
+        folder = self._sources / "vggsound"
+        if not (folder / CSV_NAME).is_file():
+            network = self._reach(self._settings.network.image_seconds)
+            fetch_table(folder, self._settings, network, self._ledger)
+        return folder / CSV_NAME
+
+    def clips(
+        self, folder: Path, clips: Sequence[Clip], config: BuildConfig, executor: Executor
+    ) -> FetchedClips:
+        """See Supply."""
+        return FetchedClips(folder, clips, config, executor, self._clip_fetching)
+
+    def photos(self, corpus: Corpus, photos: Sequence[Photo]) -> Callable[[Photo], Path]:
+        """See Supply."""
+        folder = self._sources / "coco"
+
+        def path(photo: Photo) -> Path:
+            given = corpus.image_path(photo)
+            return given if given.exists() else folder / given.parent.name / given.name
+
+        source = photo_source(folder, self._settings, self._reach(0.0))
+        settled = self._ledger.settled(source.kind, source.name)
+        absent = photo_records([p for p in photos if not path(p).exists()], corpus.folders)
+        wanted = dict.fromkeys(sorted(absent.keys() - settled.keys()), "")
+        dispatcher = Dispatcher(
+            source,
+            self._ledger,
+            self._settings.retry,
+            self._settings.network.connections,
+            self._settings.rate.coco_per_hour,
+        )
+        for _ in progress(dispatcher.outcomes(wanted), len(wanted), "photographs"):
+            continue
+        return path
+
+    def retries(self, folder: Path) -> bool:
+        """See Supply."""
+        open_again = self._ledger.unsettled("clip", self._clip_fetching.source.name)
+        return bool(self._options.retry) and bool(open_again & rejected_clips(folder))
+
+    def notes(self) -> list[str]:
+        """See Supply."""
+        settled = self._ledger.settled("clip", self._clip_fetching.source.name)
+        counts = Counter(settled.values())
+        lines = [f"clips not had: {n} {reason}" for reason, n in sorted(counts.items())]
+        if any(not FetchReason(r).permanent for r in counts if r in FETCH_REASONS):
+            lines.append("some may come another time: run it again with --retry transient")
+        return lines
+
+    @cached_property
+    def _clip_fetching(self) -> ClipFetching:
+        settings = self._settings
+        network = self._reach(settings.network.clip_seconds)
+        recordings = self._state / RECORDINGS
+        recordings.mkdir(parents=True, exist_ok=True)
+        source, per_hour = self._clip_source(recordings, network)
+        dispatcher = Dispatcher(
+            source, self._ledger, settings.retry, settings.network.connections, per_hour
+        )
+        return ClipFetching(source, dispatcher, self._ledger, settings.retry.attempts)
+
+    def _clip_source(self, recordings: Path, network: Network) -> tuple[ClipSource, float]:
+        url, settings = self._options.clip_url, self._settings
+        if url is None:
+            raise NotImplementedError
+        mirror = Mirror(url, recordings, network, settings.network.max_clip_bytes)
+        return mirror, settings.rate.mirror_per_hour
+
+    def _reach(self, total_seconds: float) -> Network:
+        return self._settings.reach(total_seconds, self._options.proxy, self._cancellation)
+
+
+@contextlib.contextmanager
+def downloading(
+    request: BuildRequest, options: FetchOptions, coco: Path | None, vggsound: Path | None
+) -> Iterator[BuildRequest]:
+    """Yield a request whose sources are completed: what lists them at once, the rest as needed."""
+    out = request.out
+    with output_lock(out), Ledger(out / STATE_FOLDER / LEDGER, tool_versions()) as ledger:
+        if options.retry:
+            ledger.reopen(options.retry)
+        downloads = Downloads(out, options, ledger)
+        yield replace(
+            request,
+            coco=downloads.annotations(coco),
+            vggsound=vggsound or out / SOURCES_FOLDER / "vggsound",
+            vggsound_csv=downloads.table(vggsound),
+            supply=downloads,
+        )
+
+
+def tool_versions() -> dict[str, str]:
+    """Return the versions of everything that has a hand in fetching."""
+    versions = {"python": platform.python_version(), **decoder_versions()}
+    for package in ("avs-toolkit", "yt-dlp", "yt-dlp-ejs"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "absent"
+    return versions

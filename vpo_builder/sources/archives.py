@@ -1,0 +1,115 @@
+"""Recordings that lie in a zip or a tar and are read from there, without unpacking it.
+
+A member's name only tells which clip it is; nothing is ever written under it.
+"""
+
+import contextlib
+import functools
+import os
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from vpo_builder.errors import InputError
+
+LARGEST_BYTES = 500_000_000
+"""No clip of ten seconds weighs that much, and no video of one."""
+PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+ARCHIVE_SUFFIXES = (".zip", ".tar")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveMember:
+    """A file in an archive; `offset` is where its bytes begin in a tar, -1 in a zip."""
+
+    archive: Path
+    path: str
+    size: int
+    offset: int
+
+    @property
+    def name(self) -> str:
+        """The file's name without folders."""
+        return PurePosixPath(self.path).name
+
+    @property
+    def stem(self) -> str:
+        """The file's name without folders and ending."""
+        return PurePosixPath(self.path).stem
+
+    @property
+    def suffix(self) -> str:
+        """The file's ending, with its dot."""
+        return PurePosixPath(self.path).suffix
+
+
+def is_archive(path: Path) -> bool:
+    """Tell whether a path is a zip or a tar; raise InputError for a tar that is packed."""
+    name = path.name.lower()
+    if name.endswith(PACKED_TARS):
+        raise InputError(
+            f"{path}: a packed tar can only be read from its beginning: unpack it, or repack it as "
+            "a plain .tar or a .zip"
+        )
+    return name.endswith(ARCHIVE_SUFFIXES)
+
+
+def members(archive: Path) -> list[ArchiveMember]:
+    """Return the plain files of an archive; links and whatever else it holds are left alone."""
+    try:
+        if archive.suffix.lower() == ".zip":
+            return [
+                ArchiveMember(archive, info.filename, info.file_size, -1)
+                for info in _open_zip(archive).infolist()
+                if not info.is_dir()
+            ]
+        with tarfile.open(archive, "r:") as source:
+            return [
+                ArchiveMember(archive, info.name, info.size, info.offset_data)
+                for info in source
+                if info.isreg()
+            ]
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError) as error:
+        raise InputError(f"{archive}: cannot be read as an archive: {error}") from None
+
+
+@contextlib.contextmanager
+def as_file(recording: Path | ArchiveMember) -> Iterator[Path]:
+    """Yield a path at which a recording can be read. Raises ValueError if it is damaged."""
+    if isinstance(recording, Path):
+        yield recording
+        return
+    data = _read(recording)
+    with tempfile.TemporaryDirectory(prefix="vpo-build-") as folder:
+        path = Path(folder) / f"recording{recording.suffix.lower()}"
+        path.write_bytes(data)
+        yield path
+
+
+def _read(member: ArchiveMember) -> bytes:
+    if member.size > LARGEST_BYTES:
+        raise ValueError(f"{member.archive}: {member.path}: {member.size} bytes")
+    if member.offset >= 0:
+        with member.archive.open("rb") as file:
+            file.seek(member.offset)
+            return file.read(member.size)
+    try:
+        with _open_zip(member.archive).open(member.path) as file:
+            return file.read(member.size)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise ValueError(f"{member.archive}: {member.path}: {error}") from None
+
+
+def _open_zip(path: Path) -> zipfile.ZipFile:
+    status = path.stat()
+    return _opened(path, status.st_mtime_ns, status.st_size, os.getpid())
+
+
+@functools.lru_cache(maxsize=16)
+def _opened(path: Path, *state: int) -> zipfile.ZipFile:
+    """Open a zip once a process: the list of 200,000 members takes seconds to read."""
+    return zipfile.ZipFile(path)
