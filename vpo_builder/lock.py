@@ -26,6 +26,7 @@ def output_lock(folder: Path) -> Iterator[None]:
     Raises InputError naming the holder. The system frees the lock of a process that ends in
     whatever way, so that a note found in a free lock is of one that was killed: it is told of.
     """
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder.resolve() / LOCK
     if path in _held:
@@ -40,6 +41,9 @@ def output_lock(folder: Path) -> Iterator[None]:
         del _held[path]
         path.unlink(missing_ok=True)
         os.close(descriptor)
+        if made:
+            with contextlib.suppress(OSError):  # something was built there
+                folder.rmdir()
 
 
 def _take(path: Path) -> int:

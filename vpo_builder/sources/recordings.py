@@ -43,7 +43,9 @@ def find_recordings(vggsound: Path, rows: Iterable[Named]) -> Mapping[str, Path 
 
 
 def has_recordings(vggsound: Path) -> bool:
-    """Tell whether there is anything in which recordings could be."""
+    """Tell whether there is anything in which recordings could be, be it empty."""
+    if any((vggsound / name).is_dir() for name in AUDIO_FOLDERS):
+        return True
     return next(_recordings(vggsound), None) is not None
 
 
