@@ -4,6 +4,8 @@ Everything heavy is imported inside the command that needs it, so that `--help` 
 """
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +13,11 @@ import click
 from click.core import ParameterSource
 
 from vpo_builder.errors import InputError, one_line_errors
+from vpo_builder.fetching.flags import FetchFlags, fetch_options, is_fetch_override
 from vpo_builder.schema import SPLITS
 
 if TYPE_CHECKING:
-    from vpo_builder.build import BuildReport
+    from vpo_builder.build import BuildReport, BuildRequest
     from vpo_builder.build_single_plus import SinglePlusRequest
     from vpo_builder.config import SyntheticS4Settings, SyntheticSettings
     from vpo_builder.manifest import Manifest
@@ -57,6 +60,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.option(
     "--classes", type=click.Path(path_type=Path), help="A class table of your own (TOML)."
 )
+@fetch_options
 @one_line_errors
 def build_command(
     split: Any,
@@ -73,6 +77,7 @@ def build_command(
     workers: int | None,
     strict: bool,
     classes: Path | None,
+    fetching: FetchFlags,
 ) -> None:
     """Build an audio-visual segmentation dataset from COCO masks and VGGSound clips.
 
@@ -99,30 +104,50 @@ def build_command(
         return
     if avsbench is not None:
         raise InputError(f"--avsbench: --split {split} is made of COCO and VGGSound: leave it out")
-    config = load_config(preset, overrides) if manifest is None else config_of(manifest)
-    if (coco is None) != (vggsound is None):
-        given, missing = ("--coco", "--vggsound") if vggsound is None else ("--vggsound", "--coco")
-        raise InputError(f"{given} without {missing}: give both folders, or none for synthetic")
-    synthetic = coco is None or vggsound is None
-    if coco is None or vggsound is None:
-        coco, vggsound = _synthetic_sources(split, out, config.synthetic)
+    own = tuple(text for text in overrides if not is_fetch_override(text))
     request = BuildRequest(
         split=split,
         out=out,
-        coco=coco,
-        vggsound=vggsound,
-        config=config,
-        synthetic=synthetic,
+        coco=coco or out,
+        vggsound=vggsound or out,
+        config=load_config(preset, own) if manifest is None else config_of(manifest),
         seed=seed,
         workers=workers,
         strict=strict,
         class_table=classes or CLASS_TABLE,
         vggsounder=vggsounder,
     )
-    if manifest is None:
-        _print_report(build(request))
-    else:
-        _print_report(rebuild(RebuildRequest(request, manifest, allow_substitutes)))
+    with _supplied(request, coco, vggsound, fetching, overrides) as supplied:
+        if manifest is None:
+            report = build(supplied)
+        else:
+            report = rebuild(RebuildRequest(supplied, manifest, allow_substitutes))
+    _print_report(report)
+
+
+def _supplied(
+    request: "BuildRequest",
+    coco: Path | None,
+    vggsound: Path | None,
+    fetching: FetchFlags,
+    overrides: tuple[str, ...],
+) -> AbstractContextManager["BuildRequest"]:
+    """Return the request with its sources: the folders given, completed, or synthetic ones."""
+    if fetching.download:
+        from vpo_builder.fetching.downloads import downloading
+
+        return downloading(request, fetching.options(overrides), coco, vggsound)
+    fetching.refuse_without_download()
+    if coco is not None and vggsound is not None:
+        return nullcontext(request)
+    if (coco is None) != (vggsound is None):
+        given, missing = ("--coco", "--vggsound") if vggsound is None else ("--vggsound", "--coco")
+        raise InputError(
+            f"{given} without {missing}: give both folders, or add --download, or none of these "
+            "for synthetic"
+        )
+    coco, vggsound = _synthetic_sources(request.split, request.out, request.config.synthetic)
+    return nullcontext(replace(request, coco=coco, vggsound=vggsound, synthetic=True))
 
 
 def _refuse_what_the_manifest_says(given: str | None, split: str) -> None:
@@ -131,6 +156,8 @@ def _refuse_what_the_manifest_says(given: str | None, split: str) -> None:
         raise InputError(f"--split {given}: the manifest is of {split}: leave --split out")
     context = click.get_current_context()
     for name, flag in (("preset", "--preset"), ("overrides", "--set"), ("seed", "--seed")):
+        if name == "overrides" and all(map(is_fetch_override, context.params[name])):
+            continue
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise InputError(f"{flag}: --from-manifest takes it from the manifest: leave it out")
 

@@ -77,7 +77,7 @@ def test_a_hostile_answer_ends_in_its_reason_and_in_time(
     began = time.monotonic()
     with pytest.raises(FetchError) as caught:
         fetch(server, tmp_path)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 8.0
     assert caught.value.reason is reason, caught.value
     assert not (tmp_path / "clip.wav").exists()
 
@@ -226,7 +226,7 @@ def test_cancelling_ends_what_is_under_way_and_what_would_begin(
     for _ in range(2):
         with pytest.raises(CancelledError):
             fetch(server, tmp_path, network)
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 8.0
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from vpo_builder.availability import rejected_clips
 from vpo_builder.build import BuildRequest
 from vpo_builder.config import BuildConfig
+from vpo_builder.errors import InputError
 from vpo_builder.executors import Executor
 from vpo_builder.fetching.clips import ClipFetching, ClipSource, FetchedClips
 from vpo_builder.fetching.coco import (
@@ -24,13 +25,13 @@ from vpo_builder.fetching.coco import (
 from vpo_builder.fetching.connections import Network
 from vpo_builder.fetching.deadline import Cancellation
 from vpo_builder.fetching.dispatch import Dispatcher
-from vpo_builder.fetching.ledger import Ledger
+from vpo_builder.fetching.ledger import TRANSIENT, Ledger
 from vpo_builder.fetching.mirror import ClipUrl, Mirror
 from vpo_builder.fetching.reasons import FetchReason
 from vpo_builder.fetching.settings import FetchSettings
 from vpo_builder.lock import output_lock
 from vpo_builder.progress import progress
-from vpo_builder.records import Clip, Photo
+from vpo_builder.records import Clip, Photo, Reason
 from vpo_builder.rendering.audio import decoder_versions
 from vpo_builder.sources.corpus import Corpus
 from vpo_builder.sources.vggsound import CSV_NAME
@@ -169,6 +170,14 @@ def downloading(
             vggsound_csv=downloads.table(vggsound),
             supply=downloads,
         )
+
+
+def checked_retry(what: str | None) -> str:
+    """Return a `--retry` argument, "" for none; raise InputError naming the choices."""
+    choices = [TRANSIENT, *FetchReason, *(r for r in Reason if r.startswith("clip_"))]
+    if what is not None and what not in choices:
+        raise InputError(f"--retry {what}: choose one of {', '.join(choices)}")
+    return what or ""
 
 
 def tool_versions() -> dict[str, str]:

@@ -7,9 +7,8 @@ from pathlib import Path
 from vpo_builder.errors import InputError
 from vpo_builder.fetching.connections import Network
 from vpo_builder.fetching.deadline import Cancellation
+from vpo_builder.fetching.flags import PREFIX
 from vpo_builder.settings import load_settings
-
-PREFIX = "fetch."
 
 
 @dataclass(frozen=True)
@@ -118,11 +117,5 @@ class FetchSettings:
 
 
 def load_fetch_settings(overrides: Iterable[str] = ()) -> FetchSettings:
-    """Return the settings with those of the `--set` overrides that begin with "fetch." applied."""
-    own = [text.strip().removeprefix(PREFIX) for text in overrides if is_fetch_override(text)]
-    return load_settings(FetchSettings, Path(__file__).parent, "settings", own)
-
-
-def is_fetch_override(override: str) -> bool:
-    """Tell whether a `--set` is about fetching, and not about the dataset."""
-    return override.strip().startswith(PREFIX)
+    """Return the settings with `key.path=value` overrides applied."""
+    return load_settings(FetchSettings, Path(__file__).parent, "settings", overrides)

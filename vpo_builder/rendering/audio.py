@@ -158,6 +158,7 @@ def ffmpeg_program() -> str:
         raise InputError("no ffmpeg found: install it (apt-get install ffmpeg)") from None
 
 
+@functools.cache
 def decoder_versions() -> dict[str, str]:
     """Return name and version of everything that touches a sample on its way."""
     banner = subprocess.run(
