@@ -1,11 +1,16 @@
-"""The outlines of sounding objects: each mask is decoded once, and the broken ones remembered."""
+"""The outlines of sounding objects: each mask is decoded once, and the unusable ones remembered."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from vpo_builder.records import Candidate, Candidates, Reason, Rejection, Scene
-from vpo_builder.rendering.mask import BrokenMaskError, encode_segmentation, horizontal_centre
+from vpo_builder.rendering.mask import (
+    BrokenMaskError,
+    encode_segmentation,
+    horizontal_centre,
+    is_hidden,
+)
 
 
 class Outlines:
@@ -13,41 +18,56 @@ class Outlines:
 
     def __init__(self) -> None:
         self.pans: dict[int, float] = {}
-        self._broken: dict[int, str] = {}
+        self._codes: dict[int, dict[str, Any]] = {}
+        self._unusable: dict[int, Rejection] = {}
 
     @property
     def rejections(self) -> list[Rejection]:
-        """One rejection for each broken mask, by its number."""
-        return [
-            Rejection("object", str(number), Reason.BROKEN_MASK, detail)
-            for number, detail in sorted(self._broken.items())
-        ]
+        """One rejection for each unusable mask, by its number."""
+        return [rejection for _, rejection in sorted(self._unusable.items())]
 
-    def without_broken(self, kept: Sequence[Candidates]) -> Sequence[Candidates]:
-        """Return images without the objects that are known to be broken."""
-        if not self._broken:
+    def without_unusable(self, kept: Sequence[Candidates]) -> Sequence[Candidates]:
+        """Return images without the objects that are known to be broken or hidden."""
+        if not self._unusable:
             return kept
         return [
-            replace(item, objects=tuple(o for o in item.objects if o.mask.id not in self._broken))
+            replace(item, objects=tuple(o for o in item.objects if o.mask.id not in self._unusable))
             for item in kept
         ]
 
-    def find_broken(self, scenes: Sequence[Scene]) -> bool:
-        """Decode what is new and tell whether something of it is broken."""
-        known = len(self._broken)
+    def find_unusable(self, scenes: Sequence[Scene]) -> bool:
+        """Look at the masks of `scenes` and tell whether some are newly found unusable.
+
+        A mask can be broken, or lie wholly under smaller ones that sound with it: its class would
+        then be in the sound and not in the picture.
+        """
+        known = len(self._unusable)
         for scene in scenes:
             for candidate in scene.sounding:
-                if candidate.mask.id not in self.pans:
+                if candidate.mask.id not in self._codes:
                     self._decode(scene, candidate)
-        return len(self._broken) > known
+            if len(scene.sounding) > 1:
+                self._find_hidden(scene)
+        return len(self._unusable) > known
 
     def _decode(self, scene: Scene, candidate: Candidate) -> None:
         mask = candidate.mask
         try:
-            code: dict[str, Any] = encode_segmentation(
+            code = encode_segmentation(
                 bytes(mask.segmentation), scene.photo.height, scene.photo.width
             )
         except BrokenMaskError as error:
-            self._broken[mask.id] = str(error)
+            self._reject(mask.id, Reason.BROKEN_MASK, str(error))
         else:
+            self._codes[mask.id] = code
             self.pans[mask.id] = horizontal_centre(code, scene.photo.width)
+
+    def _find_hidden(self, scene: Scene) -> None:
+        numbers = [c.mask.id for c in scene.sounding if c.mask.id not in self._unusable]
+        for number in numbers:
+            others = [self._codes[other] for other in numbers if other != number]
+            if is_hidden(self._codes[number], others):
+                self._reject(number, Reason.HIDDEN, "")
+
+    def _reject(self, number: int, reason: Reason, detail: str) -> None:
+        self._unusable[number] = Rejection("object", str(number), reason, detail)

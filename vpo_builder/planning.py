@@ -62,9 +62,9 @@ def plan_dataset(
         live = pools.without(unusable)
         _refuse_without_sound(kept, live, clips, unusable)
         scenes, rejections = choose_sounding(
-            outlines.without_broken(kept), split, live.available, config, seed
+            outlines.without_unusable(kept), split, live.available, config, seed
         )
-        if outlines.find_broken(scenes):
+        if outlines.find_unusable(scenes):
             continue
         chosen = _pair(scenes, live, check, unusable)
         if chosen is not None:

@@ -88,7 +88,7 @@ def _restage(
         sounding = tuple(Candidate(objects[s.ann_id], s.category) for s in sample.sources)
         repeated = manifest.meta.split == "msmi" and not sample.image.startswith("../")
         scene = Scene(photo, sample.subset, sounding, (), repeated)
-        outlines.find_broken([scene])
+        outlines.find_unusable([scene])
         changed = [s.ann_id for s in sample.sources if outlines.pans.get(s.ann_id) != s.pan]
         rejections.update({("object", number): Reason.ANNOTATION_DIFFERS for number in changed})
         if not changed:

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     IMAGE_DROPPED = "image_dropped"
     IMAGE_NOT_LISTED = "image_not_listed"
     TOO_SMALL = "too_small"
+    HIDDEN = "hidden_by_smaller_ones"
     NO_CLIP_FOR_CLASS = "class_without_clips"
 
     VIDEO_MISSING = "video_missing"

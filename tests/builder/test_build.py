@@ -79,6 +79,21 @@ def test_a_test_image_gives_a_sample_for_each_object_that_could_sound(
         assert (len(pictures), len(masks), len(sounds)) == (1, len(group), len(group))
 
 
+def test_an_object_under_smaller_ones_that_sound_does_not_sound_with_them(tmp_path: Path) -> None:
+    corpus = farm(tmp_path)
+    corpus.image(
+        99, ("dog", (10, 10, 20, 20)), ("cat", (10, 10, 10, 20)), ("cow", (20, 10, 10, 20))
+    )
+    corpus.write()
+    manifest = built(tmp_path, tmp_path / "out", "ms")
+    next(s.sources for s in manifest.samples if s.image_id == 99)
+    mask = Image.open(manifest.folder / "mask" / "000000000099.png")
+    values = {
+        row.mask_value for row in manifest.meta.classes for s in sounding if s.category == row.name
+    }
+    assert set(np.unique(np.asarray(mask))) - {0} == values
+
+
 @pytest.mark.parametrize("split", ["ss", "ms"])
 def test_a_loader_written_from_the_published_layout_reads_every_sample(
     farm_folder: Path, tmp_path: Path, split: str

@@ -13,6 +13,7 @@ from vpo_builder.rendering.mask import (
     encode_png,
     encode_segmentation,
     horizontal_centre,
+    is_hidden,
     merge_masks,
 )
 
@@ -81,6 +82,15 @@ def test_the_smaller_of_two_masks_lies_on_top_in_any_order() -> None:
     assert (merged == merge_masks([large, small], [18, 17])).all()
     assert merged[12, 12] == 17
     assert set(np.unique(merged)) == {0, 17, 18}
+
+
+def test_a_mask_is_hidden_when_smaller_ones_cover_it_together() -> None:
+    large = rectangle(10, 10, 10, 10)
+    halves = [rectangle(10, 10, 5, 10), rectangle(15, 10, 5, 10)]
+    assert is_hidden(large, halves)
+    assert not is_hidden(large, halves[:1])
+    assert not is_hidden(large, [rectangle(0, 0, 40, 40)])
+    assert not is_hidden(halves[0], [large])
 
 
 def test_pan_runs_from_left_to_right() -> None:

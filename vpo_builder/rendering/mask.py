@@ -58,6 +58,16 @@ def merge_masks(codes: Sequence[dict[str, Any]], values: Sequence[int]) -> Mask:
     return merged
 
 
+def is_hidden(code: dict[str, Any], others: Sequence[dict[str, Any]]) -> bool:
+    """Tell whether a mask lies wholly under those of `others` that are smaller."""
+    area = int(coco_mask.area(code))
+    smaller = [other for other in others if int(coco_mask.area(other)) < area]
+    if not smaller:
+        return False
+    above = coco_mask.merge(smaller)
+    return int(coco_mask.area(coco_mask.merge([code, above]))) == int(coco_mask.area(above))
+
+
 def encode_png(mask: Mask, palette: Sequence[int] | None = None) -> bytes:
     """Return a palette PNG whose pixel values are the mask's; PASCAL VOC's colours by default."""
     image = Image.fromarray(mask, mode="P")
