@@ -7,10 +7,9 @@ from pathlib import Path
 
 import click
 
-from avs_bench import model_commands
+from avs_bench import model_commands, scoring_commands
 from avs_bench.extras import require_torch
 from vpo_builder.errors import InputError, one_line_errors
-from vpo_builder.schema import SUBSETS, Subset
 
 PATH = click.Path(path_type=Path)
 DATA = click.option(
@@ -72,47 +71,11 @@ def train(
     )
 
 
-@main.command("eval")
-@click.option("--run", "run", type=PATH, help="Folder of a run: its best.pt is evaluated.")
-@click.option("--checkpoint", type=PATH, help="A checkpoint file instead.")
-@DATA
-@click.option("--subset", type=click.Choice(SUBSETS), default="test", show_default=True)
-@DEVICE
-@one_line_errors
-def evaluate_command(
-    run: Path | None, checkpoint: Path | None, folder: Path, subset: Subset, device: str
-) -> None:
-    """Score a model on a subset; the counts are stored beside its checkpoint."""
-    require_torch()
-    from avs_bench.data.vpo import read_vpo
-    from avs_bench.device import open_device
-    from avs_bench.evaluation import score_checkpoint
-    from avs_bench.report import markdown, write_report
-
-    path = run / "best.pt" if run else checkpoint
-    if path is None or (run and checkpoint):
-        raise InputError("eval: give either --run FOLDER or --checkpoint FILE")
-    report = score_checkpoint(path, read_vpo(folder), subset, open_device(device))
-    stored = write_report(path.parent, report)
-    click.echo(markdown([(path.parent.name, report)]))
-    click.echo(f"\n{stored}")
-
-
-@main.command()
-@click.argument("runs", nargs=-1, required=True, type=PATH)
-@one_line_errors
-def report(runs: tuple[Path, ...]) -> None:
-    """Print a Markdown table of everything the RUNS were scored on, with a csv per class."""
-    from avs_bench.report import markdown, read_reports, write_per_class
-
-    reports = [(run, one) for run in runs for one in read_reports(run)]
-    click.echo(markdown([(run.name, one) for run, one in reports]))
-    click.echo()
-    for run, one in reports:
-        path = run / f"per-class-{one.file_stem}.csv"
-        write_per_class(path, run.name, one)
-        click.echo(f"Per class: {path}")
-
-
-for command in (model_commands.models, model_commands.profile, model_commands.export):
+for command in (
+    scoring_commands.evaluate,
+    scoring_commands.report,
+    model_commands.models,
+    model_commands.profile,
+    model_commands.export,
+):
     main.add_command(command)

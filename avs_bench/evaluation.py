@@ -1,27 +1,46 @@
-"""Scores of a model on a subset: pixel counts, over everything and over each group."""
+"""Scores of a model on a subset: the counts of every picture or video, and of every probe."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+import hashlib
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avs_bench.checkpoint import read_checkpoint, refuse_other_classes, trained_model
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
-from avs_bench.data.example import AVSDataset, Example
-from avs_bench.data.images import normalise
+from avs_bench.data.example import AVSDataset
 from avs_bench.data.loader import plain_batches
-from avs_bench.data.spectrograms import cavp_logmel
-from avs_bench.metrics import Confusion, Grouped
-from avs_bench.metrics.groups import OVERALL, Group
-from avs_bench.report import GroupCounts, Report
+from avs_bench.inference import predicted_classes, segment
+from avs_bench.metrics import Family
+from avs_bench.probes import PROBES, score_probe
+from avs_bench.results import ProbedSet, Result, ScoredSet
+from avs_bench.scoring import Answer, scorer_of
 from vpo_builder.errors import InputError
 from vpo_builder.schema import Subset
+from vpo_builder.settings import to_tree
 
-Scored = tuple[Example, Confusion]
+Watcher = Callable[[Batch, int, Tensor], None]
+"""Is shown each batch, the row of an example in it, and its prediction [H', W'] uint8."""
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What an evaluation asks beside the scores of the dataset's own family.
+
+    `families` are further metric families, `probes` names of `PROBES` asked with `probe_seed`,
+    `unseen` the names of classes that training left out.
+    """
+
+    families: tuple[Family, ...] = ()
+    probes: tuple[str, ...] = ()
+    probe_seed: int = 0
+    unseen: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -30,72 +49,130 @@ def evaluate(
     subset: Subset,
     settings: Settings,
     device: torch.device,
-) -> tuple[GroupCounts, ...]:
-    """Return the counts over the whole subset first, then over each of its groups.
+    *,
+    families: Sequence[Family] = (),
+    unseen: frozenset[int] = frozenset(),
+    watch: Watcher | None = None,
+) -> tuple[ScoredSet, ...]:
+    """Return what the model scores on a subset, in the dataset's own family and then in `families`.
 
     The model sees pictures as `settings.image.long_side` says and is scored at the masks' own
-    size, so runs at different sizes compare. Raises InputError for an empty subset.
+    size, so runs at different sizes compare. Nothing depends on the batch. Raises InputError for
+    an empty subset and for logits that are not numbers.
     """
     examples = dataset.subsets[subset]
     if not examples:
         raise InputError(f"{dataset.folder}: its {subset} subset is empty: nothing to evaluate")
     model.eval()
-    classes = len(dataset.classes)
-    batches = plain_batches(dataset, examples, settings)
-    return _grouped(
-        scored
-        for batch in batches
-        for scored in _scored(batch, predict(model, batch, device), classes)
+    chosen = dict.fromkeys([dataset.family, *families])
+    scorers = [scorer_of(name, len(dataset.classes), examples, unseen) for name in chosen]
+    for batch in plain_batches(dataset, examples, settings):
+        logits = segment(model, batch, device)
+        preds = predicted_classes(logits).cpu()
+        for row, example in enumerate(batch.examples):
+            answer = Answer(example, logits[row], preds[row], batch.targets[row])
+            for scorer in scorers:
+                scorer.add(answer)
+            if watch:
+                watch(batch, row, preds[row])
+    return tuple(scorer.scores() for scorer in scorers)
+
+
+def evaluate_probes(
+    model: nn.Module,
+    dataset: AVSDataset,
+    subset: Subset,
+    settings: Settings,
+    device: torch.device,
+    questions: Questions,
+) -> tuple[ProbedSet, ...]:
+    """Return what the model answers to each probe, in the order asked."""
+
+    def predict(batch: Batch) -> Tensor:
+        return predicted_classes(segment(model, batch, device)).cpu()
+
+    model.eval()
+    return tuple(
+        score_probe(PROBES[name], dataset, subset, settings, predict, questions.probe_seed)
+        for name in questions.probes
     )
 
 
 def score_checkpoint(
-    path: Path, dataset: AVSDataset, subset: Subset, device: torch.device
-) -> Report:
+    path: Path,
+    dataset: AVSDataset,
+    subset: Subset,
+    device: torch.device,
+    questions: Questions = Questions(),
+    *,
+    command: str = "",
+    watch: Watcher | None = None,
+) -> Result:
     """Evaluate the model of a checkpoint file, with the settings that it was trained with.
 
-    Raises InputError for a dataset with other classes than the model's.
+    Raises InputError for a dataset with other classes than the model's, and for an unknown probe
+    or class.
     """
     checkpoint = read_checkpoint(path)
     origin = checkpoint.origin
     refuse_other_classes(origin, dataset, str(path))
-    model = trained_model(checkpoint, device)
-    return Report(
-        model=origin.settings.model.name,
+    refuse_unknown_probes(questions.probes)
+    unseen = _indices(questions.unseen, dataset)
+    model, settings = trained_model(checkpoint, device), origin.settings
+    needed = (*questions.families, *(("dataset",) if questions.probes else ()))
+    sets = evaluate(
+        model, dataset, subset, settings, device, families=needed, unseen=unseen, watch=watch
+    )
+    return Result(
+        model=settings.model.name,
+        settings=to_tree(settings),
         checkpoint=path.stem,
         epochs=checkpoint.epochs,
+        checkpoint_sha256=_sha256(path),
         trained_on=origin.dataset,
         trained_on_sha256=origin.manifest_sha256,
         dataset=dataset.name,
         dataset_sha256=dataset.sha256,
+        synthetic=dataset.synthetic,
         subset=subset,
         classes=dataset.classes,
-        groups=evaluate(model, dataset, subset, origin.settings, device),
+        command=command,
+        versions=versions(),
+        sets=sets,
+        probes=evaluate_probes(model, dataset, subset, settings, device, questions),
     )
 
 
-@torch.inference_mode()
-def predict(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
-    """Return class indices [B, H', W'] uint8 at the size of the batch's targets, in main memory."""
-    spectrograms = cavp_logmel(batch.waveforms.to(device))
-    logits: Tensor = model(normalise(batch.images.to(device)), spectrograms).logits
-    size = batch.targets.shape[-2:]
-    if logits.shape[-2:] != size:
-        logits = F.interpolate(logits.float(), size, mode="bilinear", align_corners=False)
-    return logits.argmax(dim=1).to(torch.uint8).cpu()
+def refuse_unknown_probes(names: Sequence[str]) -> None:
+    """Raise InputError for a name that is not in `PROBES`."""
+    for name in names:
+        if name not in PROBES:
+            raise InputError(f"no probe {name!r}: choose of {', '.join(PROBES)}")
 
 
-def _scored(batch: Batch, pred: Tensor, classes: int) -> Iterator[Scored]:
-    for example, one_pred, target in zip(batch.examples, pred, batch.targets, strict=True):
-        yield example, Confusion.of(one_pred, target, classes)
+def versions() -> dict[str, str]:
+    """Return the versions of everything between a checkpoint and its figures."""
+    try:
+        own = metadata.version("avs-toolkit")
+    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        own = "not installed"
+    return {
+        "avs-toolkit": own,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+    }
 
 
-def _grouped(scored: Iterable[Scored]) -> tuple[GroupCounts, ...]:
-    examples: Counter[Group] = Counter()
-    counts: Grouped[Confusion] = Grouped({})
-    for example, confusion in scored:
-        own = Grouped.of(confusion, **example.groups)
-        counts += own
-        examples.update(own.records.keys())
-    ordered = sorted(counts.records, key=lambda group: (group != OVERALL, group))
-    return tuple(GroupCounts(*group, examples[group], counts[group]) for group in ordered)
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _indices(names: Sequence[str], dataset: AVSDataset) -> frozenset[int]:
+    for name in names:
+        if name not in dataset.classes[1:]:
+            raise InputError(
+                f"no class {name!r} in {dataset.name}: choose of {', '.join(dataset.classes[1:])}"
+            )
+    return frozenset(dataset.classes.index(name) for name in names)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from avs_bench.metrics.figure import Family
 from vpo_builder.schema import Subset
 
 Lookup = NDArray[np.uint8]
@@ -56,7 +57,10 @@ class AVSDataset:
     """The examples of a dataset by subset, in a fixed order.
 
     `classes[i]` is the name of class index i, background first; `mask_lookup` [256] maps a
-    mask's pixel value to its class index; `sha256` is the fingerprint of everything listed.
+    mask's pixel value to its class index; `sha256` is the fingerprint of everything listed;
+    `family` is how its papers score it: "dataset" for VPO and Single+, "video" for S4 and MS3,
+    whose videos are the examples' units, "frame" for AVSS (protocol §4). A `synthetic` one is drawn
+    and not photographed.
     """
 
     name: str
@@ -65,3 +69,5 @@ class AVSDataset:
     mask_lookup: Lookup
     sha256: str
     subsets: dict[Subset, tuple[Example, ...]]
+    family: Family = "dataset"
+    synthetic: bool = False

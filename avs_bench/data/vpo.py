@@ -29,6 +29,7 @@ def read_vpo(folder: Path) -> AVSDataset:
         mask_lookup=mask_lookup(rows),
         sha256=manifest.meta.manifest_sha256,
         subsets={subset: _examples(manifest, rows, subset) for subset in SUBSETS},
+        synthetic=manifest.meta.synthetic,
     )
 
 

@@ -15,7 +15,7 @@ from avs_bench.metrics.dataset_level import (
     miou_foreground_dataset,
     pixel_accuracy_dataset,
 )
-from avs_bench.metrics.figure import FAMILIES, Figure
+from avs_bench.metrics.figure import FAMILIES, Family, Figure
 from avs_bench.metrics.groups import Grouped, size_band
 from avs_bench.metrics.per_frame import (
     FrameScores,
@@ -47,6 +47,7 @@ __all__ = [
     "FAMILIES",
     "Comparison",
     "Confusion",
+    "Family",
     "Figure",
     "FrameScores",
     "Grouped",

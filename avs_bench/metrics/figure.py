@@ -1,8 +1,11 @@
 """A printed number that cannot be separated from its rules."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-FAMILIES = ("dataset", "frame", "video")
+Family = Literal["dataset", "frame", "video"]
+
+FAMILIES: tuple[Family, ...] = get_args(Family)
 """Over the whole set at once; mean over frames; mean over videos. Never in one table."""
 
 
@@ -23,7 +26,7 @@ class Figure:
     note: str = ""
 
     @property
-    def family(self) -> str:
+    def family(self) -> Family:
         """The word of the name that is a family."""
         return next(word for word in self.name.split("_") if word in FAMILIES)
 

@@ -1,5 +1,6 @@
 """Probes: what a model answers when the sound is not the picture's, and so whether it listens."""
 
+from avs_bench.listening import false_positive_rate, listening_gain, pan_sensitivity
 from avs_bench.probes.definitions import (
     PROBES,
     RIGHT_SOUND,
@@ -8,21 +9,12 @@ from avs_bench.probes.definitions import (
     probed_examples,
     right_answer,
 )
-from avs_bench.probes.scores import (
-    ProbeScores,
-    ScoredExample,
-    false_positive_rate,
-    listening_gain,
-    pan_sensitivity,
-    score_probe,
-)
+from avs_bench.probes.scores import score_probe
 
 __all__ = [
     "PROBES",
     "RIGHT_SOUND",
     "Probe",
-    "ProbeScores",
-    "ScoredExample",
     "false_positive_rate",
     "listening_gain",
     "pan_sensitivity",

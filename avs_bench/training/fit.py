@@ -11,7 +11,7 @@ from avs_bench.config import Settings
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.loader import training_batches, training_order
 from avs_bench.evaluation import evaluate
-from avs_bench.metrics import f1_dataset, miou_dataset
+from avs_bench.metrics.families import SELECTION
 from avs_bench.training.learner import Learner
 from avs_bench.training.narration import closing, epoch_line, opening, step_bar
 from avs_bench.training.progress import Progress
@@ -68,8 +68,8 @@ def _score_on_val(
     last = progress.step == learner.steps
     if not last and not _is_due(progress.epoch + 1, settings.train.validate_epochs):
         return None
-    everything = evaluate(learner.model, dataset, "val", settings, learner.device)[0]
-    figures = (miou_dataset(everything.confusion), f1_dataset(everything.confusion))
+    scores = evaluate(learner.model, dataset, "val", settings, learner.device)[0]
+    figures = [figure(scores.overall) for figure in SELECTION[scores.family]]
     return {figure.name: figure.value for figure in figures}
 
 

@@ -36,7 +36,8 @@ def test_train_eval_and_report_from_a_folder_to_a_table(folder, tmp_path):
     assert reported.exit_code == 0, reported.output
     table = [line for line in reported.output.splitlines() if line.startswith("|")]
     assert set(table) <= set(scored.output.splitlines())
-    assert (out / "per-class-best-vpo-ss-test.csv").exists()
+    files = {path.name for path in (out / "report").iterdir()}
+    assert files == {"report.md", "report.tex", "report.csv", "per-class.csv"}
 
     resumed = run("train", "--data", folder, "--out", out, "--resume")
     assert resumed.exit_code == 0, resumed.output

@@ -83,7 +83,7 @@ class TestRightAnswer:
     @pytest.mark.parametrize("name", NEGATIVE)
     def test_negative_sounds_ask_for_an_empty_mask(self, name, toy, mono):
         scores = score_probe(PROBES[name], toy, "test", mono, ignores_audio)
-        assert scores.answer.classes_in_target == [0]
+        assert scores.answer.overall.classes_in_target == [0]
 
 
 class TestPlantedModels:
@@ -92,18 +92,18 @@ class TestPlantedModels:
     def test_a_model_that_ignores_audio_gains_nothing(self, toy, mono):
         right = score_probe(RIGHT_SOUND, toy, "test", mono, ignores_audio)
         silent = score_probe(PROBES["silence"], toy, "test", mono, ignores_audio)
-        gain = listening_gain(right, silent)
+        gain = listening_gain(right.labelled, silent)
         assert gain.low <= 0 <= gain.high
         assert gain.p_value == 1
 
     def test_a_model_that_obeys_gains_its_score(self, toy, mono):
         right = score_probe(RIGHT_SOUND, toy, "test", mono, obeys_audio)
         silent = score_probe(PROBES["silence"], toy, "test", mono, obeys_audio)
-        gain = listening_gain(right, silent)
+        gain = listening_gain(right.labelled, silent)
         assert gain.low > 0.4
         assert gain.is_significant
-        assert gain.first.value == miou_dataset(right.answer).value
-        assert listening_gain(right, silent, f1_dataset).difference > 0.4
+        assert gain.first.value == miou_dataset(right.answer.overall).value
+        assert listening_gain(right.labelled, silent, f1_dataset).difference > 0.4
 
     @pytest.mark.parametrize("name", NEGATIVE)
     def test_only_the_deaf_one_answers_to_negative_sounds(self, name, toy, mono):
@@ -117,17 +117,17 @@ class TestPlantedModels:
     @pytest.mark.parametrize("name", ["shuffled", "single"])
     def test_only_the_obedient_one_follows_the_sound(self, name, toy, mono):
         deaf, obedient = (
-            score_probe(PROBES[name], toy, "test", mono, model)
+            score_probe(PROBES[name], toy, "test", mono, model).answer.overall
             for model in (ignores_audio, obeys_audio)
         )
-        assert miou_dataset(obedient.answer, obedient.answer.classes_in_target).value == 1
-        assert miou_dataset(deaf.answer, deaf.answer.classes_in_target).value < 0.9
+        assert miou_dataset(obedient, obedient.classes_in_target).value == 1
+        assert miou_dataset(deaf, deaf.classes_in_target).value < 0.9
 
     def test_pan_sensitivity_separates_who_hears_sides(self, toy, stereo):
         def sensitivity(model):
             right = score_probe(RIGHT_SOUND, toy, "test", stereo, model)
             swapped = score_probe(PROBES["swap-channels"], toy, "test", stereo, model)
-            return pan_sensitivity(right, swapped)
+            return pan_sensitivity(right.labelled, swapped)
 
         hears_sides, does_not = sensitivity(obeys_sides), sensitivity(obeys_audio)
         assert hears_sides.units == does_not.units == 2
@@ -146,9 +146,9 @@ class TestScores:
 
     def test_counterfactuals_of_a_picture_are_one_unit(self, toy, mono):
         silent = score_probe(PROBES["silence"], toy, "test", mono, ignores_audio)
-        assert false_positive_rate(silent).units == len(silent.examples) - 1
+        assert false_positive_rate(silent).units == len(silent.answer.items) - 1
 
     def test_gain_needs_silence_and_the_right_sound(self, toy, mono):
         noise = score_probe(PROBES["noise"], toy, "test", mono, ignores_audio)
-        with pytest.raises(InputError, match="got noise and noise"):
-            listening_gain(noise, noise)
+        with pytest.raises(InputError, match="got dataset-level ones and noise"):
+            listening_gain(noise.labelled, noise)

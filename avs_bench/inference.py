@@ -1,0 +1,73 @@
+"""Running a trained model: what it hears and what it sees, whichever family it is of."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from avs_bench.data.batch import Batch
+from avs_bench.data.images import normalise
+from avs_bench.data.spectrograms import cavp_logmel, vggish_examples
+from avs_bench.models.output import AVSOutput
+from avs_bench.models.tpavi import TPAVI
+from vpo_builder.errors import InputError
+
+TPAVI_STRIDE = 32
+"""TPAVI's pyramid adds maps of four strides up to 32, so sides must be multiples of it."""
+
+
+@torch.inference_mode()
+def run_model(model: nn.Module, images: Tensor, waveforms: Tensor) -> AVSOutput:
+    """Run a model on uint8 images [B, 3, H, W] and waveforms [B, channels, samples] at 16 kHz.
+
+    Both lie where the model does. Logits are [B, classes, H, W], one class being binary; a TPAVI
+    model is given images whose sides are rounded to what it can take.
+    """
+    pictures = normalise(images)
+    if not isinstance(model, TPAVI):
+        return model(pictures, cavp_logmel(waveforms))
+    sides = [max(1, round(side / TPAVI_STRIDE)) * TPAVI_STRIDE for side in pictures.shape[-2:]]
+    if sides != list(pictures.shape[-2:]):
+        pictures = F.interpolate(pictures, sides, mode="bilinear", align_corners=False)
+    return model(pictures, vggish_examples(waveforms.mean(dim=1)))
+
+
+@torch.inference_mode()
+def segment(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
+    """Return logits [B, classes, H', W'], float32 on `device`, at the size of the targets.
+
+    Raises InputError naming the first example whose logits are not numbers.
+    """
+    output = run_model(model, batch.images.to(device), batch.waveforms.to(device))
+    logits = resized_logits(output.logits, tuple(batch.targets.shape[-2:]))
+    whole = logits.isfinite().flatten(1).all(dim=1)
+    if not whole.all():
+        example = batch.examples[int(whole.int().argmin())]
+        raise InputError(
+            f"example {example.example_id}: the model's logits are not numbers: its weights are "
+            "damaged or its training diverged; evaluate an earlier checkpoint"
+        )
+    return logits
+
+
+def resized_logits(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return logits [B, classes, H, W] as float32 at (height, width), bilinear."""
+    logits = logits.float()
+    if tuple(logits.shape[-2:]) == size:
+        return logits
+    return F.interpolate(logits, size, mode="bilinear", align_corners=False)
+
+
+def predicted_classes(logits: Tensor) -> Tensor:
+    """Return class indices [B, H, W] uint8; a binary model's object is class 1 (sigmoid > 0.5)."""
+    best = logits[:, 0] > 0 if logits.shape[1] == 1 else logits.argmax(dim=1)
+    return best.to(torch.uint8)
+
+
+def object_logits(logits: Tensor) -> Tensor:
+    """Return [B, H, W] logits of "an object, whatever its class"; a binary model's own, untouched.
+
+    The sigmoid of a semantic model's is 1 - softmax of background.
+    """
+    if logits.shape[1] == 1:
+        return logits[:, 0]
+    return logits[:, 1:].logsumexp(dim=1) - logits[:, 0]

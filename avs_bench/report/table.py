@@ -1,0 +1,91 @@
+"""A table of figures, as every format prints it."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from avs_bench.metrics import Figure, Interval, Spread
+
+
+@dataclass(frozen=True)
+class Number:
+    """A fraction with what is known of its doubt: an interval, or the spread of several runs."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    sd: float | None = None
+
+    @classmethod
+    def of(cls, measured: Figure | Interval | Spread) -> "Number":
+        """Return a figure, an interval or a spread as a number."""
+        if isinstance(measured, Interval):
+            return cls(measured.figure.value, measured.low, measured.high)
+        if isinstance(measured, Spread):
+            return cls(measured.mean, sd=measured.sd)
+        return cls(measured.value)
+
+    def __str__(self) -> str:
+        if math.isnan(self.value):
+            return "–"
+        if self.low is not None and self.high is not None:
+            return f"{_percent(self.value)} [{_percent(self.low)}, {_percent(self.high)}]"
+        return _percent(self.value) + ("" if self.sd is None else f" ± {_percent(self.sd)}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: words, then a number or None for each figure; `published` rows are not ours."""
+
+    words: tuple[str, ...]
+    numbers: tuple[Number | None, ...]
+    published: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under one title.
+
+    `words` and `figures` name the columns, `lower` those figures of which less is better; in a
+    `ranked` table the rows compete. `notes` are sentences for below the table.
+    """
+
+    title: str
+    words: tuple[str, ...]
+    figures: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    lower: frozenset[str] = frozenset()
+    ranked: bool = False
+
+    def best(self, figure: str) -> frozenset[int]:
+        """Return our rows with the best printed value of a figure, if there is a choice.
+
+        Published rows do not compete: their epoch was chosen on test.
+        """
+        column = self.figures.index(figure)
+        known = {
+            place: round(100 * number.value, 2)
+            for place, row in enumerate(self.rows)
+            if not row.published
+            and (number := row.numbers[column]) is not None
+            and not math.isnan(number.value)
+        }
+        if not self.ranked or len(known) < 2:
+            return frozenset()
+        best = (min if figure in self.lower else max)(known.values())
+        return frozenset(place for place, value in known.items() if value == best)
+
+
+def shown(number: Number | None) -> str:
+    """Return a number in per cent with its doubt; "–" where there is none."""
+    return "–" if number is None else str(number)
+
+
+def unique(sentences: Iterable[str]) -> tuple[str, ...]:
+    """Return each sentence once, in the order in which they first come."""
+    return tuple(dict.fromkeys(sentences))
+
+
+def _percent(value: float) -> str:
+    return "–" if math.isnan(value) else f"{100 * value:.2f}"

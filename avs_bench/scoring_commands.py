@@ -1,0 +1,107 @@
+"""The commands that score models and report scores: `avs-bench eval` and `report`."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from avs_bench.extras import require_torch
+from vpo_builder.errors import InputError, one_line_errors
+from vpo_builder.schema import SUBSETS, Subset
+
+PATH = click.Path(path_type=Path)
+FAMILIES = ("dataset", "frame", "video")
+PROBES = "silence,noise,shuffled,off-screen,single,swap-channels"
+
+
+@click.command("eval")
+@click.option("--run", "run", type=PATH, help="Folder of a run: its best.pt is evaluated.")
+@click.option("--checkpoint", type=PATH, help="A checkpoint file instead.")
+@click.option("--data", "folder", required=True, type=PATH, help="Dataset to score on.")
+@click.option("--subset", type=click.Choice(SUBSETS), default="test", show_default=True)
+@click.option("--probe", "probes", default="", metavar="NAMES", help=f"Of {PROBES}.")
+@click.option("--probe-seed", default=0, show_default=True, help="Chooses the probes' sounds.")
+@click.option(
+    "--family",
+    "families",
+    multiple=True,
+    type=click.Choice(FAMILIES),
+    help="Score in this metric family too; the dataset's own is always scored.",
+)
+@click.option("--unseen", default="", metavar="CLASSES", help="Classes that training left out.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, auto.")
+@one_line_errors
+def evaluate(
+    run: Path | None,
+    checkpoint: Path | None,
+    folder: Path,
+    subset: Subset,
+    probes: str,
+    probe_seed: int,
+    families: tuple[str, ...],
+    unseen: str,
+    device: str,
+) -> None:
+    """Score a model on a subset; the counts are stored beside its checkpoint."""
+    require_torch()
+    from avs_bench.data.vpo import read_vpo
+    from avs_bench.device import open_device
+    from avs_bench.evaluation import Questions, score_checkpoint
+    from avs_bench.report.runs import Run
+    from avs_bench.report.tables import all_tables
+    from avs_bench.report.text import markdown
+    from avs_bench.results import write_result
+
+    path = run / "best.pt" if run else checkpoint
+    if path is None or (run and checkpoint):
+        raise InputError("eval: give either --run FOLDER or --checkpoint FILE")
+    questions = Questions(families, _listed(probes), probe_seed, _listed(unseen))
+    result = score_checkpoint(
+        path,
+        read_vpo(folder),
+        subset,
+        open_device(device),
+        questions,
+        command=_command(path, folder, subset, questions),
+    )
+    stored = write_result(path.parent, result)
+    click.echo(markdown(all_tables([Run(path.parent.name, path.parent, (result,))])))
+    click.echo(f"\n{stored}")
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=PATH)
+@click.option("--out", type=PATH, help="Folder for the report; without it, RUN/report.")
+@click.option("--compare", is_flag=True, help="Test the other runs against the first, in pairs.")
+@one_line_errors
+def report(runs: tuple[Path, ...], out: Path | None, compare: bool) -> None:
+    """Report everything that RUNS were scored on: Markdown, LaTeX and csv.
+
+    A RUN is the folder of a run, a scores-*.json or a submission. Runs that differ in nothing but
+    their seed become one row. The Markdown is printed too.
+    """
+    from avs_bench.report.runs import read_runs
+    from avs_bench.report.writing import write_report
+
+    folder = out or (runs[0] if runs[0].is_dir() else runs[0].parent) / "report"
+    written = write_report(read_runs(runs), folder, compare=compare)
+    click.echo(written.markdown)
+    click.echo()
+    for path in written.files:
+        click.echo(path)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _command(path: Path, folder: Path, subset: Subset, questions: object) -> str:
+    """The evaluation as it can be typed again, whatever was left to defaults."""
+    words = ["avs-bench", "eval", "--checkpoint", path, "--data", folder, "--subset", subset]
+    for family in questions.families:
+        words += ["--family", family]
+    if questions.probes:
+        words += ["--probe", ",".join(questions.probes), "--probe-seed", questions.probe_seed]
+    if questions.unseen:
+        words += ["--unseen", ",".join(questions.unseen)]
+    return shlex.join(map(str, words))
