@@ -5,6 +5,7 @@ so that a test can kill it there.
 """
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -23,16 +24,15 @@ def atomic_path(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    what = path.suffix or path.name
     try:
         yield temporary
         if durable:
             flush(temporary)
-        state_change(f"{what} written")
+        state_change(f"{path.name} written")
         temporary.replace(path)
         if durable:
             flush(path.parent)
-        state_change(f"{what} renamed")
+        state_change(f"{path.name} renamed")
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -81,6 +81,14 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed; none may be at work in `folder`."""
+    for path in folder.rglob(".*"):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink()
+
+
+_TEMPORARY = re.compile(r"\..+\.[0-9]+\.tmp(\..+)?")
 _hooks: list[Callable[[str], None]] = []
 
 

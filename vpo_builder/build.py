@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from vpo_builder.atomic import remove_leftovers
 from vpo_builder.availability import refuse_reappeared
 from vpo_builder.classes import CLASS_TABLE, SoundingClass, class_rows, read_class_table
 from vpo_builder.composing import Composition, CountFunnel, audited_publication
@@ -98,6 +99,7 @@ def _build(request: BuildRequest) -> BuildReport:
         refuse_reappeared(folder, corpus.vggsound.paths)
         return BuildReport(folder, already_built=True)
     clips, rejected_clips = _usable_clips(request, corpus)
+    remove_leftovers(request.out)
     mark_started(folder, identity)
     audio = request.out / AUDIO_FOLDER
     claim_clip_folder(audio, request.config)

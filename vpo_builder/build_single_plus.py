@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vpo_builder.atomic import remove_leftovers
 from vpo_builder.audit import audit
 from vpo_builder.build import BuildReport
 from vpo_builder.config import SinglePlusAuditSettings, SinglePlusConfig
@@ -17,6 +18,7 @@ from vpo_builder.errors import InputError
 from vpo_builder.executors import local_executor
 from vpo_builder.funnel import Funnel, check_funnel, count_samples, count_stage, reasons_by_kind
 from vpo_builder.identity import BuildIdentity, is_finished, mark_started
+from vpo_builder.lock import output_lock
 from vpo_builder.manifest import Manifest
 from vpo_builder.publishing import REJECTIONS, Publication, draft_meta, publish
 from vpo_builder.records import DAMAGE, Reason, Rejection
@@ -61,11 +63,17 @@ def build_single_plus(request: SinglePlusRequest) -> BuildReport:
     An interrupted build resumes, and any number of workers gives the same bytes. Raises
     InputError for what the user can mend; nothing is written before the csv has been read.
     """
+    with output_lock(request.out):
+        return _build(request)
+
+
+def _build(request: SinglePlusRequest) -> BuildReport:
     folder = request.out / DATASET_FOLDER
     tree = read_s4(request.avsbench)
     identity = _identity(tree, request.config)
     if is_finished(folder, identity):
         return BuildReport(folder, already_built=True)
+    remove_leftovers(folder)
     mark_started(folder, identity)
     rows = single_plus_classes()
     values = {row.name: row.mask_value for row in rows}

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 
 from vpo_builder.errors import InputError, one_line_errors
 from vpo_builder.fetching.flags import FetchFlags, fetch_options, is_fetch_override
+from vpo_builder.interruption import resumable
 from vpo_builder.schema import SPLITS
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
     "--classes", type=click.Path(path_type=Path), help="A class table of your own (TOML)."
 )
 @fetch_options
+@resumable
 @one_line_errors
 def build_command(
     split: Any,

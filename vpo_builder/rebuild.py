@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vpo_builder.atomic import remove_leftovers
 from vpo_builder.build import (
     BuildReport,
     BuildRequest,
@@ -18,6 +19,7 @@ from vpo_builder.errors import InputError
 from vpo_builder.executors import local_executor
 from vpo_builder.funnel import ENTERED, Funnel, check_funnel, count_samples
 from vpo_builder.identity import is_finished, mark_started
+from vpo_builder.lock import output_lock
 from vpo_builder.manifest import MANIFEST, Manifest, encode_lines, read_manifest
 from vpo_builder.matching import match_clips
 from vpo_builder.rebuilding import Rebuild, plan_rebuild
@@ -59,6 +61,11 @@ def rebuild(request: RebuildRequest) -> BuildReport:
     listed, or gets the clip that ranks next when substitutes are allowed. With nothing missing,
     the new manifest is the old one, byte for byte.
     """
+    with output_lock(request.build.out):
+        return _rebuild(request)
+
+
+def _rebuild(request: RebuildRequest) -> BuildReport:
     build, manifest = request.build, request.manifest
     folder = build.out / dataset_folder(build.split)
     corpus = open_corpus(build)
@@ -77,6 +84,7 @@ def rebuild(request: RebuildRequest) -> BuildReport:
     clips, _ = match_clips(
         corpus.vggsound, corpus.table, build.config.subsets.val_fraction, corpus.audible
     )
+    remove_leftovers(build.out)
     mark_started(folder, identity)
     audio = build.out / AUDIO_FOLDER
     claim_clip_folder(audio, build.config)

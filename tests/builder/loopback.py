@@ -56,10 +56,14 @@ class Loopback(ThreadingHTTPServer):
         for path in (sources / "vggsound/audios").iterdir():
             self.files[f"/clips/{path.stem}"] = path.read_bytes()
 
-    def options(self) -> tuple[str, ...]:
-        """Return the options that make `vpo-build` fetch everything from here, and in haste."""
+    @property
+    def clip_url(self) -> str:
+        return f"{self.url}/clips/{{id}}_{{start:06d}}"
+
+    def settings(self) -> dict[str, object]:
+        """Return the settings that make a build fetch everything from here, and in haste."""
         archive = self.files["/coco/annotations.zip"]
-        settings = {
+        return {
             "coco.url": f"{self.url}/coco",
             "coco.archive": "annotations.zip",
             "coco.archive_bytes": len(archive),
@@ -69,10 +73,12 @@ class Loopback(ThreadingHTTPServer):
             "network.idle_seconds": 0.5,
             "network.clip_seconds": 1.0,
         }
-        sets = [
-            part for key, value in settings.items() for part in ("--set", f"fetch.{key}={value}")
-        ]
-        return ("--download", "--clip-url", f"{self.url}/clips/{{id}}_{{start:06d}}", *sets)
+
+    def options(self) -> tuple[str, ...]:
+        """Return the options of `vpo-build` for that."""
+        sets = [f"fetch.{key}={value}" for key, value in self.settings().items()]
+        pairs = (part for text in sets for part in ("--set", text))
+        return ("--download", "--clip-url", self.clip_url, *pairs)
 
     def add_folder(self, folder: Path, prefix: str) -> None:
         """Serve every file below a folder."""

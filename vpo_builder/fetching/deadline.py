@@ -66,12 +66,19 @@ class Deadline:
                     continue  # closed, or not yet connected
 
 
+class Exchange(Protocol):
+    """Something under way that can be ended from another thread."""
+
+    def cut(self) -> None:
+        """End it."""
+
+
 class Cancellation:
     """Calls off every exchange that is under way, and all that would begin later."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._deadlines: set[Deadline] = set()
+        self._exchanges: set[Exchange] = set()
         self._cancelled = threading.Event()
 
     @property
@@ -79,22 +86,22 @@ class Cancellation:
         """Whether `cancel` was called."""
         return self._cancelled.is_set()
 
-    def enter(self, deadline: Deadline) -> None:
+    def enter(self, exchange: Exchange) -> None:
         """Let `cancel` end this exchange too."""
         with self._lock:
-            self._deadlines.add(deadline)
+            self._exchanges.add(exchange)
         if self.cancelled:
-            deadline.cut()
+            exchange.cut()
 
-    def leave(self, deadline: Deadline) -> None:
+    def leave(self, exchange: Exchange) -> None:
         """Forget an exchange that is over."""
         with self._lock:
-            self._deadlines.discard(deadline)
+            self._exchanges.discard(exchange)
 
     def cancel(self) -> None:
         """End what is under way."""
         self._cancelled.set()
         with self._lock:
-            deadlines = list(self._deadlines)
-        for deadline in deadlines:
-            deadline.cut()
+            exchanges = list(self._exchanges)
+        for exchange in exchanges:
+            exchange.cut()

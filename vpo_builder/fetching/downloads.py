@@ -2,6 +2,7 @@
 
 import contextlib
 import platform
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from vpo_builder.fetching.ledger import TRANSIENT, Ledger
 from vpo_builder.fetching.mirror import ClipUrl, Mirror
 from vpo_builder.fetching.reasons import FetchReason
 from vpo_builder.fetching.settings import FetchSettings
+from vpo_builder.fetching.youtube import Tool, YouTube, find_js_runtimes, usable_js_runtimes
 from vpo_builder.lock import output_lock
 from vpo_builder.progress import progress
 from vpo_builder.records import Clip, Photo, Reason
@@ -145,9 +147,32 @@ class Downloads:
     def _clip_source(self, recordings: Path, network: Network) -> tuple[ClipSource, float]:
         url, settings = self._options.clip_url, self._settings
         if url is None:
-            raise NotImplementedError
+            return YouTube(recordings, self._tool(network)), settings.rate.youtube_per_hour
         mirror = Mirror(url, recordings, network, settings.network.max_clip_bytes)
         return mirror, settings.rate.mirror_per_hour
+
+    def _tool(self, network: Network) -> Tool:
+        """Return how yt-dlp is run; say so if it lacks what YouTube's players ask for."""
+        runtimes = find_js_runtimes()
+        usable = usable_js_runtimes(runtimes)
+        if not usable:
+            found = f"{', '.join(runtimes)} found, but too old" if runtimes else "none found"
+            print(
+                "no JavaScript runtime for yt-dlp (deno, node, bun or quickjs: "
+                f"{found}): YouTube may offer little or nothing; install deno",
+                file=sys.stderr,
+            )
+        cookies = self._options.cookies
+        return Tool(
+            "" if cookies is None else cookies.read_text(encoding="utf-8"),
+            network.proxy,
+            self._state / "yt-dlp-cache",
+            network.idle_seconds,
+            network.total_seconds,
+            self._settings.network.max_clip_bytes,
+            {name: runtimes[name] for name in usable},
+            self._cancellation,
+        )
 
     def _reach(self, total_seconds: float) -> Network:
         return self._settings.reach(total_seconds, self._options.proxy, self._cancellation)

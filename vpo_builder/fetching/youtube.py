@@ -1,0 +1,190 @@
+"""Clips and videos from YouTube, through yt-dlp in a process of its own for each."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from vpo_builder.atomic import flush, state_change
+from vpo_builder.errors import NO_SPACE
+from vpo_builder.fetching.connections import CancelledError
+from vpo_builder.fetching.content import recording_suffix
+from vpo_builder.fetching.deadline import Cancellation
+from vpo_builder.fetching.http import HEAD_BYTES, Receipt
+from vpo_builder.fetching.ledger import Kind
+from vpo_builder.fetching.reasons import FetchError, FetchReason
+from vpo_builder.fetching.youtube_errors import reason_of
+from vpo_builder.fetching.youtube_process import VideoAnswer, VideoRequest
+from vpo_builder.rendering.audio import ffmpeg_program
+
+WATCH = "https://www.youtube.com/watch?v="
+AUDIO = "bestaudio/best"
+ANSWER, MESSAGES = "answer.json", "messages.txt"
+JS_RUNTIMES = {"deno": "deno", "node": "node", "bun": "bun", "quickjs": "qjs"}
+"""yt-dlp's names of the JavaScript runtimes that it can use, and their programs."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """How yt-dlp is run: with which cookies (a text), proxy, cache and limits."""
+
+    cookies: str
+    proxy: str
+    cache: Path
+    idle_seconds: float
+    total_seconds: float
+    max_bytes: int
+    js_runtimes: Mapping[str, str]
+    cancellation: Cancellation
+
+
+@dataclass(frozen=True)
+class YouTube:
+    """Fetches whole recordings or videos into `folder`; a record begins with the YouTube id.
+
+    `watch` and `extractors` are for tests: a server of their own, and yt-dlp's generic extractor.
+    """
+
+    folder: Path
+    tool: Tool
+    kind: Kind = "clip"
+    formats: str = AUDIO
+    watch: str = WATCH
+    extractors: tuple[str, ...] = ("youtube",)
+    name: str = field(default="youtube", init=False)
+    whole_videos: bool = field(default=True, init=False)
+
+    @property
+    def cancellation(self) -> Cancellation:
+        """What calls off its exchanges."""
+        return self.tool.cancellation
+
+    def fetch(self, record: str) -> Receipt:
+        """See Source. yt-dlp says nothing when a transfer ends early, so no length is known."""
+        partial = self.folder / f".{record}.partial"
+        partial.mkdir(parents=True, exist_ok=True)
+        answer = run_tool(self._request(record, partial), partial, self.tool)
+        path = Path(answer.path)
+        with path.open("rb") as file:
+            suffix = recording_suffix(file.read(HEAD_BYTES))
+        size = path.stat().st_size
+        target = self.folder / f"{record}{suffix}"
+        flush(path)
+        state_change("video whole")
+        path.replace(target)
+        flush(self.folder)
+        state_change("video named")
+        shutil.rmtree(partial, ignore_errors=True)
+        return Receipt(target, size, length_known=False)
+
+    def _request(self, record: str, partial: Path) -> VideoRequest:
+        tool = self.tool
+        return VideoRequest(
+            url=self.watch + record[:11],
+            extractors=list(self.extractors),
+            formats=self.formats,
+            folder=str(partial.resolve()),
+            name="video",
+            max_bytes=tool.max_bytes,
+            idle_seconds=tool.idle_seconds,
+            cookies=tool.cookies,
+            proxy=tool.proxy,
+            cache=str(tool.cache),
+            ffmpeg=ffmpeg_program(),
+            js_runtimes={name: {"path": path} for name, path in tool.js_runtimes.items()},
+        )
+
+
+def run_tool(request: VideoRequest, folder: Path, tool: Tool) -> VideoAnswer:
+    """Run yt-dlp and return the answer. Raises FetchError, CancelledError, and OSError for no room.
+
+    When time is up, or the work is called off, the process and all that it started are killed.
+    """
+    child = _Child(request, folder)
+    tool.cancellation.enter(child)
+    try:
+        in_time = child.wait(tool.total_seconds)
+    finally:
+        tool.cancellation.leave(child)
+        child.end()
+    if tool.cancellation.cancelled:
+        raise CancelledError
+    if not in_time:
+        raise FetchError(FetchReason.TIMED_OUT, f"not done after {tool.total_seconds:g} s")
+    try:
+        answer = VideoAnswer(**json.loads((folder / ANSWER).read_bytes()))
+    except ValueError:
+        said = (folder / MESSAGES).read_text(errors="replace").strip()[-300:]
+        raise FetchError(FetchReason.EXTRACTION_FAILED, f"yt-dlp ended: {said}") from None
+    if answer.errno in NO_SPACE:
+        raise OSError(answer.errno, os.strerror(answer.errno), str(folder))
+    if answer.error:
+        raise FetchError(reason_of(answer.error), answer.error[:300])
+    return answer
+
+
+class _Child:
+    """The process, in a group of its own so that what it starts ends with it."""
+
+    def __init__(self, request: VideoRequest, folder: Path) -> None:
+        with (folder / ANSWER).open("wb") as answer, (folder / MESSAGES).open("wb") as messages:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "vpo_builder.fetching.youtube_process"],
+                stdin=subprocess.PIPE,
+                stdout=answer,
+                stderr=messages,
+                start_new_session=True,
+            )
+        self._request = json.dumps(asdict(request)).encode() + b"\n"
+
+    def wait(self, seconds: float) -> bool:
+        """Hand over the request; tell whether the process ended in time."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(self._request)
+            self._process.stdin.flush()
+            self._process.wait(seconds)
+        except BrokenPipeError:
+            return True
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def cut(self) -> None:
+        """Kill the process and all that it started, if it still runs."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        self.cut()
+        self._process.wait()
+        with contextlib.suppress(BrokenPipeError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+
+
+def find_js_runtimes() -> dict[str, str]:
+    """Return the JavaScript runtimes on this machine, by yt-dlp's names."""
+    found = {name: shutil.which(program) for name, program in JS_RUNTIMES.items()}
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def usable_js_runtimes(runtimes: Mapping[str, str]) -> list[str]:
+    """Return those of the runtimes that are new enough for the yt-dlp that is installed."""
+    from yt_dlp.globals import supported_js_runtimes
+
+    usable = []
+    for name, path in runtimes.items():
+        kind = supported_js_runtimes.value.get(name)
+        info = kind(path).info if kind is not None else None
+        if info is not None and info.supported:
+            usable.append(name)
+    return usable
