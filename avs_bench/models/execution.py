@@ -26,7 +26,7 @@ class Execution:
 def executed(model: nn.Module, execution: Execution) -> Callable[[Tensor, Tensor], AVSOutput]:
     """Return a call that runs `model` as wished; parameters and state stay the model's own."""
     if execution.channels_last:
-        model.to(memory_format=torch.channels_last)
+        _store_channels_last(model)
     call = torch.compile(model) if execution.compiled else model
 
     def run(images: Tensor, spectrograms: Tensor) -> AVSOutput:
@@ -36,3 +36,13 @@ def executed(model: nn.Module, execution: Execution) -> Callable[[Tensor, Tensor
             return call(images, spectrograms)
 
     return run
+
+
+def _store_channels_last(model: nn.Module) -> None:
+    """Lay out every 4-d parameter as [out, h, w, in]; convolutions hand the layout on.
+
+    `Module.to(memory_format=…)` refuses models that hold 3-d convolutions too, as TPAVI does.
+    """
+    for parameter in model.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

@@ -6,6 +6,8 @@ import torch
 from avs_bench.models import build_model
 from avs_bench.models.execution import Execution, executed
 from avs_bench.models.profiling import profile, timed
+from avs_bench.models.resnet import BasicBlock, ResNet
+from avs_bench.models.tpavi import TPAVI
 
 
 @pytest.fixture
@@ -28,6 +30,16 @@ def test_results_stay_within_rounding(inputs, execution, tolerance):
         reference = model(*inputs).logits
         ours = executed(model, execution)(*inputs)
     assert relative(ours.logits.float(), reference) < tolerance
+
+
+def test_channels_last_is_for_models_with_3d_convolutions_too():
+    backbone = ResNet(BasicBlock, (1, 1, 1, 1), stem="plain", width=4)
+    model = TPAVI(backbone, backbone.widths, 1, audio_encoder=None).eval()
+    clips = torch.randn(1, 2, 3, 64, 64), torch.randn(1, 2, 128)
+    with torch.inference_mode():
+        reference = model(*clips).logits
+        ours = executed(model, Execution(channels_last=True))(*clips).logits
+    assert relative(ours, reference) < 1e-4
 
 
 def test_channels_last_keeps_gradients(inputs):

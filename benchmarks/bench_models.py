@@ -1,0 +1,238 @@
+"""Time and memory of the models against plain eager versions of the same mathematics.
+
+`make bench-models` prints, for each model's forward pass and training step, our time, the plain
+script's (`plain_models.py`, same parameters, same inputs), and their ratio: medians of runs taken
+in turns. The plain side is float32 as published; ours runs with channels-last memory, once in
+float32 and once with bf16 products (autocast). Before anything is timed, outputs and gradients of
+both sides are held against each other in float64, and bf16's loss against float32's (within 2 %).
+A training step is forward, cross-entropy on the own sounds plus the mean square
+of the features (it stands for the contrastive term, so that both halves get a gradient) and
+backward. Batches hold 2 images of 224 × 224, or 2 clips of 5 frames.
+
+By default the two rows with a goal are run; `--all` adds the other models. Exits with 1 if a goal
+is missed.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from plain_models import plain_forward
+from torch import Tensor, nn
+
+from avs_bench.models import build_model
+from avs_bench.models.execution import Execution, executed
+from avs_bench.models.tpavi import TPAVI
+
+BATCH, FRAMES = 2, 5
+GIVEN = {"audio_encoder": "none"}  # VGGish is frozen, the same on both sides, and left out
+BF16_TOLERANCE = 0.02  # of the float32 loss
+Run = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and how many times faster its training step is to be than the plain one."""
+
+    name: str
+    classes: int
+    options: dict[str, Any]
+    step_goal: float = 1.0
+    bf16_goal: float | None = None
+    memory_goal: float | None = None
+
+
+CASES = [
+    Case("cavp-deeplabv3plus-r50", 22, {}, step_goal=1.2, bf16_goal=2.0),
+    Case("tpavi-r50", 1, GIVEN, step_goal=1.3, memory_goal=0.7),
+]
+OTHERS = [
+    Case("cavp-deeplabv3plus-r101", 22, {}),
+    Case("cavp-deeplabv3plus-pvtv2-b5", 22, {}),
+    Case("cavp-hrnetv2-w48", 22, {}),
+    Case("cavp-ocr-hrnetv2-w48", 22, {}),
+    Case("tpavi-pvtv2-b5", 1, GIVEN),
+]
+
+
+def plain(model: nn.Module) -> Run:
+    """The published operations in the default memory format."""
+    return partial(plain_forward, model)
+
+
+def ours(model: nn.Module, *, bfloat16: bool = False) -> Run:
+    """The model as `avs-bench` runs it at its fastest without compiling."""
+    call = executed(model, Execution(channels_last=True, bfloat16=bfloat16))
+
+    def run(images: Tensor, sounds: Tensor) -> tuple[Tensor, Tensor]:
+        output = call(images, sounds)
+        return output.logits, output.maps[0] if output.features is None else output.features
+
+    return run
+
+
+SIDES: dict[str, Callable[[nn.Module], Run]] = {
+    "ours": ours,
+    "bf16": partial(ours, bfloat16=True),
+    "plain": plain,
+}
+
+
+def built(case: Case, dtype: torch.dtype = torch.float) -> nn.Module:
+    """Return the model, the same at every call, with every TPAVI block awake."""
+    torch.manual_seed(0)
+    model = build_model(case.name, case.classes, **case.options).to(dtype)
+    if isinstance(model, TPAVI):
+        for block in model.fusion:
+            nn.init.normal_(block.W_z[1].weight)
+    return model
+
+
+def drawn(case: Case, side: int, dtype: torch.dtype = torch.float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return images, sounds (log-mels or VGGish embeddings) and targets of a training step."""
+    torch.manual_seed(1)
+    if case.name.startswith("tpavi"):
+        images = torch.randn(BATCH, FRAMES, 3, side, side, dtype=dtype)
+        sounds = torch.randn(BATCH, FRAMES, 128, dtype=dtype)
+        return images, sounds, torch.randint(0, 2, (BATCH * FRAMES, side, side))
+    images = torch.randn(BATCH, 3, side, side, dtype=dtype)
+    sounds = torch.randn(2 * BATCH, 1, 300, 64, dtype=dtype)
+    return images, sounds, torch.randint(0, case.classes, (BATCH, side, side))
+
+
+def step(model: nn.Module, run: Run, images: Tensor, sounds: Tensor, targets: Tensor) -> Tensor:
+    """One training step without the optimiser; dropout draws the same on every side."""
+    torch.manual_seed(2)
+    model.zero_grad(set_to_none=True)
+    logits, features = run(images, sounds)
+    logits = logits.to(images.dtype)
+    if logits.shape[1] == 1:
+        loss = F.binary_cross_entropy_with_logits(logits[:, 0], targets.to(logits.dtype))
+    else:
+        loss = F.cross_entropy(logits, targets)
+    loss = loss + features.to(images.dtype).square().mean()
+    loss.backward()
+    return loss.detach()
+
+
+def forward(model: nn.Module, run: Run, images: Tensor, sounds: Tensor, targets: Tensor) -> Tensor:
+    """One pass in evaluation mode, own sounds only."""
+    with torch.inference_mode():
+        return run(images, sounds[: len(images)])[0]
+
+
+def check_equal(case: Case) -> float:
+    """Return the largest difference in float64 of loss and gradients, relative to the largest
+    entry of each; stop the program if it is more than rounding. (A bias before a norm has no
+    gradient but rounding: what is a 1e-9th of the largest gradient counts as that.)"""
+    results = []
+    for name in ("ours", "plain"):
+        model = built(case, torch.double)
+        loss = step(model, SIDES[name](model), *drawn(case, 96, torch.double))
+        results.append([loss, *(p.grad for p in model.parameters())])
+    floor = 1e-9 * max(float(value.abs().max()) for value in results[1])
+    worst = max(
+        float((a - b).abs().max() / b.abs().max().clamp(min=floor))
+        for a, b in zip(*results, strict=True)
+    )
+    if not worst < 1e-6:
+        sys.exit(f"{case.name}: the two sides differ by {worst:.1e}: nothing is timed")
+    return worst
+
+
+def timed(call: Callable[..., Tensor], case: Case, side: int, repeats: int) -> dict[str, float]:
+    """Return the median seconds of all sides, taken in turns after one warm-up each."""
+    inputs = drawn(case, side)
+    models = {name: built(case).train(call is step) for name in SIDES}
+    runs = {name: SIDES[name](model) for name, model in models.items()}
+    times: dict[str, list[float]] = {name: [] for name in SIDES}
+    results = {}
+    for i in range(repeats + 1):
+        for name, model in models.items():
+            started = time.perf_counter()
+            result = call(model, runs[name], *inputs)
+            if i:
+                times[name].append(time.perf_counter() - started)
+            results.setdefault(name, result)
+    if call is step and abs(results["bf16"] / results["plain"] - 1) > BF16_TOLERANCE:
+        sys.exit(f"{case.name}: bf16's loss is {results['bf16']}, float32's {results['plain']}")
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def peak_mebibytes(case: Case, side: int, which: str) -> float:
+    """Return the peak memory of a fresh process that takes two training steps."""
+    command = [sys.executable, __file__, "--peak", case.name, which, "--side", str(side)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def print_peak(name: str, which: str, side: int) -> None:
+    """The fresh process: take two steps, print the peak in MiB."""
+    case = next(c for c in CASES + OTHERS if c.name == name)
+    model, inputs = built(case), drawn(case, side)
+    run = SIDES[which](model)
+    for _ in range(2):
+        step(model, run, *inputs)
+    # Not getrusage: its peak begins at what the parent held when it forked.
+    status = Path("/proc/self/status").read_text().splitlines()
+    print(int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 2**10)
+
+
+def row(title: str, mine: float, other: float, unit: str, goal: float | None) -> bool:
+    """Print a row; return whether the plain side takes `goal` times ours or more."""
+    met = goal is None or other / mine >= goal
+    aim = "" if goal is None else f" (goal {goal:.2f}x){'' if met else '  MISSED'}"
+    print(
+        f"{title:44} {mine:9.3f} {unit} {other:9.3f} {unit} {other / mine:6.2f}x{aim}", flush=True
+    )
+    return met
+
+
+def measure(case: Case, side: int, repeats: int) -> bool:
+    """Check and time one model; return whether every goal is met."""
+    print(f"{case.name}: both sides equal in float64 within {check_equal(case):.0e}", flush=True)
+    passes = timed(forward, case, side, repeats)
+    steps = timed(step, case, side, repeats)
+    met = [
+        row(f"{case.name}, forward", passes["ours"], passes["plain"], "s", 1),
+        row(f"{case.name}, forward, bf16", passes["bf16"], passes["plain"], "s", None),
+        row(f"{case.name}, step", steps["ours"], steps["plain"], "s", case.step_goal),
+        row(f"{case.name}, step, bf16", steps["bf16"], steps["plain"], "s", case.bf16_goal),
+    ]
+    if case.memory_goal:
+        mine, other = (peak_mebibytes(case, side, name) for name in ("ours", "plain"))
+        met.append(row(f"{case.name}, peak memory", mine, other, "M", 1 / case.memory_goal))
+    return all(met)
+
+
+def main() -> int:
+    """Measure every case; 1 if a goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--all", action="store_true", help="the models without a goal too")
+    parser.add_argument("--model", help="one model only")
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--side", type=int, default=224)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if options.peak:
+        print_peak(*options.peak, options.side)
+        return 0
+    chosen = CASES + OTHERS if options.all or options.model else CASES
+    chosen = [case for case in chosen if options.model in (None, case.name)]
+    print(f"{'':44} {'ours':>9}   {'plain':>9}    plain / ours")
+    met = [measure(case, options.side, options.repeats) for case in chosen]
+    return int(not all(met))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
