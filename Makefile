@@ -80,5 +80,5 @@ $(BUILDER): $(BIN)/python $(SETUP)
 	@touch $@
 
 $(EVERYTHING): $(BIN)/python $(SETUP)
-	$(PIP) --editable ".[bench,dev,ray,tensorboard]"
+	$(PIP) --editable ".[bench,dev,onnx,ray,tensorboard]"
 	@touch $@ $(BUILDER)

@@ -34,6 +34,8 @@ def main() -> None:
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting of the preset."
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out where it was stopped.")
+@click.option("--weights", multiple=True, type=PATH, help="Weights to begin with; repeatable.")
+@click.option("--partial-weights", is_flag=True, help="Load what fits of --weights.")
 @DEVICE
 @one_line_errors
 def train(
@@ -42,6 +44,8 @@ def train(
     out: Path,
     overrides: tuple[str, ...],
     resume: bool,
+    weights: tuple[Path, ...],
+    partial_weights: bool,
     device: str,
 ) -> None:
     """Train a model into --out: config.json, history.jsonl, last.pt and best.pt."""
@@ -67,6 +71,8 @@ def train(
         out,
         device=open_device(device),
         resume=resume,
+        weights=weights,
+        partial_weights=partial_weights,
         announce=tqdm.write,  # which a bar on the terminal makes room for
     )
 

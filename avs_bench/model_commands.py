@@ -146,8 +146,7 @@ def export(
 
     chosen = _choose(preset, name, overrides, classes)
     for file in weights:
-        report = load_weights(chosen.model, file)
-        click.echo(f"{file}: {len(report.loaded)} entries, layout {report.layout}")
+        click.echo(load_weights(chosen.model, file).summary(file))
     if not weights:
         click.echo("no --weights given: the file will hold random ones", err=True)
     difference = export_onnx(chosen.model, path, *example_inputs(chosen.card, 1))

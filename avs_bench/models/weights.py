@@ -71,6 +71,17 @@ class LoadedWeights:
     misshapen: tuple[str, ...]
     untouched: tuple[str, ...]
 
+    def summary(self, path: Path) -> str:
+        """Return what was loaded from `path` on one line."""
+        parts = [f"{path}: {len(self.loaded)} entries loaded, layout {self.layout}"]
+        for title in ("missing", "unexpected", "misshapen"):
+            names = getattr(self, title)
+            if names:
+                parts.append(f"{title} {len(names)}: {fold_names(names)}")
+        if self.untouched:
+            parts.append(f"not in it: {', '.join(self.untouched)}")
+        return "; ".join(parts)
+
 
 def load_weights(model: nn.Module, path: Path, *, partial: bool = False) -> LoadedWeights:
     """Load a file's weights into `model` by name, whichever known layout fits best.

@@ -1,7 +1,7 @@
 """The training loop: read a batch, take a step; at an epoch's end score on val and keep."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -12,10 +12,12 @@ from avs_bench.data.example import AVSDataset
 from avs_bench.data.loader import training_batches, training_order
 from avs_bench.evaluation import evaluate
 from avs_bench.metrics.families import SELECTION
+from avs_bench.models.weights import load_weights
 from avs_bench.training.learner import Learner
 from avs_bench.training.narration import closing, epoch_line, opening, step_bar
 from avs_bench.training.progress import Progress
 from avs_bench.training.run_folder import RunFolder
+from vpo_builder.errors import InputError
 
 
 def fit(
@@ -25,17 +27,24 @@ def fit(
     *,
     device: torch.device,
     resume: bool = False,
+    weights: Sequence[Path] = (),
+    partial_weights: bool = False,
     announce: Callable[[str], None] = print,
 ) -> Progress:
     """Train a model into `folder` and return how it went.
 
-    `best.pt` is the epoch with the highest miou_dataset on val; where val is empty it is the last
-    one. `announce` gets a line per epoch. Raises InputError for a file that cannot be read, for a
-    folder that holds another run, and for a loss that is no longer a number.
+    `weights` are loaded one after the other before the first step, see `load_weights`; a resumed
+    run has its own. `best.pt` is the epoch with the highest miou_dataset on val; where val is
+    empty it is the last one. `announce` gets a line per epoch. Raises InputError for a file that
+    cannot be read, for a folder that holds another run, and for a loss that is no longer a number.
     """
+    if resume and weights:
+        raise InputError("--weights begins a run and --resume goes on with one: leave one out")
     torch.use_deterministic_algorithms(settings.train.deterministic, warn_only=True)
     order = training_order(dataset, settings)
     learner = Learner(settings, len(dataset.classes), device, order.steps_per_epoch)
+    for path in weights:
+        announce(load_weights(learner.model, path, partial=partial_weights).summary(path))
     run = RunFolder(folder, origin_of(settings, dataset))
     progress = run.begin(learner, resume)
     announce(opening(dataset, learner, progress))

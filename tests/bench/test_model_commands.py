@@ -6,9 +6,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from avs_bench.checkpoint import model_of
 from avs_bench.cli import main
+from avs_bench.config import PRESETS, read_preset
 from avs_bench.models import MODELS, build_model
 from avs_bench.models.checkpoint_files import read_state_dict
+from vpo_builder.settings import preset_names
 
 SMALL = ["--preset", "tiny", "--set", "image.crop=64", "--set", "audio.seconds=1"]
 
@@ -75,3 +78,15 @@ def test_export_hands_over_the_model_with_the_weights_it_is_given(tmp_path, monk
     assert (images.shape, sounds.shape) == ((1, 3, 64, 64), (1, 1, 96, 64))
     for name, value in source.state_dict().items():
         assert torch.equal(model.state_dict()[name], value)
+
+
+@pytest.mark.parametrize("preset", [n for n in preset_names(PRESETS) if n in MODELS])
+def test_a_preset_named_after_a_model_builds_it(preset):
+    settings = read_preset(preset)
+    assert settings.model.name == preset
+    with torch.device("meta"):
+        model_of(settings, 22)
+
+
+def test_every_cavp_model_has_a_preset():
+    assert {n for n in MODELS if not n.startswith("tpavi")} <= set(preset_names(PRESETS))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from avs_bench.checkpoint import read_checkpoint
+from avs_bench.checkpoint import model_of, read_checkpoint
 from avs_bench.training.fit import fit
 from tests.bench.conftest import SMALL
 from vpo_builder.errors import InputError
@@ -121,3 +121,19 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
     wild = replace(settings, optim=replace(settings.optim, lr=1e30))
     with pytest.raises(InputError, match="the loss is nan"):
         train(wild, dataset, tmp_path / "run")
+
+
+def test_a_run_begins_with_the_weights_it_is_given(settings, dataset, tmp_path):
+    still = replace(settings, optim=replace(settings.optim, lr=0.0, audio_lr=0.0))
+    torch.manual_seed(99)
+    given = model_of(still, len(dataset.classes)).state_dict()
+    torch.save({"state_dict": given}, tmp_path / "given.pth")
+    train(still, dataset, tmp_path / "run", weights=[tmp_path / "given.pth"])
+    trained = read_checkpoint(tmp_path / "run" / "last.pt").model
+    weights = [name for name in given if "running" not in name and "num_batches" not in name]
+    assert all(torch.equal(trained[name], given[name]) for name in weights)
+    with pytest.raises(InputError, match="leave one out"):
+        train(still, dataset, tmp_path / "run", resume=True, weights=[tmp_path / "given.pth"])
+    with pytest.raises(InputError, match=r"other\.pth: no such file"):
+        train(still, dataset, tmp_path / "other", weights=[tmp_path / "other.pth"])
+    assert not (tmp_path / "other").exists()
