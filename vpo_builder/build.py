@@ -71,7 +71,9 @@ class BuildReport:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class BuildPlan:
+    """The samples of a split, what was kept out, what is said beside them and to a person."""
+
     samples: Sequence[PlannedSample]
     rejections: Sequence[Rejection]
     texts: Mapping[str, bytes]
@@ -98,14 +100,14 @@ def _build(request: BuildRequest) -> BuildReport:
     if is_finished(folder, identity) and not request.supply.retries(folder):
         refuse_reappeared(folder, corpus.vggsound.paths)
         return BuildReport(folder, already_built=True)
-    clips, rejected_clips = _usable_clips(request, corpus)
+    clips, rejected_clips = usable_clips(request, corpus)
     remove_leftovers(request.out)
     mark_started(folder, identity)
     audio = request.out / AUDIO_FOLDER
     claim_clip_folder(audio, request.config)
     with local_executor(request.workers) as executor:
         clip_folder = request.supply.clips(audio, clips, request.config, executor)
-        plan = _plan(request, corpus, clips, clip_folder)
+        plan = plan_build(request, corpus, clips, clip_folder)
         rejections = [*plan.rejections, *rejected_clips]
 
         def count(samples: Sequence[Sample], dropped: Sequence[Rejection]) -> Funnel:
@@ -200,7 +202,7 @@ def _refuse_images(
     refuse_too_many_missing(missing, selected, allowed, request.coco)
 
 
-def _usable_clips(request: BuildRequest, corpus: Corpus) -> tuple[list[Clip], list[Rejection]]:
+def usable_clips(request: BuildRequest, corpus: Corpus) -> tuple[list[Clip], list[Rejection]]:
     """Return the clips of the table's labels; stop before anything is written if none is there."""
     clips, rejections = match_clips(
         corpus.vggsound, corpus.table, request.config.subsets.val_fraction, corpus.audible
@@ -215,9 +217,10 @@ def _usable_clips(request: BuildRequest, corpus: Corpus) -> tuple[list[Clip], li
     return clips, rejections
 
 
-def _plan(
+def plan_build(
     request: BuildRequest, corpus: Corpus, clips: Sequence[Clip], clip_check: ClipCheck
-) -> _Plan:
+) -> BuildPlan:
+    """Return the plan of a split for the clips that pass a check."""
     filtered = filter_images(
         corpus.photos,
         corpus.objects,
@@ -229,7 +232,7 @@ def _plan(
     plan = plan_dataset(
         filtered.kept, clips, clip_check, request.split, request.config, request.seed
     )
-    return _Plan(
+    return BuildPlan(
         plan.samples,
         [*filtered.rejections, *plan.rejections],
         {PERSONS: encode_lines(filtered.decisions)},

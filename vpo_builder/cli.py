@@ -119,12 +119,29 @@ def build_command(
         class_table=classes or CLASS_TABLE,
         vggsounder=vggsounder,
     )
+    if fetching.plan:
+        _print_plan(request, coco, vggsound, fetching, overrides)
+        return
     with _supplied(request, coco, vggsound, fetching, overrides) as supplied:
         if manifest is None:
             report = build(supplied)
         else:
             report = rebuild(RebuildRequest(supplied, manifest, allow_substitutes))
     _print_report(report)
+
+
+def _print_plan(
+    request: "BuildRequest",
+    coco: Path | None,
+    vggsound: Path | None,
+    fetching: FetchFlags,
+    overrides: tuple[str, ...],
+) -> None:
+    from vpo_builder.fetching.estimate import plan_lines
+
+    options = fetching.options(overrides)
+    for line in plan_lines(request, options, coco, vggsound, download=fetching.download):
+        click.echo(line)
 
 
 def _supplied(

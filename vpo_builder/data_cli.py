@@ -167,3 +167,14 @@ def diff(first: Path, second: Path) -> None:
     for line in format_comparison(comparison):
         click.echo(line)
     sys.exit(1 if comparison.changes else 0)
+
+
+@data_command.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@one_line_errors
+def rot(folder: Path) -> None:
+    """Say what could not be fetched for a dataset: by class, with reasons and dates."""
+    from vpo_builder.fetching.rot import count_rot, find_ledger, format_rot
+
+    for line in format_rot(count_rot(find_ledger(folder))):
+        click.echo(line)

@@ -64,3 +64,77 @@ def test_the_real_corpus_downloaded_equals_the_real_corpus(
     folder = build_from(CORPUS, tmp_path / "folders").folder
     for name in (MANIFEST, META):
         assert (tmp_path / "out" / SS / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_a_plan_says_what_it_will_take_and_fetches_no_media(
+    server: Loopback, farm_folder: Path, tmp_path: Path
+) -> None:
+    server.add_corpus(farm_folder, tmp_path / "annotations.zip")
+    options = ("--split", "ss", "--out", tmp_path / "out", "--workers", 1)
+    nothing = run_build(*options, "--plan")
+    assert nothing.exit_code == 0
+    assert "to fetch first: COCO's annotations (253 MB) and VGGSound's csv" in nothing.output
+    planned = run_build(*options, *server.options(), "--plan", "--rate", "10")
+    assert planned.exit_code == 0, planned.output
+    assert set(server.requests) == {"/coco/annotations.zip", "/vggsound.csv"}
+    assert planned.output.splitlines() == [
+        "clips: 39 needed, 0 here, 39 to fetch (49 requests, as 20% are gone): 156 MB, 4.9 hours "
+        "at 10 an hour",
+        "photographs: 32 needed, 0 here, 32 to fetch: 5 MB, 0.0 hours",
+        "in all 161 MB, about 4.9 hours",
+    ]
+    assert run_build(*options, *server.options()).exit_code == 0
+    again = run_build(*options, "--plan", "--split", "msmi")
+    assert "clips: 58 needed, 36 here" in again.output
+    done = run_build(*options, "--plan", "--clip-url", server.clip_url)
+    assert "clips: 39 needed, 39 here, 0 to fetch" in done.output
+
+
+def test_what_is_here_already_is_not_fetched(
+    server: Loopback, farm_folder: Path, tmp_path: Path
+) -> None:
+    server.add_corpus(farm_folder, tmp_path / "annotations.zip")
+    options = ("--split", "ss", "--workers", 1, *server.options())
+    given = ("--coco", farm_folder / "coco", "--vggsound", farm_folder / "vggsound")
+    assert run_build(*options, "--out", tmp_path / "one", *given).exit_code == 0
+    assert not server.requests
+    (tmp_path / "coco").mkdir()
+    (tmp_path / "coco/train2017").symlink_to(farm_folder / "coco/train2017")
+    (tmp_path / "vggsound").mkdir()
+    (tmp_path / "vggsound/audios").symlink_to(farm_folder / "vggsound/audios")
+    given = ("--coco", tmp_path / "coco", "--vggsound", tmp_path / "vggsound")
+    assert run_build(*options, "--out", tmp_path / "two", *given).exit_code == 0
+    asked = {path.rpartition("/")[0] for path in server.requests}
+    assert asked == {"/coco", "", "/coco/val2017"}, "lists, and the photographs that were not there"
+    for name in (MANIFEST, META):
+        one, two = (tmp_path / out / SS / name for out in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_an_option_that_needs_download_says_so(tmp_path: Path) -> None:
+    for option in (("--retry", "transient"), ("--clip-url", "http://x/{id}"), ("--rate", "3")):
+        result = run_build("--split", "ss", "--out", tmp_path / "out", *option)
+        assert result.exit_code == 2
+        assert f"{option[0]}: nothing is fetched without --download" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("http://x/clips", "expected a URL with {id}"),
+        ("http://x/{id}/{label}", "expected a URL with {id}"),
+        ("http://x/{id.__class__}", "expected a URL with {id}"),
+        ("http://x/{id!r}", "expected {id} without 'r'"),
+        ("http://x/{id}_{start:>99999}", "expected {start} without '>99999'"),
+        ("file:///{id}", "not an http or https URL"),
+        ("http://x/{id", "expected a URL with {id}"),
+    ],
+)
+def test_a_clip_url_that_is_none_is_refused(tmp_path: Path, template: str, said: str) -> None:
+    result = run_build(
+        "--split", "ss", "--out", tmp_path / "out", "--download", "--clip-url", template
+    )
+    assert result.exit_code == 2
+    assert f"--clip-url {template}" in result.stderr
+    assert said in result.stderr
+    assert not (tmp_path / "out").exists()

@@ -26,7 +26,7 @@ from vpo_builder.fetching.coco import (
 from vpo_builder.fetching.connections import Network
 from vpo_builder.fetching.deadline import Cancellation
 from vpo_builder.fetching.dispatch import Dispatcher
-from vpo_builder.fetching.ledger import TRANSIENT, Ledger
+from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, TRANSIENT, Ledger
 from vpo_builder.fetching.mirror import ClipUrl, Mirror
 from vpo_builder.fetching.reasons import FetchReason
 from vpo_builder.fetching.settings import FetchSettings
@@ -38,8 +38,6 @@ from vpo_builder.rendering.audio import decoder_versions
 from vpo_builder.sources.corpus import Corpus
 from vpo_builder.sources.vggsound import CSV_NAME
 
-STATE_FOLDER = ".fetch"
-LEDGER = "ledger.sqlite"
 SOURCES_FOLDER = "sources"
 RECORDINGS = "recordings"
 FETCH_REASONS = {str(reason) for reason in FetchReason}
@@ -61,18 +59,19 @@ class Downloads:
 
     fetches = True
 
-    def __init__(self, out: Path, options: FetchOptions, ledger: Ledger) -> None:
+    def __init__(self, out: Path, options: FetchOptions, ledger: Ledger, coco: Path | None) -> None:
         self._state = out / STATE_FOLDER
         self._sources = out / SOURCES_FOLDER
         self._options = options
         self._settings = options.settings
         self._ledger = ledger
+        self._coco = coco
         self._cancellation = Cancellation()
 
-    def annotations(self, coco: Path | None) -> Path:
-        """Return a folder with COCO's annotations: `coco` if they are there, else fetched."""
-        if coco is not None and has_annotations(coco):
-            return coco
+    def annotations(self) -> Path:
+        """Return a folder with COCO's annotations: the one given if it has them, else fetched."""
+        if self._coco is not None and has_annotations(self._coco):
+            return self._coco
         folder = self._sources / "coco"
         if not has_annotations(folder):
             network = self._reach(self._settings.network.archive_seconds)
@@ -100,8 +99,9 @@ class Downloads:
         folder = self._sources / "coco"
 
         def path(photo: Photo) -> Path:
-            given = corpus.image_path(photo)
-            return given if given.exists() else folder / given.parent.name / given.name
+            name = Path(corpus.folders[photo.id].name, photo.file_name)
+            given = self._coco / name if self._coco is not None else folder / name
+            return given if given.exists() else folder / name
 
         source = photo_source(folder, self._settings, self._reach(0.0))
         settled = self._ledger.settled(source.kind, source.name)
@@ -187,10 +187,10 @@ def downloading(
     with output_lock(out), Ledger(out / STATE_FOLDER / LEDGER, tool_versions()) as ledger:
         if options.retry:
             ledger.reopen(options.retry)
-        downloads = Downloads(out, options, ledger)
+        downloads = Downloads(out, options, ledger, coco)
         yield replace(
             request,
-            coco=downloads.annotations(coco),
+            coco=downloads.annotations(),
             vggsound=vggsound or out / SOURCES_FOLDER / "vggsound",
             vggsound_csv=downloads.table(vggsound),
             supply=downloads,

@@ -30,7 +30,7 @@ class FetchFlags:
 
     def refuse_without_download(self) -> None:
         """Raise InputError for an option that does nothing unless something is fetched."""
-        if self.download:
+        if self.download or self.plan:
             return
         for name in ("clip_url", "cookies", "proxy", "rate", "retry"):
             if getattr(self, name) not in (None, ""):

@@ -22,6 +22,8 @@ from vpo_builder.fetching.reasons import FetchReason
 
 Kind = Literal["clip", "image", "archive", "table", "video"]
 
+STATE_FOLDER = ".fetch"
+LEDGER = "ledger.sqlite"
 FETCHED = "fetched"
 TRANSIENT = "transient"
 SCHEMA = 1
@@ -150,12 +152,7 @@ class Ledger:
     def attempts(self) -> Iterator[Attempt]:
         """Yield every attempt in the order of time."""
         with self._errors():
-            rows = self._database.execute(f"SELECT {_COLUMNS} FROM attempts ORDER BY finished, id")
-            for row in rows:
-                kind, record, source, category, outcome, permanent, settled, *rest = row
-                yield Attempt(
-                    kind, record, source, category, outcome, bool(permanent), bool(settled), *rest
-                )
+            yield from _attempts(self._database)
 
     def unite(self, others: Iterable[Path]) -> None:
         """Take over the attempts of other ledgers; those that are here already stay once."""
@@ -199,6 +196,24 @@ class Ledger:
                 f"{self._path}: the ledger cannot be used: {error}; if another program holds it, "
                 "end that; if it is damaged, move it away: what was fetched stays"
             ) from None
+
+
+def read_attempts(path: Path) -> Iterator[Attempt]:
+    """Yield every attempt of a ledger in the order of time, without writing to it."""
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA query_only=1")
+            yield from _attempts(database)
+    except sqlite3.Error as error:
+        raise InputError(f"{path}: the ledger cannot be read: {error}") from None
+
+
+def _attempts(database: sqlite3.Connection) -> Iterator[Attempt]:
+    for row in database.execute(f"SELECT {_COLUMNS} FROM attempts ORDER BY finished, id"):
+        kind, record, source, category, outcome, permanent, settled, *rest = row
+        yield Attempt(
+            kind, record, source, category, outcome, bool(permanent), bool(settled), *rest
+        )
 
 
 def _disk_error(path: Path) -> OSError:
