@@ -49,11 +49,12 @@ class Case:
     step_goal: float = 1.0
     bf16_goal: float | None = None
     memory_goal: float | None = None
+    repeats: int = 9
 
 
 CASES = [
     Case("cavp-deeplabv3plus-r50", 22, {}, step_goal=1.2, bf16_goal=2.0),
-    Case("tpavi-r50", 1, GIVEN, step_goal=1.3, memory_goal=0.7),
+    Case("tpavi-r50", 1, GIVEN, step_goal=1.3, memory_goal=0.7, repeats=5),
 ]
 OTHERS = [
     Case("cavp-deeplabv3plus-r101", 22, {}),
@@ -218,7 +219,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--all", action="store_true", help="the models without a goal too")
     parser.add_argument("--model", help="one model only")
-    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--repeats", type=int, help="runs of each side; 9, TPAVI 5")
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
@@ -230,7 +231,7 @@ def main() -> int:
     chosen = CASES + OTHERS if options.all or options.model else CASES
     chosen = [case for case in chosen if options.model in (None, case.name)]
     print(f"{'':44} {'ours':>9}   {'plain':>9}    plain / ours")
-    met = [measure(case, options.side, options.repeats) for case in chosen]
+    met = [measure(case, options.side, options.repeats or case.repeats) for case in chosen]
     return int(not all(met))
 
 

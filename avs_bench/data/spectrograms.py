@@ -9,7 +9,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-SAMPLE_RATE = 16_000
+from avs_bench.data.audio import SAMPLE_RATE
+
 WINDOW = 400  # samples, 25 ms
 HOP = 160  # samples, 10 ms
 FFT = 512

@@ -43,6 +43,8 @@ class CAVP(nn.Module):
         """
         visual = self.decoder(self.backbone(images))
         audio = None if self.audio_encoder is None else self.audio_encoder(spectrograms)
+        if audio is None:  # as many items as there are sounds, though none is heard
+            visual = visual.repeat(spectrograms.shape[0] // images.shape[0], 1, 1, 1)
         features, attention = self.fusion(visual, audio)
         scored = images.shape[0] if self.training else features.shape[0]
         heard = features if self.shuffled_items == "head" else features[:scored]

@@ -70,6 +70,7 @@ def test_the_visual_only_model_has_no_ears():
     images = torch.randn(1, 3, 64, 64)
     heard = [model(images, torch.randn(1, 1, 96, 64)).logits for _ in range(2)]
     assert torch.equal(*heard)
+    assert len(model(images, torch.randn(2, 1, 96, 64)).features) == 2
     assert {group.role for group in parameter_groups(model)} == {"backbone", "head"}
 
 
