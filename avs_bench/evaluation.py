@@ -17,16 +17,35 @@ from avs_bench.data.batch import Batch
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.loader import plain_batches
 from avs_bench.inference import predicted_classes, segment
-from avs_bench.metrics import Family
+from avs_bench.metrics import Confusion, Family
 from avs_bench.probes import PROBES, score_probe
 from avs_bench.results import ProbedSet, Result, ScoredSet
 from avs_bench.scoring import Answer, scorer_of
+from avs_bench.showcase import Candidate, Showcase
 from vpo_builder.errors import InputError
 from vpo_builder.schema import Subset
 from vpo_builder.settings import to_tree
 
 Watcher = Callable[[Batch, int, Tensor], None]
 """Is shown each batch, the row of an example in it, and its prediction [H', W'] uint8."""
+
+
+def watcher_of(showcase: Showcase, dataset: AVSDataset) -> Watcher:
+    """Return a watcher that offers every example to a showcase."""
+
+    def watch(batch: Batch, row: int, pred: Tensor) -> None:
+        example, target = batch.examples[row], batch.targets[row].to(torch.uint8)
+        heard = sorted({dataset.classes[source.class_index] for source in example.sources})
+
+        def make() -> Candidate:
+            picture = batch.images[row].permute(1, 2, 0).numpy().copy()
+            sound = batch.waveforms[row].numpy().copy()
+            return Candidate(picture, target.numpy(), pred.numpy(), sound, tuple(heard))
+
+        confusion = Confusion.of(pred, target, len(dataset.classes))
+        showcase.offer(example.example_id, example.unit, confusion, make)
+
+    return watch
 
 
 @dataclass(frozen=True)
@@ -113,10 +132,10 @@ def score_checkpoint(
     Raises InputError for a dataset with other classes than the model's, and for an unknown probe
     or class.
     """
+    refuse_unknown_probes(questions.probes)
     checkpoint = read_checkpoint(path)
     origin = checkpoint.origin
     refuse_other_classes(origin, dataset, str(path))
-    refuse_unknown_probes(questions.probes)
     unseen = _indices(questions.unseen, dataset)
     model, settings = trained_model(checkpoint, device), origin.settings
     needed = (*questions.families, *(("dataset",) if questions.probes else ()))

@@ -165,6 +165,11 @@ def write_result(folder: Path, result: Result) -> Path:
     return path
 
 
+def examples_folder(folder: Path, result: Result) -> Path:
+    """Return where the best and worst examples of a result lie in the folder of its run."""
+    return folder / f"examples-{result.file_stem}"
+
+
 def read_results(folder: Path) -> tuple[Result, ...]:
     """Return every result in the folder of a run, by name; raise InputError if there is none."""
     paths = sorted(folder.glob("scores-*.json"))

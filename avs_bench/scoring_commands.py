@@ -29,6 +29,13 @@ PROBES = "silence,noise,shuffled,off-screen,single,swap-channels"
     help="Score in this metric family too; the dataset's own is always scored.",
 )
 @click.option("--unseen", default="", metavar="CLASSES", help="Classes that training left out.")
+@click.option(
+    "--examples",
+    default=6,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Best and worst examples kept for the report, of each.",
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, auto.")
 @one_line_errors
 def evaluate(
@@ -40,32 +47,38 @@ def evaluate(
     probe_seed: int,
     families: tuple[str, ...],
     unseen: str,
+    examples: int,
     device: str,
 ) -> None:
     """Score a model on a subset; the counts are stored beside its checkpoint."""
     require_torch()
     from avs_bench.data.vpo import read_vpo
     from avs_bench.device import open_device
-    from avs_bench.evaluation import Questions, score_checkpoint
+    from avs_bench.evaluation import Questions, score_checkpoint, watcher_of
     from avs_bench.report.runs import Run
-    from avs_bench.report.tables import all_tables
+    from avs_bench.report.tables import tables_of
     from avs_bench.report.text import markdown
-    from avs_bench.results import write_result
+    from avs_bench.results import examples_folder, write_result
+    from avs_bench.showcase import Showcase
 
     path = run / "best.pt" if run else checkpoint
     if path is None or (run and checkpoint):
         raise InputError("eval: give either --run FOLDER or --checkpoint FILE")
     questions = Questions(families, _listed(probes), probe_seed, _listed(unseen))
+    dataset = read_vpo(folder)
+    showcase = Showcase(examples, dataset.classes)
     result = score_checkpoint(
         path,
-        read_vpo(folder),
+        dataset,
         subset,
         open_device(device),
         questions,
         command=_command(path, folder, subset, questions),
+        watch=watcher_of(showcase, dataset) if examples else None,
     )
+    showcase.write(examples_folder(path.parent, result))
     stored = write_result(path.parent, result)
-    click.echo(markdown(all_tables([Run(path.parent.name, path.parent, (result,))])))
+    click.echo(markdown(tables_of([Run(path.parent.name, path.parent, (result,))]).every))
     click.echo(f"\n{stored}")
 
 

@@ -14,7 +14,6 @@ from avs_bench.metrics.dataset_level import (
 from avs_bench.metrics.figure import Family, Figure
 from avs_bench.metrics.per_frame import FrameScores, fscore_frame, miou_frame
 from avs_bench.metrics.per_video import VideoScores, f_video, f_video_official, j_and_f, j_video
-from avs_bench.metrics.record import Record
 
 RecordFigure = Callable[[Any], Figure]
 
@@ -40,26 +39,24 @@ SELECTION: Mapping[Family, tuple[RecordFigure, ...]] = {
 LOWER_IS_BETTER = frozenset({"fdr_dataset", "foreground_fpr_dataset"})
 
 
-def part_figures(record: Record) -> tuple[RecordFigure, ...]:
-    """Return the figures for a part of a set, in which most classes may be absent.
+def miou_of_present(confusion: Confusion) -> Figure:
+    """Mean IoU over the classes in the targets: for parts of a set, which lack classes."""
+    return miou_dataset(confusion, confusion.classes_in_target)
 
-    Mean IoU and F per class are then taken over the classes that occur; the rules name them.
-    """
-    if isinstance(record, Confusion):
-        among = record.classes_in_target
 
-        def miou(part: Confusion) -> Figure:
-            return miou_dataset(part, among)
+def miou_of_seen(scores: FrameScores) -> Figure:
+    """Mean IoU over the classes that are predicted or true in some frame."""
+    return miou_frame(scores, scores.classes_seen)
 
-        return miou, f1_dataset, fdr_dataset
-    if isinstance(record, FrameScores):
-        seen = record.classes_seen
 
-        def miou_seen(part: FrameScores) -> Figure:
-            return miou_frame(part, seen)
+def fscore_of_seen(scores: FrameScores) -> Figure:
+    """Mean F over the classes that are predicted or true in some frame."""
+    return fscore_frame(scores, scores.classes_seen)
 
-        def fscore_seen(part: FrameScores) -> Figure:
-            return fscore_frame(part, seen)
 
-        return miou_seen, fscore_seen
-    return j_video, f_video_official
+PART_FIGURES: Mapping[Family, tuple[RecordFigure, ...]] = {
+    "dataset": (miou_of_present, f1_dataset, fdr_dataset),
+    "frame": (miou_of_seen, fscore_of_seen),
+    "video": (j_video, f_video_official),
+}
+"""For a part of a set. The classes that count are chosen anew in every resample of its interval."""

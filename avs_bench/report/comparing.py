@@ -64,6 +64,7 @@ def _rows(first: Entry, other: Entry) -> list[Row]:
                 Number(one.first.value),
                 Number(one.difference, one.low, one.high),
             ),
+            other.run,
         )
         for one in compared(first, other)
     ]

@@ -35,11 +35,19 @@ class Number:
 
 @dataclass(frozen=True)
 class Row:
-    """A row: words, then a number or None for each figure; `published` rows are not ours."""
+    """A row: words, then a number or None for each figure.
+
+    `run` is the (first) run that it is of, None in a `published` row.
+    """
 
     words: tuple[str, ...]
     numbers: tuple[Number | None, ...]
-    published: bool = False
+    run: str | None = None
+
+    @property
+    def published(self) -> bool:
+        """Whether the row is out of a paper, and not ours."""
+        return self.run is None
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,17 @@
 """The tables of a report: scores beside the published ones, groups and probes. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from avs_bench.listening import false_positive_rate, listening_gain, pan_sensitivity
-from avs_bench.metrics import Comparison, Confusion, Record, bootstrap, miou_dataset, over_seeds
-from avs_bench.metrics.families import FIGURES, LOWER_IS_BETTER, RecordFigure, part_figures
+from avs_bench.metrics import Comparison, Confusion, Record, bootstrap, over_seeds
+from avs_bench.metrics.families import (
+    FIGURES,
+    LOWER_IS_BETTER,
+    PART_FIGURES,
+    RecordFigure,
+    miou_of_present,
+)
 from avs_bench.metrics.groups import OVERALL
 from avs_bench.report.published import PublishedRow, published_rows
 from avs_bench.report.runs import Entry, Place, Run, by_place, seed_groups
@@ -16,6 +23,7 @@ FAMILIES = {
     "frame": "per frame",
     "video": "per video",
 }
+FALSE_POSITIVES, LOST = "foreground_fpr_dataset", "lost by the probe"
 INTERVALS = "[low, high]: 95 % bootstrap interval over the pictures or videos of the subset."
 SPREADS = "±: standard deviation over runs that differ only in their seed."
 SYNTHETIC = (
@@ -25,9 +33,24 @@ SYNTHETIC = (
 PARTS = "Parts of a subset lack classes: means are over the classes that occur in the part."
 
 
-def all_tables(runs: Sequence[Run]) -> tuple[Table, ...]:
-    """Return the tables of scores, then of probes, then of groups."""
-    return (*score_tables(runs), *probe_tables(runs), *group_tables(runs))
+@dataclass(frozen=True)
+class Tables:
+    """Everything that a report has in tables."""
+
+    scores: tuple[Table, ...]
+    comparisons: tuple[Table, ...]
+    probes: tuple[Table, ...]
+    groups: tuple[Table, ...]
+
+    @property
+    def every(self) -> tuple[Table, ...]:
+        """All of them, in the order in which a report shows them."""
+        return (*self.scores, *self.comparisons, *self.probes, *self.groups)
+
+
+def tables_of(runs: Sequence[Run], comparisons: Sequence[Table] = ()) -> Tables:
+    """Return the tables of a report; those of `--compare` are made by `comparison_tables`."""
+    return Tables(score_tables(runs), tuple(comparisons), probe_tables(runs), group_tables(runs))
 
 
 def score_tables(runs: Sequence[Run]) -> tuple[Table, ...]:
@@ -90,7 +113,7 @@ def _score_row(group: Sequence[Entry], figures: Sequence[RecordFigure]) -> Row:
     epochs = ", ".join(str(entry.result.epochs) for entry in group)
     checkpoint = f"{first.result.checkpoint}, epoch {epochs}"
     words = (names, first.result.model, checkpoint, str(len(first.scores.items)))
-    return Row(words, tuple(_number(group, figure) for figure in figures))
+    return Row(words, tuple(_number(group, figure) for figure in figures), first.run)
 
 
 def _published_row(row: PublishedRow, names: Sequence[str]) -> Row:
@@ -98,7 +121,6 @@ def _published_row(row: PublishedRow, names: Sequence[str]) -> Row:
     return Row(
         (f"published [{row.key}]", row.method, "–", "–"),
         tuple(None if number is None else Number(number / 100) for number in numbers),
-        published=True,
     )
 
 
@@ -109,21 +131,20 @@ def _number(group: Sequence[Entry], figure: RecordFigure) -> Number:
 
 
 def _group_table(place: Place, entries: Sequence[Entry]) -> Table:
-    rows, names = [], ()
+    leading, *others = PART_FIGURES[place[2]]
+    rows = []
     for entry in entries:
         for group, part in entry.scores.groups().items():
             if group == OVERALL or len(part.items) == len(entry.scores.items):
                 continue
-            leading, *others = part_figures(part.overall)
             numbers = [Number.of(bootstrap(part.by_unit(), leading))]
             numbers += [Number.of(figure(part.overall)) for figure in others]
-            names = tuple(figure(part.overall).name for figure in (leading, *others))
             words = (entry.run, ": ".join(group), str(len(part.items)), _present(part.overall))
-            rows.append(Row(words, tuple(numbers)))
+            rows.append(Row(words, tuple(numbers), entry.run))
     return Table(
         f"{title_of(place)}, by group",
         words=("run", "group", "items", "classes"),
-        figures=names,
+        figures=tuple(figure(entries[0].scores.overall).name for figure in (leading, *others)),
         rows=tuple(rows),
         notes=(PARTS, INTERVALS),
         lower=LOWER_IS_BETTER,
@@ -139,7 +160,7 @@ def _probe_table(place: Place, entries: Sequence[Entry]) -> Table:
     return Table(
         f"{place[0]}, {place[1]}, probes",
         words=("run", "probe", "items", "p"),
-        figures=("foreground_fpr_dataset", "miou_dataset", "lost by the probe"),
+        figures=(FALSE_POSITIVES, "miou_dataset", LOST),
         rows=tuple(_probe_row(entry, one) for entry, one in probed),
         notes=unique(
             [
@@ -150,7 +171,7 @@ def _probe_table(place: Place, entries: Sequence[Entry]) -> Table:
                 "lost by the probe: miou_dataset with the right sound minus that under the probe, "
                 "both against the mask of the right sound; for silence it is the listening gain, "
                 "for swap-channels the pan sensitivity; p by a paired permutation test.",
-                *(f"{one.probe}: {one.question} Source: {one.source}." for _, one in probed),
+                *(f"{one.probe}: {one.question} Source: {one.source}" for _, one in probed),
                 INTERVALS,
             ]
         ),
@@ -163,11 +184,11 @@ def _probe_row(entry: Entry, probed: ProbedSet) -> Row:
     answer = probed.answer.overall
     numbers = (
         Number.of(false_positive_rate(probed)),
-        Number.of(miou_dataset(answer, answer.classes_in_target)),
+        Number.of(miou_of_present(answer)),
         None if lost is None else Number(lost.difference, lost.low, lost.high),
     )
     p = "–" if lost is None else f"{lost.p_value:.4f}"
-    return Row((entry.run, probed.probe, str(len(probed.answer.items)), p), numbers)
+    return Row((entry.run, probed.probe, str(len(probed.answer.items)), p), numbers, entry.run)
 
 
 def lost_by(right: ScoredSet, probed: ProbedSet) -> Comparison | None:

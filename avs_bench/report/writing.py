@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avs_bench.report.comparing import comparison_tables
+from avs_bench.report.page import render_page
 from avs_bench.report.runs import Run
-from avs_bench.report.tables import all_tables
+from avs_bench.report.tables import tables_of
 from avs_bench.report.text import latex, markdown, per_class_csv, table_csv
 from vpo_builder.atomic import write_atomically
 
@@ -20,16 +21,17 @@ class Written:
 
 
 def write_report(runs: Sequence[Run], folder: Path, *, compare: bool = False) -> Written:
-    """Write report.md, report.tex, report.csv and per-class.csv into `folder`.
+    """Write index.html, report.md, report.tex, report.csv and per-class.csv into `folder`.
 
     Raises InputError for a comparison of runs on different data.
     """
-    tables = [*all_tables(runs), *(comparison_tables(runs) if compare else ())]
-    text = markdown(tables)
+    tables = tables_of(runs, comparison_tables(runs) if compare else ())
+    text = markdown(tables.every)
     contents = {
+        "index.html": render_page(runs, tables),
         "report.md": text + "\n",
-        "report.tex": latex(tables),
-        "report.csv": table_csv(tables),
+        "report.tex": latex(tables.every),
+        "report.csv": table_csv(tables.every),
         "per-class.csv": per_class_csv(runs),
     }
     for name, content in contents.items():

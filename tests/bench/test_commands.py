@@ -9,9 +9,11 @@ from click.testing import CliRunner, Result
 
 from avs_bench.cli import main
 from avs_bench.config import PRESETS, read_preset
+from avs_bench.results import read_results
 from tests.bench.conftest import SMALL
 from vpo_builder.settings import preset_names
 
+MORE = ("--probe-seed", 3, "--family", "frame", "--unseen", "cat", "--examples", 0)
 SETS = [part for text in SMALL for part in ("--set", text)]
 
 
@@ -37,7 +39,16 @@ def test_train_eval_and_report_from_a_folder_to_a_table(folder, tmp_path):
     table = [line for line in reported.output.splitlines() if line.startswith("|")]
     assert set(table) <= set(scored.output.splitlines())
     files = {path.name for path in (out / "report").iterdir()}
-    assert files == {"report.md", "report.tex", "report.csv", "per-class.csv"}
+    assert files == {"index.html", "report.md", "report.tex", "report.csv", "per-class.csv"}
+    assert len(list((out / "examples-best-vpo-ss-test").glob("*-pred.png"))) == 3
+
+    probed = run("eval", "--run", out, "--data", folder, "--probe", "silence, noise", *MORE)
+    assert probed.exit_code == 0, probed.output
+    assert "| run | silence | 3 |" in probed.output
+    assert "VPO-SS, test, per frame" in probed.output
+    assert "| run | classes: unseen | 1 |" in probed.output
+    command = read_results(out)[0].command
+    assert command.endswith("--family frame --probe silence,noise --probe-seed 3 --unseen cat")
 
     resumed = run("train", "--data", folder, "--out", out, "--resume")
     assert resumed.exit_code == 0, resumed.output
@@ -67,6 +78,9 @@ def test_what_a_user_can_mend_is_one_line_and_code_two(folder, tmp_path):
     )
     assert "no such checkpoint" in one_line(run("eval", "--run", out, "--data", folder))
     assert "either --run" in one_line(run("eval", "--data", folder))
+    assert "no probe 'quiet': choose of silence, " in one_line(
+        run("eval", "--run", out, "--data", folder, "--probe", "quiet")
+    )
     assert "no scores here" in one_line(run("report", nowhere))
     assert not out.exists()
 

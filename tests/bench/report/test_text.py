@@ -4,7 +4,7 @@ import io
 import pytest
 
 from avs_bench.metrics import miou_dataset
-from avs_bench.report.tables import all_tables, score_tables
+from avs_bench.report.tables import score_tables, tables_of
 from avs_bench.report.text import latex, markdown, per_class_csv, table_csv
 from tests.bench.report.made_results import frames, pictures, result, run, videos
 
@@ -25,7 +25,7 @@ def test_markdown_prints_figures_with_their_doubt_and_the_best_bold(runs):
 
 
 def test_every_markdown_row_has_as_many_columns_as_the_head():
-    text = markdown(all_tables([run(HOSTILE, result(pictures(0.8)))]))
+    text = markdown(tables_of([run(HOSTILE, result(pictures(0.8)))]).every)
     for block in text.split("### ")[1:]:
         rows = [line for line in block.splitlines() if line.startswith("| ")]
         assert len({line.replace("\\|", "").count("|") for line in rows}) == 1

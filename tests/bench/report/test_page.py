@@ -1,0 +1,189 @@
+"""The report's page, opened from disk in a real browser."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from avs_bench.report.runs import Run, read_runs
+from avs_bench.report.writing import write_report
+from avs_bench.results import examples_folder, write_result
+from avs_bench.showcase import Candidate, Showcase
+from tests.bench.report.made_results import (
+    CLASSES,
+    confusion,
+    frames,
+    pictures,
+    result,
+    silence,
+    videos,
+)
+from tests.browser import Page, browser
+from vpo_builder.errors import InputError
+
+__all__ = ["browser"]
+HOSTILE = "<script>alert(1)</script>"
+
+
+def candidate(seed):
+    random = np.random.default_rng(seed)
+    return Candidate(
+        picture=random.integers(0, 256, (60, 80, 3), dtype=np.uint8),
+        target=np.repeat(np.arange(3, dtype=np.uint8), 20)[:, None].repeat(80, axis=1),
+        pred=np.zeros((60, 80), np.uint8),
+        sound=0.2 * np.sin(np.arange(4000, dtype=np.float32) / 5)[None],
+        heard=("cat",),
+    )
+
+
+def write_run(folder: Path, seed: int) -> Path:
+    right = pictures(0.6, seed=seed)
+    scored = result(right, frames(), seed=seed, probes=(silence(right, 0.4),))
+    write_result(folder, scored)
+    showcase = Showcase(2, CLASSES)
+    for number in range(6):
+        name = f"{number}{HOSTILE}" if number == 5 else str(number)
+        showcase.offer(name, name, confusion(20 * number, number), lambda n=number: candidate(n))
+    showcase.write(examples_folder(folder, scored))
+    lines = [f'{{"epoch":{i},"loss":{3 - i},"val":{{"miou_dataset":0.{i}}}}}\n' for i in range(3)]
+    (folder / "history.jsonl").write_text("".join(lines))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    root = tmp_path_factory.mktemp("report")
+    runs = [write_run(root / name, seed) for seed, name in enumerate(("one", "two"))]
+    write_report(read_runs(runs), root / "out", compare=True)
+    return root / "out" / "index.html"
+
+
+def test_every_picture_is_shown_and_nothing_is_asked_for(browser, report):
+    page = Page(browser, report)
+    assert page.count("section") == 9
+    assert page.count(".card") == 8
+    page.wait("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+    assert page.run("return document.images.length") == 32
+    assert page.count(".curve polyline") == 4
+    page.check_quiet()
+
+
+def test_a_sound_plays_and_another_one_stops_it(browser, report):
+    page = Page(browser, report)
+    buttons = "document.querySelectorAll('.play')"
+    page.run(f"{buttons}[0].click()")
+    page.wait("player.currentTime > 0")
+    assert page.run(f"return {buttons}[0].getAttribute('aria-pressed')") == "true"
+    page.run(f"{buttons}[1].click()")
+    assert page.run(f"return {buttons}[0].getAttribute('aria-pressed')") == "false"
+    page.wait("current === null")  # a quarter of a second, then its end
+    assert page.run(f"return {buttons}[1].getAttribute('aria-pressed')") == "false"
+    page.check_quiet()
+
+
+def test_masks_fade_and_another_run_s_examples_are_chosen(browser, report):
+    page = Page(browser, report)
+    opacity = "return getComputedStyle(document.querySelector('.overlay')).opacity"
+    set_value = (
+        "const input = document.querySelector(arguments[0]); input.value = arguments[1];"
+        "input.dispatchEvent(new Event('input', {bubbles: true}))"
+    )
+    page.run(set_value, "[name=opacity]", "0")
+    assert page.run(opacity) == "0"
+    visible = "return [...document.querySelectorAll('[data-gallery]')].map(g => !g.hidden)"
+    assert page.run(visible) == [True, False]
+    page.run(set_value, "[name=gallery]", "1")
+    assert page.run(visible) == [False, True]
+    page.run(set_value, "[name=matrix]", "1")
+    hidden = "return [...document.querySelectorAll('[data-matrix]')].map(g => g.hidden)"
+    assert page.run(hidden) == [True, False]
+
+
+def test_dots_stand_where_their_value_is(browser, report):
+    page = Page(browser, report)
+    found = page.run(
+        """
+        const plot = document.querySelector("#scores .plot");
+        const box = (node) => node.getBoundingClientRect();
+        const ticks = [...plot.querySelectorAll(".axis b")].map(b =>
+          [Number(b.textContent), box(b).x + box(b).width / 2]);
+        return [...plot.querySelectorAll(".dot:not(.axis)")].map(dot => {
+          const [low, high] = [ticks[0], ticks[ticks.length - 1]];
+          const point = box(dot.querySelector(".point"));
+          const share = (point.x + point.width / 2 - low[1]) / (high[1] - low[1]);
+          return [parseFloat(dot.querySelector(".dot-text").textContent),
+                  low[0] + share * (high[0] - low[0])];
+        });
+        """
+    )
+    assert len(found) == 6
+    for said, drawn in found:
+        assert drawn == pytest.approx(said, abs=0.5)
+
+
+def test_a_phone_s_width_needs_no_sideways_scrolling(browser, report):
+    assert Page(browser, report).on_a_phone() <= 360
+
+
+def test_names_of_strangers_cannot_become_markup(report):
+    text = report.read_text()
+    assert HOSTILE not in text
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_the_page_names_no_address_to_load_from(report):
+    text = report.read_text()
+    assert not re.search(r"(src|href)=\"(?!data:|#)", text)
+    assert "url(" not in text
+
+
+def test_families_without_classes_or_runs_without_examples_have_a_page_too(tmp_path):
+    runs = [Run("v", tmp_path / "v", (result(videos(), dataset="AVSBench-S4"),))]
+    written = write_report(runs, tmp_path / "out")
+    text = (tmp_path / "out" / "index.html").read_text()
+    assert written.files[0].name == "index.html"
+    for part in ("classes", "confusions", "examples", "training", "listening"):
+        assert f'id="{part}"' not in text
+    assert "j_video" in text
+
+
+class TestShowcase:
+    def shown(self, folder, order, each=2, number=7):
+        showcase = Showcase(each, CLASSES)
+        for index in order:
+            unit = f"unit-{index // 2}"  # two counterfactuals of a picture each
+            showcase.offer(
+                str(index), unit, confusion(10 + 12 * index, index), lambda: candidate(0)
+            )
+        return [(one.side, one.example_id) for one in showcase.write(folder)]
+
+    def test_holds_the_best_and_the_worst_one_of_a_picture(self, tmp_path):
+        expected = [("best", "6"), ("best", "5"), ("worst", "0"), ("worst", "2")]
+        assert self.shown(tmp_path, range(7)) == expected
+        assert self.shown(tmp_path, [3, 6, 0, 1, 5, 2, 4]) == expected
+
+    def test_of_a_small_set_each_is_shown_once(self, tmp_path):
+        sides = self.shown(tmp_path, range(0, 6, 2), each=4)
+        assert sides == [("best", "4"), ("best", "2"), ("worst", "0")]
+
+    def test_a_file_that_is_not_there_is_one_line(self, tmp_path):
+        run = write_run(tmp_path / "run", 0)
+        folder = next(run.glob("examples-*"))
+        (folder / "00-pred.png").unlink()
+        with pytest.raises(InputError, match=r"'00-pred\.png', which is not beside it"):
+            write_report(read_runs([run]), tmp_path / "out")
+
+    def test_an_index_cannot_name_files_elsewhere(self, tmp_path):
+        run = write_run(tmp_path / "run", 0)
+        index = next(run.glob("examples-*")) / "index.json"
+        index.write_text(index.read_text().replace("00-pred.png", "../history.jsonl"))
+        with pytest.raises(InputError, match="not beside it"):
+            write_report(read_runs([run]), tmp_path / "out")
+
+
+def test_without_examples_scores_are_reported_all_the_same(tmp_path):
+    write_result(tmp_path / "run", replace(result(pictures(0.8)), synthetic=True))
+    written = write_report(read_runs([tmp_path / "run"]), tmp_path / "out")
+    assert "synthetic" in written.files[0].read_text()
