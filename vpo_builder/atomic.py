@@ -6,6 +6,7 @@ so that a test can kill it there.
 
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,12 +19,12 @@ def atomic_path(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Yield a temporary path in `path`'s folder that replaces `path` when the block succeeds.
 
     The temporary name begins with a dot, ends with `path`'s own suffix (writers such as Pillow
-    choose the format by it) and carries the process id, so that two writers never share one.
+    choose the format by it) and is this writer's alone, also among machines that share a folder.
     It is removed when the block raises. `durable` also flushes file and folder to the disk,
     which a manifest needs and ten thousand masks do not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}.tmp{path.suffix}")
     try:
         yield temporary
         if durable:
@@ -88,7 +89,7 @@ def remove_leftovers(folder: Path) -> None:
             path.unlink()
 
 
-_TEMPORARY = re.compile(r"\..+\.[0-9]+\.tmp(\..+)?")
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp(\..+)?")
 _hooks: list[Callable[[str], None]] = []
 
 

@@ -12,7 +12,7 @@ from vpo_builder.composing import Composition, CountFunnel, audited_publication
 from vpo_builder.config import BuildConfig
 from vpo_builder.damage import refuse_damage, refuse_too_many_missing
 from vpo_builder.errors import InputError
-from vpo_builder.executors import Executor, local_executor
+from vpo_builder.executors import Executor, ExecutorKind, open_executor
 from vpo_builder.filtering import filter_images
 from vpo_builder.funnel import Funnel, count_funnel
 from vpo_builder.identity import BuildIdentity, is_finished, mark_started
@@ -48,6 +48,7 @@ class BuildRequest:
     synthetic: bool = False
     seed: int = 0
     workers: int = 1
+    executor: ExecutorKind = "local"
     strict: bool = False
     class_table: Path = CLASS_TABLE
     vggsounder: Path | None = None
@@ -105,7 +106,7 @@ def _build(request: BuildRequest) -> BuildReport:
     mark_started(folder, identity)
     audio = request.out / AUDIO_FOLDER
     claim_clip_folder(audio, request.config)
-    with local_executor(request.workers) as executor:
+    with open_executor(request.executor, request.workers) as executor:
         clip_folder = request.supply.clips(audio, clips, request.config, executor)
         plan = plan_build(request, corpus, clips, clip_folder)
         rejections = [*plan.rejections, *rejected_clips]

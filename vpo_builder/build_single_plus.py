@@ -15,7 +15,7 @@ from vpo_builder.config import SinglePlusAuditSettings, SinglePlusConfig
 from vpo_builder.damage import refuse_damage, refuse_too_many_missing
 from vpo_builder.documents import Attribution
 from vpo_builder.errors import InputError
-from vpo_builder.executors import local_executor
+from vpo_builder.executors import ExecutorKind, open_executor
 from vpo_builder.funnel import Funnel, check_funnel, count_samples, count_stage, reasons_by_kind
 from vpo_builder.identity import BuildIdentity, is_finished, mark_started
 from vpo_builder.lock import output_lock
@@ -55,6 +55,7 @@ class SinglePlusRequest:
     workers: int = 1
     strict: bool = False
     synthetic: bool = False
+    executor: ExecutorKind = "local"
 
 
 def build_single_plus(request: SinglePlusRequest) -> BuildReport:
@@ -81,7 +82,7 @@ def _build(request: SinglePlusRequest) -> BuildReport:
         VideoTask(video, values[video.categories[0]], folder, request.config.audio)
         for video in tree.videos
     ]
-    with local_executor(request.workers) as executor:
+    with open_executor(request.executor, request.workers) as executor:
         rendered = executor(render_video, tasks, "videos")
     samples = [sample for video in rendered for sample in video.samples]
     rejections = [rejection for video in rendered for rejection in video.rejections]

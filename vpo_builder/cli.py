@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from vpo_builder.config import SyntheticS4Settings, SyntheticSettings
     from vpo_builder.manifest import Manifest
 
-VPO_ONLY = ("coco", "vggsound", "vggsounder", "allow_substitutes", "seed", "classes")
+VPO_ONLY = (
+    *("coco", "vggsound", "vggsounder", "allow_substitutes", "seed", "classes"),
+    *("download", "plan", "clip_url", "cookies", "proxy", "rate", "retry", "shard", "merge"),
+)
 """Options that AVSBench-Single+ has no use for: it is made of S4, and nothing is drawn."""
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -57,6 +60,13 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.option(
     "--workers", type=click.IntRange(1, 1024), help="Processes; default: one a processor."
 )
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where the work is done: processes of this machine, or Ray's.",
+)
 @click.option("--strict", is_flag=True, help="Stop at the first broken image, mask or clip.")
 @click.option(
     "--classes", type=click.Path(path_type=Path), help="A class table of your own (TOML)."
@@ -77,6 +87,7 @@ def build_command(
     overrides: tuple[str, ...],
     seed: int,
     workers: int | None,
+    executor: Any,
     strict: bool,
     classes: Path | None,
     fetching: FetchFlags,
@@ -102,6 +113,7 @@ def build_command(
         raise InputError(f"--split is missing: choose one of {', '.join(SPLITS)}")
     if split == "avsbench-single-plus":
         single = _single_plus_request(avsbench, out, preset, overrides, workers, strict, manifest)
+        single = replace(single, executor=executor)
         _print_report(_build_single_plus(single, manifest))
         return
     if avsbench is not None:
@@ -115,12 +127,13 @@ def build_command(
         config=load_config(preset, own) if manifest is None else config_of(manifest),
         seed=seed,
         workers=workers,
+        executor=executor,
         strict=strict,
         class_table=classes or CLASS_TABLE,
         vggsounder=vggsounder,
     )
-    if fetching.plan:
-        _print_plan(request, coco, vggsound, fetching, overrides)
+    if fetching.plan or fetching.shard:
+        _print_lines(request, coco, vggsound, fetching, overrides)
         return
     with _supplied(request, coco, vggsound, fetching, overrides) as supplied:
         if manifest is None:
@@ -130,17 +143,16 @@ def build_command(
     _print_report(report)
 
 
-def _print_plan(
+def _print_lines(
     request: "BuildRequest",
     coco: Path | None,
     vggsound: Path | None,
     fetching: FetchFlags,
     overrides: tuple[str, ...],
 ) -> None:
-    from vpo_builder.fetching.estimate import plan_lines
+    from vpo_builder.fetching.command import plan_or_prepare
 
-    options = fetching.options(overrides)
-    for line in plan_lines(request, options, coco, vggsound, download=fetching.download):
+    for line in plan_or_prepare(request, coco, vggsound, fetching, overrides):
         click.echo(line)
 
 
@@ -152,10 +164,10 @@ def _supplied(
     overrides: tuple[str, ...],
 ) -> AbstractContextManager["BuildRequest"]:
     """Return the request with its sources: the folders given, completed, or synthetic ones."""
-    if fetching.download:
-        from vpo_builder.fetching.downloads import downloading
+    if fetching.download or fetching.merge:
+        from vpo_builder.fetching.command import completed
 
-        return downloading(request, fetching.options(overrides), coco, vggsound)
+        return completed(request, coco, vggsound, fetching, overrides)
     fetching.refuse_without_download()
     if coco is not None and vggsound is not None:
         return nullcontext(request)
@@ -202,9 +214,10 @@ def _single_plus_request(
     context = click.get_current_context()
     for name in VPO_ONLY:
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            flag = f"--{name.replace('_', '-')}"
             raise InputError(
-                f"--{name}: avsbench-single-plus is made of S4 alone, given by --avsbench: "
-                "leave it out"
+                f"{flag}: avsbench-single-plus is made of S4 alone, given by --avsbench: leave it "
+                "out"
             )
     if manifest is None:
         config = load_single_plus_config(preset, overrides)

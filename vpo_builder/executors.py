@@ -15,20 +15,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from vpo_builder.errors import InputError
 from vpo_builder.progress import progress
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+ExecutorKind = Literal["local", "ray"]
 Batch = tuple[Callable[[Any], Any], tuple[Any, ...]]
 
 WAITING_PER_WORKER = 4
 """Batches handed out ahead of their results; more would only hold memory."""
 MAX_DEATHS = 3
 """So often in a row may a worker die over the same batch before the run ends."""
-_BATCHES_PER_WORKER = 16
+BATCHES_PER_WORKER = 16
+"""How finely a list of tasks is dealt out: few enough to be quick, enough to balance."""
 
 
 class Executor(Protocol):
@@ -48,6 +50,19 @@ class Executor(Protocol):
 def default_workers() -> int:
     """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def open_executor(kind: ExecutorKind, workers: int) -> Iterator[Executor]:
+    """Yield the executor of a kind, with so many workers."""
+    if kind == "local":
+        with local_executor(workers) as executor:
+            yield executor
+    else:
+        from vpo_builder.ray_executor import ray_executor
+
+        with ray_executor(workers) as executor:
+            yield executor
 
 
 @contextmanager
@@ -95,7 +110,7 @@ class PoolExecutor:
         self, function: Callable[[Task], Result], tasks: Sequence[Task], label: str
     ) -> list[Result]:
         """See Executor."""
-        size = max(1, len(tasks) // (self._workers * _BATCHES_PER_WORKER))
+        size = max(1, len(tasks) // (self._workers * BATCHES_PER_WORKER))
         return list(progress(self.stream(function, tasks, size), len(tasks), label))
 
     def stream(

@@ -15,16 +15,18 @@ from vpo_builder.atomic import state_change
 from vpo_builder.errors import InputError
 
 LOCK = ".vpo-build.lock"
+WAIT_SECONDS = 0.1
 _UNSUPPORTED = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 _held: dict[Path, int] = {}
 
 
 @contextlib.contextmanager
-def output_lock(folder: Path) -> Iterator[None]:
+def output_lock(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold the lock of an output folder; the same process may take it again within.
 
-    Raises InputError naming the holder. The system frees the lock of a process that ends in
-    whatever way, so that a note found in a free lock is of one that was killed: it is told of.
+    Raises InputError naming the holder, or waits for it to end if told to. The system frees the
+    lock of a process that ends in whatever way, so that a note found in a free lock is of one
+    that was killed: it is told of.
     """
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
@@ -32,7 +34,7 @@ def output_lock(folder: Path) -> Iterator[None]:
     if path in _held:
         yield
         return
-    descriptor = _take(path)
+    descriptor = _wait_for(path) if wait else _take(path)
     _held[path] = descriptor
     try:
         state_change("lock taken")
@@ -44,6 +46,14 @@ def output_lock(folder: Path) -> Iterator[None]:
         if made:
             with contextlib.suppress(OSError):  # something was built there
                 folder.rmdir()
+
+
+def _wait_for(path: Path) -> int:
+    while True:
+        try:
+            return _take(path)
+        except InputError:
+            time.sleep(WAIT_SECONDS)
 
 
 def _take(path: Path) -> int:

@@ -16,7 +16,7 @@ from vpo_builder.build import (
 from vpo_builder.classes import class_rows
 from vpo_builder.config import BuildConfig
 from vpo_builder.errors import InputError
-from vpo_builder.executors import local_executor
+from vpo_builder.executors import open_executor
 from vpo_builder.funnel import ENTERED, Funnel, check_funnel, count_samples
 from vpo_builder.identity import is_finished, mark_started
 from vpo_builder.lock import output_lock
@@ -88,7 +88,7 @@ def _rebuild(request: RebuildRequest) -> BuildReport:
     mark_started(folder, identity)
     audio = build.out / AUDIO_FOLDER
     claim_clip_folder(audio, build.config)
-    with local_executor(build.workers) as executor:
+    with open_executor(build.executor, build.workers) as executor:
         plan = plan_rebuild(
             manifest,
             {photo.id: photo for photo, _ in corpus.photos},

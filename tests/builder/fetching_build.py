@@ -46,15 +46,16 @@ def in_child(work: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def hamlet(folder: Path) -> SmallCorpus:
-    """A corpus of six images and twelve clips, of which one is silent and one is not there."""
+def hamlet(folder: Path, start: int = 0) -> SmallCorpus:
+    """A corpus of six images and twelve clips, which begin at a second of their videos."""
     corpus = SmallCorpus(folder)
     for number in range(1, 7):
         part = "train2017" if number < 5 else "val2017"
         corpus.image(number, ("dog", LEFT), ("cat", RIGHT), part=part)
     for number in range(6):
         for kind, label in (("dog", "dog barking"), ("cat", "cat meowing")):
-            path = corpus.clip(f"{kind}-clip-{number:02d}", label, ("train", "test")[number % 2])
+            split = ("train", "test")[number % 2]
+            path = corpus.clip(f"{kind}-clip-{number:02d}", label, split, start)
             path.parent.mkdir(parents=True, exist_ok=True)
             sound = tone(1.2, 200.0 + 10 * number + 100 * (kind == "dog"))
             soundfile.write(path, sound, 16_000)

@@ -1,12 +1,16 @@
 """Whole builds from a server on loopback, against builds from the folders that it serves."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from tests.builder import loopback
 from tests.builder.building import build_from, run_build
+from tests.builder.fetching_build import hamlet
 from tests.builder.loopback import Loopback
 from tests.builder.small_corpus import farm
 from tests.shared_material import CORPUS, needs_corpus
@@ -138,3 +142,27 @@ def test_a_clip_url_that_is_none_is_refused(tmp_path: Path, template: str, said:
     assert f"--clip-url {template}" in result.stderr
     assert said in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_clips_are_cut_out_of_whole_videos_to_the_sample(server: Loopback, tmp_path: Path) -> None:
+    corpus = hamlet(tmp_path / "farm", start=2)
+    server.add_corpus(corpus.folder, tmp_path / "annotations.zip")
+    draw = np.random.default_rng(5)
+    for path in sorted((corpus.folder / "vggsound/audios").iterdir()):
+        video = (0.1 * draw.standard_normal(14 * 16_000)).astype(np.float32)
+        buffer = io.BytesIO()
+        soundfile.write(buffer, video, 16_000, format="FLAC")
+        server.files[f"/videos/{path.stem[:11]}"] = buffer.getvalue()
+        levels, rate = soundfile.read(io.BytesIO(buffer.getvalue()), dtype="int16")
+        soundfile.write(path, levels[2 * rate : 12 * rate], rate)
+    late = sorted((corpus.folder / "vggsound/audios").iterdir())[0].stem[:11]
+    server.files[f"/videos/{late}"] = server.files[f"/videos/{late}"][:20_000]
+    options = ("--split", "ss", "--workers", 1, *server.options())
+    videos = ("--clip-url", f"{server.url}/videos/{{id}}")
+    assert run_build(*options, "--out", tmp_path / "videos", *videos).exit_code == 0
+    gone = next((corpus.folder / "vggsound/audios").glob(f"{late}*"))
+    gone.write_bytes(gone.read_bytes()[:20_000])
+    build_from(corpus.folder, tmp_path / "clips")
+    for name in (MANIFEST, META):
+        one, two = (tmp_path / out / SS / name for out in ("videos", "clips"))
+        assert one.read_bytes() == two.read_bytes()

@@ -81,12 +81,9 @@ class FetchedClips(ClipFolder):
         any other failure of the network is.
         """
         settled = self._fetching.ledger.settled("clip", self._fetching.source.name)
-        rejected = {clip: _reason(settled[clip]) for clip in clip_ids if clip in settled}
-        wanted = [
-            clip
-            for clip in clip_ids
-            if clip not in settled and not (self._audio / f"{clip}.wav").exists()
-        ]
+        absent = [clip for clip in clip_ids if not (self._audio / f"{clip}.wav").exists()]
+        rejected = {clip: _reason(settled[clip]) for clip in absent if clip in settled}
+        wanted = [clip for clip in absent if clip not in settled]
         attempts = self._fetching.attempts
         for number in range(1, attempts + 1):
             if wanted:

@@ -30,6 +30,7 @@ from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, TRANSIENT, Ledger
 from vpo_builder.fetching.mirror import ClipUrl, Mirror
 from vpo_builder.fetching.reasons import FetchReason
 from vpo_builder.fetching.settings import FetchSettings
+from vpo_builder.fetching.uniting import RECORDINGS, SHARDS
 from vpo_builder.fetching.youtube import Tool, YouTube, find_js_runtimes, usable_js_runtimes
 from vpo_builder.lock import output_lock
 from vpo_builder.progress import progress
@@ -39,7 +40,6 @@ from vpo_builder.sources.corpus import Corpus
 from vpo_builder.sources.vggsound import CSV_NAME
 
 SOURCES_FOLDER = "sources"
-RECORDINGS = "recordings"
 FETCH_REASONS = {str(reason) for reason in FetchReason}
 
 
@@ -59,8 +59,10 @@ class Downloads:
 
     fetches = True
 
-    def __init__(self, out: Path, options: FetchOptions, ledger: Ledger, coco: Path | None) -> None:
-        self._state = out / STATE_FOLDER
+    def __init__(
+        self, out: Path, state: Path, options: FetchOptions, ledger: Ledger, coco: Path | None
+    ) -> None:
+        self._state = state
         self._sources = out / SOURCES_FOLDER
         self._options = options
         self._settings = options.settings
@@ -180,19 +182,32 @@ class Downloads:
 
 @contextlib.contextmanager
 def downloading(
-    request: BuildRequest, options: FetchOptions, coco: Path | None, vggsound: Path | None
+    request: BuildRequest,
+    options: FetchOptions,
+    coco: Path | None,
+    vggsound: Path | None,
+    shard: str = "",
 ) -> Iterator[BuildRequest]:
-    """Yield a request whose sources are completed: what lists them at once, the rest as needed."""
+    """Yield a request whose sources are completed: what lists them at once, the rest as needed.
+
+    A shard keeps a ledger, a lock and recordings of its own.
+    """
     out = request.out
-    with output_lock(out), Ledger(out / STATE_FOLDER / LEDGER, tool_versions()) as ledger:
+    state = out / STATE_FOLDER / SHARDS / shard if shard else out / STATE_FOLDER
+    with (
+        output_lock(state if shard else out),
+        Ledger(state / LEDGER, tool_versions()) as ledger,
+    ):
         if options.retry:
             ledger.reopen(options.retry)
-        downloads = Downloads(out, options, ledger, coco)
+        downloads = Downloads(out, state, options, ledger, coco)
+        with output_lock(out / SOURCES_FOLDER, wait=True):
+            lists, table = downloads.annotations(), downloads.table(vggsound)
         yield replace(
             request,
-            coco=downloads.annotations(),
+            coco=lists,
             vggsound=vggsound or out / SOURCES_FOLDER / "vggsound",
-            vggsound_csv=downloads.table(vggsound),
+            vggsound_csv=table,
             supply=downloads,
         )
 

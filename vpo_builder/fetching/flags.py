@@ -27,6 +27,8 @@ class FetchFlags:
     proxy: str
     rate: float | None
     retry: str | None
+    shard: str | None
+    merge: bool
 
     def refuse_without_download(self) -> None:
         """Raise InputError for an option that does nothing unless something is fetched."""
@@ -100,5 +102,14 @@ _OPTIONS = (
         "--retry",
         metavar="transient|REASON",
         help="Ask again for what failed in a passing way, or for one reason of the ledger.",
+    ),
+    click.option(
+        "--shard",
+        metavar="i/n",
+        help="Ready the clips and photographs of one share of n, in a job of its own; /n takes i "
+        "from SLURM_ARRAY_TASK_ID.",
+    ),
+    click.option(
+        "--merge", is_flag=True, help="Build from what all shards have readied, and unite them."
     ),
 )
