@@ -15,7 +15,9 @@ SMALL = (
     "image.crop=32",
     "train.epochs=3",
     "train.batch_size=2",
+    "train.validate_epochs=1",
     "train.deterministic=true",
+    "optim.lr=0.01",
     "loader.cache_mib=1",
 )
 """The preset `tiny` with two steps an epoch, on pictures of a few places."""
