@@ -1,5 +1,6 @@
 """The class table: which COCO category shows a class and which VGGSound labels sound like it."""
 
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from vpo_builder.errors import InputError
 from vpo_builder.schema import ClassRow
 
 CLASS_TABLE = Path(__file__).with_name("classes.toml")
+CLASS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,60}", re.ASCII)
 PERSON = "person"
 MERGED_PERSON_VALUE = 1  # COCO's id of person
 
@@ -67,6 +69,11 @@ def _check(rows: list[SoundingClass], known_labels: set[str], path: Path) -> Non
     seen: dict[str | int, str] = {}
     for row in rows:
         where = f"{path}: class {row.name!r}"
+        if not CLASS_NAME.fullmatch(row.name):
+            raise InputError(
+                f"{where}: a class's name becomes a folder's: expected letters, digits, spaces, "
+                "'_' and '-', a letter or digit first"
+            )
         if not 1 <= row.mask_value <= 254:
             raise InputError(f"{where}: mask_value {row.mask_value} is outside [1, 254]")
         for label in row.labels:

@@ -109,6 +109,9 @@ def build_command(
     if manifest is not None:
         _refuse_what_the_manifest_says(split, manifest.meta.split)
         split, seed = manifest.meta.split, manifest.meta.seed
+    elif fetching.avsbench_csv is not None:
+        _fetch_avsbench(fetching, out, overrides, workers, executor)
+        return
     elif split is None:
         raise InputError(f"--split is missing: choose one of {', '.join(SPLITS)}")
     if split == "avsbench-single-plus":
@@ -141,6 +144,19 @@ def build_command(
         else:
             report = rebuild(RebuildRequest(supplied, manifest, allow_substitutes))
     _print_report(report)
+
+
+def _fetch_avsbench(
+    fetching: FetchFlags, out: Path, overrides: tuple[str, ...], workers: int, executor: Any
+) -> None:
+    from vpo_builder.fetching.avsbench import SIDES, AvsBenchRequest, fetch_avsbench
+
+    if not fetching.download or fetching.avsbench_csv is None:
+        raise InputError("--avsbench-csv: its videos have to be fetched: add --download")
+    options, side = fetching.options(overrides), SIDES[fetching.frames]
+    request = AvsBenchRequest(fetching.avsbench_csv, out, options, side, workers, executor)
+    for line in fetch_avsbench(request):
+        click.echo(line)
 
 
 def _print_lines(

@@ -12,8 +12,9 @@ from tests.builder.loopback import Loopback
 from tests.builder.small_corpus import LEFT, RIGHT, SmallCorpus, tone
 from vpo_builder.build import BuildReport, BuildRequest, build
 from vpo_builder.config import load_config
-from vpo_builder.fetching.downloads import FetchOptions, downloading
+from vpo_builder.fetching.downloads import downloading
 from vpo_builder.fetching.mirror import ClipUrl
+from vpo_builder.fetching.origins import FetchOptions
 from vpo_builder.fetching.settings import load_fetch_settings
 
 

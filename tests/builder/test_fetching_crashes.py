@@ -23,7 +23,7 @@ from tests.builder.fetching_build import (
 )
 from tests.builder.loopback import Loopback
 from vpo_builder.atomic import on_state_change
-from vpo_builder.fetching.downloads import FetchOptions
+from vpo_builder.fetching.origins import FetchOptions
 from vpo_builder.manifest import CHECKSUMS, MANIFEST, META, read_manifest
 from vpo_builder.verify import verify
 

@@ -1,21 +1,18 @@
 """Completes a build's sources from the network: `--download`."""
 
 import contextlib
-import platform
-import sys
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from vpo_builder.availability import rejected_clips
 from vpo_builder.build import BuildRequest
 from vpo_builder.config import BuildConfig
-from vpo_builder.errors import InputError
 from vpo_builder.executors import Executor
-from vpo_builder.fetching.clips import ClipFetching, ClipSource, FetchedClips
+from vpo_builder.fetching.clips import FetchedClips
 from vpo_builder.fetching.coco import (
     fetch_annotations,
     fetch_table,
@@ -26,32 +23,19 @@ from vpo_builder.fetching.coco import (
 from vpo_builder.fetching.connections import Network
 from vpo_builder.fetching.deadline import Cancellation
 from vpo_builder.fetching.dispatch import Dispatcher
-from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, TRANSIENT, Ledger
-from vpo_builder.fetching.mirror import ClipUrl, Mirror
+from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, Ledger
+from vpo_builder.fetching.origins import FetchOptions, open_fetching, tool_versions
 from vpo_builder.fetching.reasons import FetchReason
-from vpo_builder.fetching.settings import FetchSettings
 from vpo_builder.fetching.uniting import RECORDINGS, SHARDS
-from vpo_builder.fetching.youtube import Tool, YouTube, find_js_runtimes, usable_js_runtimes
+from vpo_builder.fetching.worklist import Fetching
 from vpo_builder.lock import output_lock
 from vpo_builder.progress import progress
-from vpo_builder.records import Clip, Photo, Reason
-from vpo_builder.rendering.audio import decoder_versions
+from vpo_builder.records import Clip, Photo
 from vpo_builder.sources.corpus import Corpus
 from vpo_builder.sources.vggsound import CSV_NAME
 
 SOURCES_FOLDER = "sources"
 FETCH_REASONS = {str(reason) for reason in FetchReason}
-
-
-@dataclass(frozen=True)
-class FetchOptions:
-    """What a user says of fetching; without `clip_url`, clips come from YouTube."""
-
-    settings: FetchSettings
-    clip_url: ClipUrl | None = None
-    cookies: Path | None = None
-    proxy: str = ""
-    retry: str = ""
 
 
 class Downloads:
@@ -135,46 +119,8 @@ class Downloads:
         return lines
 
     @cached_property
-    def _clip_fetching(self) -> ClipFetching:
-        settings = self._settings
-        network = self._reach(settings.network.clip_seconds)
-        recordings = self._state / RECORDINGS
-        recordings.mkdir(parents=True, exist_ok=True)
-        source, per_hour = self._clip_source(recordings, network)
-        dispatcher = Dispatcher(
-            source, self._ledger, settings.retry, settings.network.connections, per_hour
-        )
-        return ClipFetching(source, dispatcher, self._ledger, settings.retry.attempts)
-
-    def _clip_source(self, recordings: Path, network: Network) -> tuple[ClipSource, float]:
-        url, settings = self._options.clip_url, self._settings
-        if url is None:
-            return YouTube(recordings, self._tool(network)), settings.rate.youtube_per_hour
-        mirror = Mirror(url, recordings, network, settings.network.max_clip_bytes)
-        return mirror, settings.rate.mirror_per_hour
-
-    def _tool(self, network: Network) -> Tool:
-        """Return how yt-dlp is run; say so if it lacks what YouTube's players ask for."""
-        runtimes = find_js_runtimes()
-        usable = usable_js_runtimes(runtimes)
-        if not usable:
-            found = f"{', '.join(runtimes)} found, but too old" if runtimes else "none found"
-            print(
-                "no JavaScript runtime for yt-dlp (deno, node, bun or quickjs: "
-                f"{found}): YouTube may offer little or nothing; install deno",
-                file=sys.stderr,
-            )
-        cookies = self._options.cookies
-        return Tool(
-            "" if cookies is None else cookies.read_text(encoding="utf-8"),
-            network.proxy,
-            self._state / "yt-dlp-cache",
-            network.idle_seconds,
-            network.total_seconds,
-            self._settings.network.max_clip_bytes,
-            {name: runtimes[name] for name in usable},
-            self._cancellation,
-        )
+    def _clip_fetching(self) -> Fetching:
+        return open_fetching("clip", self._state, self._options, self._ledger, self._cancellation)
 
     def _reach(self, total_seconds: float) -> Network:
         return self._settings.reach(total_seconds, self._options.proxy, self._cancellation)
@@ -210,22 +156,4 @@ def downloading(
             vggsound_csv=table,
             supply=downloads,
         )
-
-
-def checked_retry(what: str | None) -> str:
-    """Return a `--retry` argument, "" for none; raise InputError naming the choices."""
-    choices = [TRANSIENT, *FetchReason, *(r for r in Reason if r.startswith("clip_"))]
-    if what is not None and what not in choices:
-        raise InputError(f"--retry {what}: choose one of {', '.join(choices)}")
-    return what or ""
-
-
-def tool_versions() -> dict[str, str]:
-    """Return the versions of everything that has a hand in fetching."""
-    versions = {"python": platform.python_version(), **decoder_versions()}
-    for package in ("avs-toolkit", "yt-dlp", "yt-dlp-ejs"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = "absent"
-    return versions
+        shutil.rmtree(state / RECORDINGS, ignore_errors=True)  # parts of what never came whole

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from vpo_builder.build import BuildRequest, open_corpus, plan_build, usable_clips
 from vpo_builder.fetching.coco import has_annotations, photo_records
-from vpo_builder.fetching.downloads import SOURCES_FOLDER, FetchOptions, downloading
+from vpo_builder.fetching.downloads import SOURCES_FOLDER, downloading
 from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, Ledger
+from vpo_builder.fetching.origins import FetchOptions
 from vpo_builder.records import Reason
 from vpo_builder.rendering.layout import AUDIO_FOLDER
 from vpo_builder.schema import Split

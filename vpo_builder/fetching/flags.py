@@ -11,7 +11,7 @@ import click
 from vpo_builder.errors import InputError
 
 if TYPE_CHECKING:
-    from vpo_builder.fetching.downloads import FetchOptions
+    from vpo_builder.fetching.origins import FetchOptions
 
 PREFIX = "fetch."
 
@@ -29,6 +29,8 @@ class FetchFlags:
     retry: str | None
     shard: str | None
     merge: bool
+    avsbench_csv: Path | None
+    frames: str
 
     def refuse_without_download(self) -> None:
         """Raise InputError for an option that does nothing unless something is fetched."""
@@ -41,8 +43,8 @@ class FetchFlags:
 
     def options(self, overrides: tuple[str, ...]) -> "FetchOptions":
         """Return the options, checked, with the `--set fetch.…` overrides applied."""
-        from vpo_builder.fetching.downloads import FetchOptions, checked_retry
         from vpo_builder.fetching.mirror import ClipUrl
+        from vpo_builder.fetching.origins import FetchOptions, checked_retry
         from vpo_builder.fetching.settings import load_fetch_settings
 
         rate = "youtube" if self.clip_url is None else "mirror"
@@ -102,6 +104,19 @@ _OPTIONS = (
         "--retry",
         metavar="transient|REASON",
         help="Ask again for what failed in a passing way, or for one reason of the ledger.",
+    ),
+    click.option(
+        "--avsbench-csv",
+        type=click.Path(path_type=Path),
+        help="Instead of a dataset: fetch the videos of a list of AVSBench, S4, MS3 or AVSS, as "
+        "frames and sound in the published layout.",
+    ),
+    click.option(
+        "--frames",
+        type=click.Choice(["224", "native"]),
+        default="224",
+        show_default=True,
+        help="With --avsbench-csv: frames of 224×224, or as they are.",
     ),
     click.option(
         "--shard",

@@ -2,7 +2,7 @@
 
 import re
 import string
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from vpo_builder.errors import InputError
@@ -71,7 +71,7 @@ class Mirror:
     folder: Path
     network: Network
     max_bytes: int
-    kind: Kind = field(default="clip", init=False)
+    kind: Kind = "clip"
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ from vpo_builder.fetching.content import recording_suffix
 from vpo_builder.fetching.deadline import Cancellation
 from vpo_builder.fetching.http import HEAD_BYTES, Receipt
 from vpo_builder.fetching.ledger import Kind
+from vpo_builder.fetching.mirror import clip_parts
 from vpo_builder.fetching.reasons import FetchError, FetchReason
 from vpo_builder.fetching.youtube_errors import reason_of
 from vpo_builder.fetching.youtube_process import VideoAnswer, VideoRequest
@@ -25,6 +26,7 @@ from vpo_builder.rendering.audio import ffmpeg_program
 
 WATCH = "https://www.youtube.com/watch?v="
 AUDIO = "bestaudio/best"
+VIDEO = "best[height<=720]/bestvideo[height<=720]+bestaudio/best/bestvideo+bestaudio"
 ANSWER, MESSAGES = "answer.json", "messages.txt"
 JS_RUNTIMES = {"deno": "deno", "node": "node", "bun": "bun", "quickjs": "qjs"}
 """yt-dlp's names of the JavaScript runtimes that it can use, and their programs."""
@@ -85,8 +87,9 @@ class YouTube:
 
     def _request(self, record: str, partial: Path) -> VideoRequest:
         tool = self.tool
+        youtube_id, _ = clip_parts(record)
         return VideoRequest(
-            url=self.watch + record[:11],
+            url=self.watch + youtube_id,
             extractors=list(self.extractors),
             formats=self.formats,
             folder=str(partial.resolve()),

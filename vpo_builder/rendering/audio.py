@@ -189,14 +189,22 @@ def _decode_by_soundfile(path: Path) -> Recording:
     return _recording(samples, rate, announced)
 
 
-def _decode_by_ffmpeg(path: Path, excerpt: Excerpt | None = None) -> Recording:
-    """Decode the first audio stream; the file is named so that no part of it is an option."""
+def decode_arguments(path: Path, excerpt: Excerpt | None = None) -> list[str]:
+    """Return ffmpeg's arguments for the first audio stream of a file, as a float wav on stdout.
+
+    The file is named so that no part of its name is an option, a protocol or a pattern.
+    """
     stream = ffmpeg.input(f"file:{path.resolve()}", protocol_whitelist="file,pipe").audio
     if excerpt is not None:
         stream = stream.filter("asetpts", "N/SR/TB")  # count samples: containers round their times
         stream = stream.filter("atrim", start=excerpt.start, end=excerpt.start + excerpt.seconds)
     output = stream.output("pipe:", format="wav", acodec="pcm_f32le", bitexact=None)
-    arguments = output.global_args("-nostdin", "-hide_banner").get_args()
+    arguments: list[str] = output.global_args("-nostdin", "-hide_banner").get_args()
+    return arguments
+
+
+def _decode_by_ffmpeg(path: Path, excerpt: Excerpt | None = None) -> Recording:
+    arguments = decode_arguments(path, excerpt)
     try:
         run = subprocess.run(
             [ffmpeg_program(), *arguments],

@@ -131,7 +131,7 @@ def _read(path: Path, part: Part) -> Tree:
     wrapped = path.parent / published.media
     root = wrapped if published.media and wrapped.is_dir() else path.parent
     videos: dict[tuple[str, str], Video] = {}
-    for where, row in _rows(data, published.columns, path):
+    for where, row in read_rows(data, published.columns, path):
         video = published.video(root, row, where)
         if videos.setdefault((video.folder, video.name), video) != video:
             raise InputError(
@@ -142,7 +142,7 @@ def _read(path: Path, part: Part) -> Tree:
     return Tree(part, path, hashlib.sha256(data).hexdigest(), ordered)
 
 
-def _rows(
+def read_rows(
     data: bytes, columns: tuple[str, ...], path: Path
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield each row with its place, for the errors."""

@@ -1,0 +1,90 @@
+"""Fetches AVSBench's videos by its lists: frames and sound in the published layout.
+
+Its masks are not on YouTube: the authors give them on request, and they go beside what this makes.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpo_builder.atomic import remove_leftovers, write_atomically
+from vpo_builder.executors import ExecutorKind, open_executor
+from vpo_builder.fetching.deadline import Cancellation
+from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, Ledger
+from vpo_builder.fetching.origins import FetchOptions, open_fetching, tool_versions
+from vpo_builder.fetching.worklist import Job, Worklist
+from vpo_builder.lock import output_lock
+from vpo_builder.rendering.video import VideoPart, VideoTask, publish_video
+from vpo_builder.sources.avsbench_lists import ListedVideo, VideoList, list_path, read_video_list
+
+SIDES = {"224": 224, "native": 0}
+"""How large the published frames are: S4 and MS3 are 224×224, AVSS is as it was."""
+
+
+@dataclass(frozen=True)
+class AvsBenchRequest:
+    """What a user asks for: a list, where its videos go, how large their frames are."""
+
+    table: Path
+    out: Path
+    options: FetchOptions
+    side: int
+    workers: int = 1
+    executor: ExecutorKind = "local"
+
+
+def fetch_avsbench(request: AvsBenchRequest) -> Iterator[str]:
+    """Fetch the videos of a list and yield lines for a person.
+
+    What an interrupted run has published is kept. The csv beside the media lists the videos that
+    are there, so that the published loaders run; the ledger tells of the others.
+    """
+    listed = read_video_list(request.table, request.out)
+    with output_lock(request.out):
+        remove_leftovers(request.out)
+        _fetch(request, [video for video in listed.videos if not _is_here(video)])
+        here = [video for video in listed.videos if _is_here(video)]
+        text = "\n".join([listed.head, *(video.line for video in here)]) + "\n"
+        write_atomically(list_path(listed.part, request.out), text.encode(), durable=True)
+    yield f"{listed.part}: {len(here)} of {len(listed.videos)} videos: {_folder(listed, request)}"
+    if len(here) < len(listed.videos):
+        yield f"the others, with reasons and dates: vpo-data rot {request.out}"
+    yield "the masks are the authors' to give: https://opennlplab.github.io/AVSBench"
+
+
+def _fetch(request: AvsBenchRequest, missing: list[ListedVideo]) -> None:
+    by_record: dict[str, list[ListedVideo]] = defaultdict(list)
+    for listed in missing:
+        by_record[listed.record].append(listed)
+    categories = {r: ",".join(videos[0].video.categories) for r, videos in by_record.items()}
+    state = request.out / STATE_FOLDER
+    with (
+        Ledger(state / LEDGER, tool_versions()) as ledger,
+        open_executor(request.executor, request.workers) as executor,
+    ):
+        if request.options.retry:
+            ledger.reopen(request.options.retry)
+        fetching = open_fetching("video", state, request.options, ledger, Cancellation())
+        whole = fetching.source.whole_videos
+
+        def task(record: str, recording: Path) -> VideoTask:
+            parts = (_part(listed, whole=whole) for listed in by_record[record])
+            return VideoTask(recording, tuple(parts), request.side)
+
+        worklist = Worklist(fetching, executor, categories)
+        worklist.work_off(sorted(by_record), Job(publish_video, task, "videos"))
+
+
+def _part(listed: ListedVideo, *, whole: bool) -> VideoPart:
+    video = listed.video
+    return VideoPart(listed.start if whole else 0, listed.seconds, video.images, video.audio)
+
+
+def _is_here(listed: ListedVideo) -> bool:
+    """The sound is written last."""
+    return listed.video.audio.exists()
+
+
+def _folder(listed: VideoList, request: AvsBenchRequest) -> Path:
+    return list_path(listed.part, request.out).parent
