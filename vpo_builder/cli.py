@@ -135,6 +135,9 @@ def build_command(
         class_table=classes or CLASS_TABLE,
         vggsounder=vggsounder,
     )
+    if (fetching.plan or fetching.shard) and manifest is not None:
+        flag = "--plan" if fetching.plan else "--shard"
+        raise InputError(f"{flag}: a manifest is built again in one go: leave {flag} out")
     if fetching.plan or fetching.shard:
         _print_lines(request, coco, vggsound, fetching, overrides)
         return

@@ -166,3 +166,19 @@ def test_clips_are_cut_out_of_whole_videos_to_the_sample(server: Loopback, tmp_p
     for name in (MANIFEST, META):
         one, two = (tmp_path / out / SS / name for out in ("videos", "clips"))
         assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_manifest_is_built_again_from_what_is_fetched(
+    server: Loopback, farm_folder: Path, tmp_path: Path
+) -> None:
+    server.add_corpus(farm_folder, tmp_path / "annotations.zip")
+    folder = build_from(farm_folder, tmp_path / "published").folder
+    again = ("--from-manifest", folder / MANIFEST, "--out", tmp_path / "out", "--workers", 1)
+    result = run_build(*again, *server.options())
+    assert result.exit_code == 0, result.output
+    rebuilt = tmp_path / "out" / SS / MANIFEST
+    assert rebuilt.read_bytes() == (folder / MANIFEST).read_bytes()
+    for option in (("--shard", "1/2"), ("--plan",)):
+        refused = run_build(*again, *server.options(), *option)
+        assert refused.exit_code == 2
+        assert f"{option[0]}: a manifest is built again in one go" in refused.stderr

@@ -20,7 +20,10 @@ from tests.builder.loopback import Behaviour, Loopback
 from tests.builder.small_corpus import tone
 from vpo_builder.fetching.connections import CancelledError
 from vpo_builder.fetching.deadline import Cancellation
+from vpo_builder.fetching.ledger import Ledger
+from vpo_builder.fetching.origins import FetchOptions, open_fetching
 from vpo_builder.fetching.reasons import FetchError, FetchReason
+from vpo_builder.fetching.settings import load_fetch_settings
 from vpo_builder.fetching.youtube import Tool, YouTube, find_js_runtimes, usable_js_runtimes
 from vpo_builder.fetching.youtube_errors import reason_of
 from vpo_builder.rendering.audio import Excerpt, decode
@@ -245,3 +248,15 @@ def test_runtimes_that_are_too_old_are_not_used(tmp_path: Path) -> None:
     assert usable_js_runtimes({"node": str(old)}) == []
     assert usable_js_runtimes({"node": str(new)}) == ["node"]
     assert set(find_js_runtimes()) <= {"deno", "node", "bun", "quickjs"}
+
+
+def test_the_absence_of_a_runtime_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    options = FetchOptions(load_fetch_settings())
+    with Ledger(tmp_path / "ledger.sqlite", {}) as ledger:
+        fetching = open_fetching("clip", tmp_path, options, ledger, Cancellation())
+    assert fetching.source.name == "youtube"
+    said = capfd.readouterr().err
+    assert "no JavaScript runtime for yt-dlp (deno, node, bun or quickjs: none found)" in said

@@ -199,10 +199,15 @@ class Ledger:
 
 
 def read_attempts(path: Path) -> Iterator[Attempt]:
-    """Yield every attempt of a ledger in the order of time, without writing to it."""
+    """Yield every attempt of a ledger in the order of time, without writing to it.
+
+    In a folder that may not be written to, the WAL's index cannot be made: there nobody builds,
+    and the file is read as it is.
+    """
+    uri = path.resolve().as_uri()
+    mode = "mode=ro" if os.access(path.parent, os.W_OK) else "immutable=1"
     try:
-        with contextlib.closing(sqlite3.connect(path)) as database:
-            database.execute("PRAGMA query_only=1")
+        with contextlib.closing(sqlite3.connect(f"{uri}?{mode}", uri=True)) as database:
             yield from _attempts(database)
     except sqlite3.Error as error:
         raise InputError(f"{path}: the ledger cannot be read: {error}") from None
