@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from avs_bench import model_commands, scoring_commands
+from avs_bench import model_commands, predict_command, scoring_commands
 from avs_bench.extras import require_torch
 from vpo_builder.errors import InputError, one_line_errors
 
@@ -80,6 +80,7 @@ def train(
 for command in (
     scoring_commands.evaluate,
     scoring_commands.report,
+    predict_command.predict,
     model_commands.models,
     model_commands.profile,
     model_commands.export,

@@ -11,24 +11,21 @@ from avs_bench.models.output import AVSOutput
 from avs_bench.models.tpavi import TPAVI
 from vpo_builder.errors import InputError
 
-TPAVI_STRIDE = 32
-"""TPAVI's pyramid adds maps of four strides up to 32, so sides must be multiples of it."""
-
 
 @torch.inference_mode()
-def run_model(model: nn.Module, images: Tensor, waveforms: Tensor) -> AVSOutput:
+def run_model(
+    model: nn.Module, images: Tensor, waveforms: Tensor, *, as_clip: bool = False
+) -> AVSOutput:
     """Run a model on uint8 images [B, 3, H, W] and waveforms [B, channels, samples] at 16 kHz.
 
-    Both lie where the model does. Logits are [B, classes, H, W], one class being binary; a TPAVI
-    model is given images whose sides are rounded to what it can take.
+    Both lie where the model does. Logits are [B, classes, H, W], one class being binary. With
+    `as_clip`, a TPAVI model takes the images for the frames of one clip.
     """
     pictures = normalise(images)
     if not isinstance(model, TPAVI):
         return model(pictures, cavp_logmel(waveforms))
-    sides = [max(1, round(side / TPAVI_STRIDE)) * TPAVI_STRIDE for side in pictures.shape[-2:]]
-    if sides != list(pictures.shape[-2:]):
-        pictures = F.interpolate(pictures, sides, mode="bilinear", align_corners=False)
-    return model(pictures, vggish_examples(waveforms.mean(dim=1)))
+    examples = vggish_examples(waveforms.mean(dim=1))
+    return model(pictures[None], examples[None]) if as_clip else model(pictures, examples)
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 import colorsys
 import io
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -36,28 +37,45 @@ def class_colours(classes: int) -> tuple[Colour, ...]:
     return ((0, 0, 0), *colours)
 
 
-def paint_mask(picture: Pixels, mask: Pixels, colours: tuple[Colour, ...]) -> Pixels:
-    """Return RGB [H, W, 3] with each object of the mask [H, W] tinted and outlined.
+@dataclass(frozen=True)
+class Tint:
+    """A colouring that is laid over many pictures of one size.
 
-    Class 0 and ignored pixels stay as they are.
+    `keep` [H, W, 1] are 256ths of the picture, `add` [H, W, 3] what is added, in 256ths of a level.
     """
-    if not mask.any():
-        return picture
-    table = np.zeros((256, 3), np.float32)
+
+    keep: NDArray[np.uint16]
+    add: NDArray[np.uint16]
+
+    def over(self, picture: Pixels) -> Pixels:
+        """Return the tinted copy of an RGB picture [H, W, 3]."""
+        return ((picture * self.keep + self.add) >> 8).astype(np.uint8)
+
+
+def mask_tint(mask: Pixels, colours: tuple[Colour, ...]) -> Tint:
+    """Return the tint of a mask [H, W]: objects tinted and outlined.
+
+    Class 0 and ignored pixels leave the picture as it is.
+    """
+    table = np.zeros((256, 3), np.uint16)
     table[: len(colours)] = colours
-    shares = np.zeros(256, np.float32)
-    shares[1 : len(colours)] = FILL
-    share = np.where(outline(mask) & (shares[mask] > 0), 1, shares[mask])[..., None]
-    painted = (1 - share) * picture + share * table[mask]
-    return np.rint(painted).astype(np.uint8)
+    shares = np.zeros(256, np.uint16)
+    shares[1 : len(colours)] = round(256 * FILL)
+    share = shares[mask]
+    share[outline(mask) & (share > 0)] = 256
+    return _tint(share, table[mask])
 
 
-def paint_heat(picture: Pixels, heat: NDArray[np.floating]) -> Pixels:
-    """Return RGB [H, W, 3] under a heat map [H, W] in [0, 1], 1 being hottest."""
+def heat_tint(heat: NDArray[np.floating]) -> Tint:
+    """Return the tint of a heat map [H, W] in [0, 1], 1 being hottest."""
     strength = np.clip(heat, 0, 1)
-    colour = 255 * _inferno()[np.rint(255 * strength).astype(np.uint8)]
-    share = HEAT * np.sqrt(strength)[..., None]
-    return np.rint((1 - share) * picture + share * colour).astype(np.uint8)
+    colour = _inferno()[np.rint(255 * strength).astype(np.uint8)]
+    return _tint(np.rint(256 * HEAT * np.sqrt(strength)).astype(np.uint16), colour)
+
+
+def _tint(share: NDArray[np.uint16], colour: NDArray[np.uint16]) -> Tint:
+    share = share[..., None]
+    return Tint(256 - share, share * colour)
 
 
 def outline(mask: Pixels) -> NDArray[np.bool_]:
@@ -109,7 +127,7 @@ def jpeg(picture: Pixels, quality: int = 85) -> bytes:
 
 
 @cache
-def _inferno() -> NDArray[np.float64]:
+def _inferno() -> NDArray[np.uint16]:
     from matplotlib import colormaps  # 0.2 s: only where attention is drawn
 
-    return colormaps["inferno"](np.linspace(0, 1, 256))[:, :3]
+    return np.rint(255 * colormaps["inferno"](np.linspace(0, 1, 256))[:, :3]).astype(np.uint16)

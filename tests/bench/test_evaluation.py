@@ -99,7 +99,7 @@ class TestInference:
         tpavi = build_model("tpavi-r50", 3).eval()
         images = torch.zeros(1, 3, 40, 70, dtype=torch.uint8)
         output = run_model(tpavi, images, torch.zeros(1, 1, 48_000))
-        assert output.logits.shape == (1, 3, 32, 64)
+        assert output.logits.shape == (1, 3, 40, 70)
 
 
 def test_an_empty_subset_is_one_line(model, dataset, settings):

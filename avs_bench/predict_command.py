@@ -1,0 +1,86 @@
+"""The command `avs-bench predict`."""
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from avs_bench.extras import require_torch
+from vpo_builder.errors import InputError, one_line_errors
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, type=PATH)
+@click.option("--out", required=True, type=PATH, help="Folder for masks, overlays and the page.")
+@click.option("--run", "run", type=PATH, help="Folder of a run: its best.pt predicts.")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    type=PATH,
+    help="A checkpoint file instead; of a paper with --model or --preset, repeatable.",
+)
+@click.option("--model", help="The model of a published checkpoint: see avs-bench models.")
+@click.option("--preset", help="A preset with the model, picture size and sound of one instead.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the preset.")
+@click.option("--labels", type=PATH, help="Class names of one: json of name to index.")
+@click.option("--audio", type=PATH, help="What is heard with the one picture or video.")
+@click.option("--fps", default="1", show_default=True, help="Masks a second, or native.")
+@click.option("--long-side", type=click.IntRange(32), help="Pixels the model sees, at most.")
+@click.option("--attention", is_flag=True, help="Show the audio-visual attention too.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, auto.")
+@one_line_errors
+def predict(
+    inputs: tuple[Path, ...],
+    out: Path,
+    run: Path | None,
+    checkpoints: tuple[Path, ...],
+    model: str | None,
+    preset: str | None,
+    overrides: tuple[str, ...],
+    labels: Path | None,
+    audio: Path | None,
+    fps: str,
+    long_side: int | None,
+    attention: bool,
+    device: str,
+) -> None:
+    """Predict what sounds in INPUTS: pictures with a recording, videos, or folders of them.
+
+    A picture is heard with --audio or with the recording beside it that has its name; a video with
+    its own sound, of which a mask's model hears the seconds around its frame.
+    """
+    require_torch()
+    from avs_bench.device import open_device
+    from avs_bench.prediction.inputs import read_rate, tasks_of
+    from avs_bench.prediction.opening import Published, open_published, open_trained
+    from avs_bench.prediction.predicting import PAGE, predict_all
+    from avs_bench.prediction.segmenter import Segmenter
+
+    if bool(run) == bool(checkpoints):
+        raise InputError("predict: give either --run FOLDER or --checkpoint FILE")
+    tasks = tasks_of(inputs, audio, out, read_rate(fps))
+    opened_device = open_device(device)
+    if model or preset:
+        published = Published(model, preset, overrides, labels)
+        opened = open_published(checkpoints, published, opened_device)
+    elif len(checkpoints) > 1:
+        raise InputError("predict: several --checkpoint are for --model or --preset only")
+    else:
+        opened = open_trained(run / "best.pt" if run else checkpoints[0], opened_device)
+    if long_side:
+        opened = replace(opened, long_side=long_side)
+    made = predict_all(
+        tasks,
+        Segmenter(opened, opened_device, attention),
+        out,
+        command=shlex.join(["avs-bench", *sys.argv[1:]]),
+        note=lambda line: click.echo(line, err=True),
+    )
+    for item in made.items:
+        click.echo(f"{item.name}: {', '.join(item.classes) or 'nothing'}")
+    click.echo(out / PAGE)

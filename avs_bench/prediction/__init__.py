@@ -1,0 +1,1 @@
+"""Prediction on one's own pictures and videos: masks, overlays, attention and a page of them."""

@@ -1,0 +1,84 @@
+"""Runs an opened model on pictures and sounds of any size and length."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from avs_bench.data.audio import Waveform
+from avs_bench.data.images import resized, to_tensor
+from avs_bench.inference import predicted_classes, resized_logits, run_model
+from avs_bench.painting import Pixels
+from avs_bench.prediction.opening import OpenedModel
+from vpo_builder.errors import InputError
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one picture with its sound.
+
+    `mask` [H, W] holds class indices. `attention` [H, W] is the mean over heads of how strongly
+    each place answers the sound, stretched from its smallest to its largest value, which `span`
+    holds; None where it was not asked for.
+    """
+
+    mask: Pixels
+    attention: NDArray[np.float32] | None = None
+    span: tuple[float, float] | None = None
+
+
+class Segmenter:
+    """Predicts masks, and with `attention` the audio-visual attention.
+
+    Raises InputError if the model has none.
+    """
+
+    def __init__(self, opened: OpenedModel, device: torch.device, attention: bool = False) -> None:
+        self.opened, self.attention, self._device = opened, attention, device
+
+    def predict(self, pictures: Sequence[Pixels], sounds: Sequence[Waveform]) -> list[Prediction]:
+        """Return a prediction for each RGB picture [H, W, 3], all of one size, at that size.
+
+        `sounds` are [channels, samples] of the model's length. A clip model sees all pictures
+        together, so give it as many as `clip_frames`, in their order.
+        """
+        images = torch.stack([self._seen(picture) for picture in pictures]).to(self._device)
+        waveforms = torch.from_numpy(np.stack(sounds)).to(self._device)
+        together = self.opened.clip_frames > 1
+        output = run_model(self.opened.model, images, waveforms, as_clip=together)
+        if not output.logits.isfinite().all():
+            raise InputError(
+                f"{self.opened.name}: the model's logits are not numbers: its weights are damaged "
+                "or its training diverged; give another checkpoint"
+            )
+        size = pictures[0].shape[:2]
+        heat = self._heat(output.attention)
+        return [_prediction(logits, size, next(heat, None)) for logits in output.logits.split(1)]
+
+    def _seen(self, picture: Pixels) -> Tensor:
+        return to_tensor(resized(Image.fromarray(picture), self.opened.long_side))
+
+    def _heat(self, attention: Tensor | None) -> Iterator[Tensor]:
+        if not self.attention:
+            return iter(())
+        if attention is None:
+            raise InputError(
+                f"--attention: {self.opened.name} as it was trained has no attention map "
+                "(its fusion is a sum, or it does not hear): leave the option out"
+            )
+        return iter(attention.float().mean(dim=1))
+
+
+def _prediction(logits: Tensor, size: tuple[int, int], heat: Tensor | None) -> Prediction:
+    mask = predicted_classes(resized_logits(logits, size))[0].cpu().numpy()
+    if heat is None:
+        return Prediction(mask)
+    low, high = float(heat.min()), float(heat.max())
+    stretched = (heat - low) / (high - low or 1.0)
+    shown = F.interpolate(stretched[None, None], size, mode="bilinear", align_corners=False)
+    return Prediction(mask, shown[0, 0].cpu().numpy(), (low, high))
