@@ -8,6 +8,7 @@ from pathlib import Path
 from vpo_builder.atomic import remove_leftovers
 from vpo_builder.availability import refuse_reappeared
 from vpo_builder.classes import CLASS_TABLE, SoundingClass, class_rows, read_class_table
+from vpo_builder.collecting import without_collecting
 from vpo_builder.composing import Composition, CountFunnel, audited_publication
 from vpo_builder.config import BuildConfig
 from vpo_builder.damage import refuse_damage, refuse_too_many_missing
@@ -170,14 +171,15 @@ def open_corpus(request: BuildRequest) -> Corpus:
     """Return the sources of a request, read and checked, for its class table."""
     config = request.config
     table = read_class_table(request.class_table, config.person.policy, known_labels())
-    corpus = read_corpus(
-        request.coco,
-        request.vggsound,
-        table,
-        config.subsets.val_fraction,
-        request.vggsounder,
-        request.vggsound_csv,
-    )
+    with without_collecting():
+        corpus = read_corpus(
+            request.coco,
+            request.vggsound,
+            table,
+            config.subsets.val_fraction,
+            request.vggsounder,
+            request.vggsound_csv,
+        )
     if not request.supply.fetches:
         refuse_absent_folders(corpus, request.vggsound)
     return corpus
@@ -222,14 +224,15 @@ def plan_build(
     request: BuildRequest, corpus: Corpus, clips: Sequence[Clip], clip_check: ClipCheck
 ) -> BuildPlan:
     """Return the plan of a split for the clips that pass a check."""
-    filtered = filter_images(
-        corpus.photos,
-        corpus.objects,
-        corpus.class_of,
-        corpus.captions,
-        request.split,
-        request.config,
-    )
+    with without_collecting():
+        filtered = filter_images(
+            corpus.photos,
+            corpus.objects,
+            corpus.class_of,
+            corpus.captions,
+            request.split,
+            request.config,
+        )
     plan = plan_dataset(
         filtered.kept, clips, clip_check, request.split, request.config, request.seed
     )

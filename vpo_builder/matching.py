@@ -1,8 +1,9 @@
 """Matches COCO's objects and VGGSound's clips to classes and to subsets. Pure."""
 
-import re
+import string
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import takewhile
 
 import numpy as np
 
@@ -14,8 +15,7 @@ from vpo_builder.schema import Subset
 from vpo_builder.sources.vggsound import VggSound
 
 AMBIGUOUS = "ambiguous"
-_WORD = re.compile(r"[a-z]+")
-_CLAUSE_END = re.compile(r"[,;:.!?()]")
+_CLAUSE_ENDS = ",;:.!?()"
 
 
 def image_subsets(part: str, image_ids: Sequence[int], val_fraction: float) -> list[Subset]:
@@ -42,6 +42,7 @@ def match_clips(
     """
     class_of = {label: row.name for row in table for label in row.labels}
     tested = {row.youtube_id for row in vggsound.rows if row.split == "test"}
+    val = _val_videos([row.youtube_id for row in vggsound.rows], val_fraction)
     clips, rejections = [], []
     for row in vggsound.rows:
         if row.split == "train" and row.youtube_id in tested:
@@ -51,17 +52,30 @@ def match_clips(
             rejections.append(Rejection("clip", row.clip_id, Reason.CLIP_INAUDIBLE))
             continue
         path = vggsound.paths.get(row.clip_id)
-        subset = _clip_subset(row.split, row.youtube_id, val_fraction)
         category = class_of[row.label]
+        subset: Subset = "val" if row.youtube_id in val else "train"
+        subset = "test" if row.split == "test" else subset
         clips.append(Clip(row.clip_id, row.youtube_id, row.label, category, subset, path))
     return clips, rejections
 
 
-def _clip_subset(split: str, youtube_id: str, val_fraction: float) -> Subset:
-    if split == "test":
-        return "test"
-    draw = float(unit(mix("clip subset", text_key(youtube_id))))
-    return "val" if draw < val_fraction else "train"
+def _val_videos(youtube_ids: Sequence[str], val_fraction: float) -> set[str]:
+    """Return those of VGGSound's train videos that go to val."""
+    keys = np.fromiter(map(text_key, youtube_ids), np.uint64, len(youtube_ids))
+    draws = unit(mix("clip subset", keys)).tolist()
+    return {name for name, draw in zip(youtube_ids, draws, strict=True) if draw < val_fraction}
+
+
+class _Letters(dict[int, str]):
+    """For str.translate: a to z stay, the end of a clause becomes a point, the rest a space."""
+
+    def __missing__(self, character: int) -> str:
+        return " "
+
+
+_LETTERS = _Letters(
+    {**{ord(c): c for c in string.ascii_lowercase}, **{ord(c): "." for c in _CLAUSE_ENDS}}
+)
 
 
 class PersonResolver:
@@ -83,25 +97,33 @@ class PersonResolver:
         """Return the verdict (a class name or "ambiguous") and the words found per caption."""
         if self._settings.policy == "merge":
             return PersonDecision(image_id, PERSON, ())
-        found = [(caption, self._words(caption)) for caption in captions]
-        kinds = [frozenset(self._kinds[word] for word in words) for _, words in found]
-        return PersonDecision(image_id, self._verdict(kinds), tuple(found))
+        found = tuple([(caption, self._words(caption)) for caption in captions])
+        said = [
+            kind for _, words in found if words for kind in {self._kinds[word] for word in words}
+        ]
+        return PersonDecision(image_id, self._verdict(said), found)
 
     def _words(self, caption: str) -> tuple[str, ...]:
+        tokens = caption.lower().translate(_LETTERS).replace(".", " . ").split()
+        if self._kinds.keys().isdisjoint(tokens):  # as most captions are
+            return ()
         return tuple(
-            word
-            for clause in _CLAUSE_END.split(caption.lower())
-            for word in self._words_of_clause(_WORD.findall(clause))
+            token
+            for place, token in enumerate(tokens)
+            if token in self._kinds and self._is_a_person(tokens, place)
         )
 
-    def _words_of_clause(self, words: list[str]) -> Iterator[str]:
-        for place, word in enumerate(words):
-            before = words[place - 1] if place else ""
-            after = words[place + 1 : place + 3]
-            described = word in self._can_describe and self._names_a_thing(after)
-            idiom = word in self._not_before_of and after[:1] == ["of"]
-            if word in self._kinds and not (described or idiom or before in self._toys):
-                yield word
+    def _is_a_person(self, tokens: list[str], place: int) -> bool:
+        """Tell whether a word means what it says, by its neighbours in the same clause."""
+        word = tokens[place]
+        if place and tokens[place - 1] in self._toys:
+            return False
+        if word not in self._can_describe and word not in self._not_before_of:
+            return True
+        after = list(takewhile(str.isalpha, tokens[place + 1 : place + 3]))
+        described = word in self._can_describe and self._names_a_thing(after)
+        idiom = word in self._not_before_of and after[:1] == ["of"]
+        return not (described or idiom)
 
     def _names_a_thing(self, after: list[str]) -> bool:
         """Tell whether an animal or a thing follows, at once or behind one adjective."""
@@ -112,13 +134,11 @@ class PersonResolver:
         adjective = after[0] not in self._connectives and not after[0].endswith("ing")
         return adjective and after[-1] in self._qualifiers
 
-    def _verdict(self, kinds: Sequence[frozenset[str]]) -> str:
-        def captions_with(kind: str) -> int:
-            return sum(kind in of_caption for of_caption in kinds)
-
-        baby, female, male = (captions_with(kind) for kind in ("baby", "female", "male"))
+    def _verdict(self, said: Sequence[str]) -> str:
+        """Decide by what each caption says; a caption that says "man" twice says it once."""
+        baby, female, male = map(said.count, ("baby", "female", "male"))
         enough = self._settings.min_captions
-        if captions_with("child"):
+        if "child" in said:
             return AMBIGUOUS
         if baby >= enough and not female and not male:
             return "baby"

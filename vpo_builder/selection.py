@@ -5,13 +5,14 @@ changes no other (protocol §2, SS, MS and MSMI).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from vpo_builder.config import BuildConfig, LimitSettings, SelectionSettings
-from vpo_builder.hashing import Hashes, mix, unit
-from vpo_builder.records import Candidate, Candidates, Reason, Rejection, Scene
+from vpo_builder.hashing import mix, unit
+from vpo_builder.records import Candidate, Candidates, Photo, Reason, Rejection, Scene
 from vpo_builder.schema import Split, Subset
 
 Available = Collection[tuple[str, Subset]]
@@ -26,16 +27,16 @@ def choose_sounding(
     An object of a class without clips in its subset never sounds; it stays in the picture.
     """
     usable, rejections = _with_clips(kept, available)
-    weights = _class_weights(usable, config.selection)
+    draws = _Draws(usable, config.selection, seed)
     scenes: list[Scene] = []
     for candidates in usable:
-        chosen = _CHOOSERS[split](candidates, config.selection, weights, seed)
+        chosen = _CHOOSERS[split](candidates, config.selection, draws)
         if chosen:
             scenes.extend(chosen)
         else:
             reason = _reason_for_none(candidates)
             rejections.append(Rejection("image", str(candidates.photo.id), reason))
-    scenes, dropped = _limit(scenes, config.limits, seed)
+    scenes, dropped = _limit(scenes, config.limits, draws)
     return scenes, rejections + dropped
 
 
@@ -50,37 +51,65 @@ def _with_clips(
 ) -> tuple[list[Candidates], list[Rejection]]:
     usable, rejections = [], []
     for candidates in kept:
-        objects = []
-        for candidate in candidates.objects:
-            if (candidate.category, candidates.subset) in available:
-                objects.append(candidate)
-            else:
-                rejections.append(
-                    Rejection("object", str(candidate.mask.id), Reason.NO_CLIP_FOR_CLASS)
-                )
-        usable.append(
-            Candidates(candidates.photo, candidates.subset, tuple(objects), candidates.repeated)
-        )
+        subset = candidates.subset
+        silent = [o for o in candidates.objects if (o.category, subset) not in available]
+        if silent:
+            rejections += [
+                Rejection("object", str(item.mask.id), Reason.NO_CLIP_FOR_CLASS) for item in silent
+            ]
+            objects = tuple(o for o in candidates.objects if (o.category, subset) in available)
+            candidates = replace(candidates, objects=objects)
+        usable.append(candidates)
     return usable, rejections
 
 
-def _class_weights(
-    usable: Iterable[Candidates], settings: SelectionSettings
-) -> Mapping[str, float] | None:
-    if not settings.inverse_class_frequency:
-        return None
-    counts = Counter(candidate.category for item in usable for candidate in item.objects)
-    return {category: 1.0 / count for category, count in counts.items()}
+class _Draws:
+    """The hashes that the choices need, all drawn at once: one by one they take most of the time.
+
+    With `inverse_class_frequency`, the order of objects is that of weighted sampling without
+    replacement (Efraimidis and Spirakis 2006): a class twice as heavy comes first twice as often.
+    """
+
+    def __init__(
+        self, usable: Sequence[Candidates], settings: SelectionSettings, seed: int
+    ) -> None:
+        items = [(item, candidate) for item in usable for candidate in item.objects]
+        places = [(item.photo.id, candidate.mask.id) for item, candidate in items]
+        ids = np.array(places, np.int64).reshape(-1, 2)
+        keys = mix("object", seed, ids[:, 0], ids[:, 1])
+        order = unit(keys)
+        if settings.inverse_class_frequency:
+            counts = Counter(candidate.category for _, candidate in items)
+            weights = np.array([1.0 / counts[candidate.category] for _, candidate in items])
+            order = -np.log(order) / weights
+        images = [item.photo.id for item in usable]
+        numbers = unit(mix("number of sources", seed, np.array(images, np.int64)))
+        self._keys = dict(zip(places, keys.tolist(), strict=True))
+        self._order = dict(zip(places, order.tolist(), strict=True))
+        self._numbers = dict(zip(images, numbers.tolist(), strict=True))
+
+    def key(self, photo: Photo, candidate: Candidate) -> int:
+        """Return the hash of an object of an image."""
+        key: int = self._keys[photo.id, candidate.mask.id]
+        return key
+
+    def in_order(self, candidates: Candidates) -> list[Candidate]:
+        """Return an image's objects in a random order, of (seed, image, annotation) alone."""
+        image = candidates.photo.id
+        return sorted(
+            candidates.objects, key=lambda item: (self._order[image, item.mask.id], item.mask.id)
+        )
+
+    def number_between(self, lowest: int, highest: int, photo: Photo) -> int:
+        """Return how many objects of an image sound."""
+        return lowest + int(self._numbers[photo.id] * (highest - lowest + 1))
 
 
 def _choose_single(
-    candidates: Candidates,
-    settings: SelectionSettings,
-    weights: Mapping[str, float] | None,
-    seed: int,
+    candidates: Candidates, settings: SelectionSettings, draws: _Draws
 ) -> list[Scene]:
     """SS: one sounding object; in test, one sample for each (counterfactual)."""
-    ordered = _by_hash(candidates.objects, candidates, seed, weights)
+    ordered = draws.in_order(candidates)
     if not (candidates.subset == "test" and settings.counterfactual_test):
         ordered = ordered[:1]
     chosen = sorted(ordered, key=lambda candidate: candidate.mask.id)
@@ -88,72 +117,38 @@ def _choose_single(
 
 
 def _choose_multiple(
-    candidates: Candidates,
-    settings: SelectionSettings,
-    weights: Mapping[str, float] | None,
-    seed: int,
+    candidates: Candidates, settings: SelectionSettings, draws: _Draws
 ) -> list[Scene]:
     """MS: between two and min(n, max_sources) of n objects of different classes."""
     if len(candidates.objects) < 2:
         return []
-    ordered = _by_hash(candidates.objects, candidates, seed, weights)
-    count = _count_between(2, len(ordered), settings, candidates, seed)
-    return [_scene(candidates, ordered[:count])]
+    ordered = draws.in_order(candidates)
+    highest = min(len(ordered), settings.max_sources)
+    return [_scene(candidates, ordered[: draws.number_between(2, highest, candidates.photo)])]
 
 
 def _choose_instances(
-    candidates: Candidates,
-    settings: SelectionSettings,
-    weights: Mapping[str, float] | None,
-    seed: int,
+    candidates: Candidates, settings: SelectionSettings, draws: _Draws
 ) -> list[Scene]:
     """MSMI: MS's choice, and where instances repeat, some of those of one repeated class."""
     if not candidates.repeated:
-        return _choose_multiple(candidates, settings, weights, seed)
+        return _choose_multiple(candidates, settings, draws)
     counts = Counter(candidate.category for candidate in candidates.objects)
-    ordered = _by_hash(candidates.objects, candidates, seed, weights)
+    ordered = draws.in_order(candidates)
     first = next((item.category for item in ordered if counts[item.category] > 1), None)
     if first is None:
         return []
     instances = [candidate for candidate in ordered if candidate.category == first]
-    count = _count_between(1, len(instances), settings, candidates, seed)
-    return [_scene(candidates, instances[:count])]
+    highest = min(len(instances), settings.max_sources)
+    return [_scene(candidates, instances[: draws.number_between(1, highest, candidates.photo)])]
 
 
-_Chooser = Callable[[Candidates, SelectionSettings, Mapping[str, float] | None, int], list[Scene]]
+_Chooser = Callable[[Candidates, SelectionSettings, _Draws], list[Scene]]
 _CHOOSERS: dict[Split, _Chooser] = {
     "ss": _choose_single,
     "ms": _choose_multiple,
     "msmi": _choose_instances,
 }
-
-
-def _by_hash(
-    objects: Sequence[Candidate],
-    candidates: Candidates,
-    seed: int,
-    weights: Mapping[str, float] | None,
-) -> list[Candidate]:
-    """Return objects in a random order that depends on (seed, image, annotation) alone.
-
-    With weights, the order is that of weighted sampling without replacement (Efraimidis and
-    Spirakis 2006): a class twice as heavy comes first twice as often.
-    """
-    if not objects:
-        return []
-    draws = unit(_object_keys(candidates.photo.id, [item.mask.id for item in objects], seed))
-    if weights is not None:
-        draws = -np.log(draws) / np.array([weights[item.category] for item in objects])
-    order = np.lexsort((np.array([item.mask.id for item in objects]), draws))
-    return [objects[place] for place in order]
-
-
-def _count_between(
-    lowest: int, number: int, settings: SelectionSettings, candidates: Candidates, seed: int
-) -> int:
-    highest = max(lowest, min(number, settings.max_sources))
-    draw = float(unit(mix("number of sources", seed, candidates.photo.id)))
-    return lowest + int(draw * (highest - lowest + 1))
 
 
 def _scene(candidates: Candidates, sounding: Sequence[Candidate]) -> Scene:
@@ -163,12 +158,8 @@ def _scene(candidates: Candidates, sounding: Sequence[Candidate]) -> Scene:
     return Scene(candidates.photo, candidates.subset, tuple(chosen), silent, candidates.repeated)
 
 
-def _object_keys(image_id: int, ann_ids: Sequence[int], seed: int) -> Hashes:
-    return mix("object", seed, image_id, np.asarray(ann_ids))
-
-
 def _limit(
-    scenes: list[Scene], limits: LimitSettings, seed: int
+    scenes: list[Scene], limits: LimitSettings, draws: _Draws
 ) -> tuple[list[Scene], list[Rejection]]:
     """Keep a scene if it is within the limit of each class that sounds in it.
 
@@ -176,7 +167,7 @@ def _limit(
     """
     by_class: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for place, scene in enumerate(scenes):
-        key = int(_object_keys(scene.photo.id, [scene.sounding[0].mask.id], seed)[0])
+        key = draws.key(scene.photo, scene.sounding[0])
         for category in {candidate.category for candidate in scene.sounding}:
             by_class[category].append((key, place))
     over: set[int] = set()

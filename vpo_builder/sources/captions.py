@@ -1,16 +1,21 @@
 """Reads COCO 2017's captions (`annotations/captions_{train,val}2017.json`)."""
 
-from collections import defaultdict
-from pathlib import Path
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Annotated
 
 import msgspec
+import numpy as np
 
-from vpo_builder.sources.coco import read_json
+from vpo_builder.sources.coco import LARGEST_ID
+from vpo_builder.sources.json_files import JsonFile
+
+_Id = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ID)]
 
 
 class _Caption(msgspec.Struct, frozen=True, gc=False):
-    id: int
-    image_id: int
+    id: _Id
+    image_id: _Id
     caption: str
 
 
@@ -18,10 +23,27 @@ class _Captions(msgspec.Struct, frozen=True):
     annotations: list[_Caption]
 
 
-def read_captions(folder: Path, part: str) -> tuple[dict[int, tuple[str, ...]], str]:
-    """Return each image's captions in the order of their ids, and the file's sha256."""
-    captions, sha256 = read_json(folder / "annotations" / f"captions_{part}.json", _Captions)
-    by_image: dict[int, list[str]] = defaultdict(list)
-    for row in sorted(captions.annotations, key=lambda row: row.id):
-        by_image[row.image_id].append(row.caption)
-    return {image_id: tuple(texts) for image_id, texts in by_image.items()}, sha256
+class Captions:
+    """The captions of a part's images, gathered when asked for: most never are."""
+
+    def __init__(self, rows: Sequence[_Caption]) -> None:
+        numbers, images = (
+            np.fromiter(map(attrgetter(name), rows), np.int64, len(rows))
+            for name in ("id", "image_id")
+        )
+        order = np.lexsort((numbers, images))
+        starts = np.flatnonzero(np.diff(images[order], prepend=-1))
+        spans = zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=False)
+        self._rows, self._order = rows, order
+        self._spans = dict(zip(images[order[starts]].tolist(), spans, strict=False))
+
+    def of(self, image_id: int) -> tuple[str, ...]:
+        """Return an image's captions in the order of their ids, none if it has none."""
+        start, end = self._spans.get(image_id, (0, 0))
+        return tuple([self._rows[place].caption for place in self._order[start:end].tolist()])
+
+
+def read_captions(file: JsonFile) -> tuple[Captions, str]:
+    """Return a part's captions and the file's sha256."""
+    captions, sha256 = file.decode(_Captions)
+    return Captions(captions.annotations), sha256

@@ -1,23 +1,21 @@
 """Reads COCO 2017's instance annotations (`annotations/instances_{train,val}2017.json`)."""
 
-import hashlib
-import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
 from vpo_builder.errors import InputError
 from vpo_builder.records import ObjectMask, Photo
+from vpo_builder.sources.json_files import JsonFile
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}\.(?:jpg|jpeg|png)", re.ASCII)
 LARGEST_ID = 10**12 - 1  # file names hold twelve digits
 LARGEST_SIDE = 65_500  # what a JPEG can hold; a larger figure is a wrong one
-
-T = TypeVar("T")
 
 
 class License(msgspec.Struct, frozen=True):
@@ -52,40 +50,23 @@ class CocoPart:
     sha256: str
 
 
-def read_coco(folder: Path, part: str, wanted: Iterable[str]) -> CocoPart:
-    """Return `part` ("train2017" or "val2017") with the objects of the `wanted` categories.
+def read_coco(file: JsonFile, images: Path, wanted: Iterable[str]) -> CocoPart:
+    """Return a part with the objects of the `wanted` categories; its images lie in `images`.
 
-    Photos and objects come sorted by id. Raises InputError naming the file for a missing folder,
-    a json that is cut short or of another shape, a repeated id, and a file name that is a path.
+    Photos come sorted by id, objects in the order of the file. Raises InputError naming the file
+    for a missing folder, a json that is cut short or of another shape, a repeated id, and a file
+    name that is a path.
     """
-    path = folder / "annotations" / f"instances_{part}.json"
-    instances, sha256 = read_json(path, _Instances)
+    path = file.path
+    instances, sha256 = file.decode(_Instances)
     names = {category.id: category.name for category in instances.categories}
     _check_categories(names, wanted, path)
     keep = {number for number, name in names.items() if name in set(wanted)}
-    photos = sorted(instances.images, key=lambda photo: photo.id)
-    objects = sorted(
-        (row for row in instances.annotations if row.category_id in keep), key=lambda row: row.id
-    )
+    photos = sorted(instances.images, key=attrgetter("id"))
+    objects = [row for row in instances.annotations if row.category_id in keep]
     _check_ids(photos, objects, path)
     licenses = tuple(instances.licenses)
-    return CocoPart(tuple(photos), tuple(objects), names, licenses, folder / part, sha256)
-
-
-def read_json(path: Path, kind: type[T]) -> tuple[T, str]:
-    """Return a json file decoded as `kind`, and its sha256."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read: {error.strerror}; expected COCO 2017's annotations there"
-        ) from None
-    try:
-        return msgspec.json.decode(data, type=kind), hashlib.sha256(data).hexdigest()
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path}: not COCO's json: {error}; the file may be cut short: fetch it again"
-        ) from None
+    return CocoPart(tuple(photos), tuple(objects), names, licenses, images, sha256)
 
 
 def _check_categories(names: dict[int, str], wanted: Iterable[str], path: Path) -> None:
@@ -110,9 +91,10 @@ def _check_ids(photos: list[Photo], objects: list[ObjectMask], path: Path) -> No
                 f"{path}: image {photo.id}: size {photo.width}x{photo.height} is not in "
                 f"[1, {LARGEST_SIDE}]"
             )
-    for kind, ids in (("image", [p.id for p in photos]), ("annotation", [o.id for o in objects])):
-        for first, second in itertools.pairwise(ids):
-            if first == second:
-                raise InputError(f"{path}: {kind} id {first} stands there twice: expected once")
-        if ids and not (ids[0] >= 0 and ids[-1] <= LARGEST_ID):
+    for kind, rows in (("image", photos), ("annotation", objects)):
+        ids = list(map(attrgetter("id"), rows))
+        if len(set(ids)) < len(ids):
+            twice = min(number for number, count in Counter(ids).items() if count > 1)
+            raise InputError(f"{path}: {kind} id {twice} stands there twice: expected once")
+        if ids and not (min(ids) >= 0 and max(ids) <= LARGEST_ID):
             raise InputError(f"{path}: {kind} ids are outside [0, {LARGEST_ID}]")

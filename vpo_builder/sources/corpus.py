@@ -1,6 +1,8 @@
 """Reads both sources into one corpus: photos and objects of COCO, clips of VGGSound."""
 
+import itertools
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +13,9 @@ from vpo_builder.errors import InputError
 from vpo_builder.matching import classes_of_categories, image_subsets
 from vpo_builder.records import ObjectMask, Photo
 from vpo_builder.schema import Subset
-from vpo_builder.sources.captions import read_captions
+from vpo_builder.sources.captions import Captions, read_captions
 from vpo_builder.sources.coco import CocoPart, License, read_coco
+from vpo_builder.sources.json_files import JsonFile
 from vpo_builder.sources.recordings import AUDIO_FOLDERS, has_recordings
 from vpo_builder.sources.vggsound import VggSound, read_vggsound
 from vpo_builder.sources.vggsounder import read_vggsounder
@@ -25,7 +28,7 @@ class Corpus:
     """Everything a build reads before it decides anything; `images` maps image ids to files."""
 
     parts: tuple[CocoPart, ...]
-    captions: "Captions"
+    captions_of_parts: tuple[Captions, ...]
     vggsound: VggSound
     table: tuple[SoundingClass, ...]
     photos: tuple[tuple[Photo, Subset], ...]
@@ -40,7 +43,7 @@ class Corpus:
     @cached_property
     def objects(self) -> tuple[ObjectMask, ...]:
         """The objects of every part."""
-        return tuple(row for part in self.parts for row in part.objects)
+        return tuple(itertools.chain.from_iterable(part.objects for part in self.parts))
 
     @cached_property
     def folders(self) -> dict[int, Path]:
@@ -62,35 +65,15 @@ class Corpus:
             for photo, row in rows
         )
 
+    def captions(self, image_id: int) -> Sequence[str]:
+        """Return an image's captions, none if it has none or the table has no person."""
+        return next(
+            filter(None, (part.of(image_id) for part in reversed(self.captions_of_parts))), ()
+        )
+
     def image_path(self, photo: Photo) -> Path:
         """Return where a photo's file should be."""
         return self.folders[photo.id] / photo.file_name
-
-
-class Captions:
-    """The captions of an image, from json files that are read when first asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __call__(self, image_id: int) -> Sequence[str]:
-        """Return an image's captions, none if it has none."""
-        return self._by_image[0].get(image_id, ())
-
-    @property
-    def inputs(self) -> dict[str, str]:
-        """The sha256 of each json, by its path below COCO's folder."""
-        return self._by_image[1]
-
-    @cached_property
-    def _by_image(self) -> tuple[dict[int, tuple[str, ...]], dict[str, str]]:
-        by_image: dict[int, tuple[str, ...]] = {}
-        inputs = {}
-        for part in PARTS:
-            captions, sha256 = read_captions(self._folder, part)
-            by_image.update(captions)
-            inputs[f"coco/annotations/captions_{part}.json"] = sha256
-        return by_image, inputs
 
 
 def read_corpus(
@@ -107,10 +90,18 @@ def read_corpus(
     given if VGGSound's csv lies elsewhere than beside its recordings.
     """
     categories = {row.category for row in table}
-    parts = tuple(read_coco(coco, part, categories) for part in PARTS)
-    labels = frozenset(label for row in table for label in row.labels)
-    sounds = read_vggsound(vggsound, labels, vggsound_csv)
-    captions = Captions(coco)
+    described = PARTS if PERSON in categories else ()
+    annotations = coco / "annotations"
+    with ThreadPoolExecutor(1) as thread:
+        instances = [JsonFile(annotations / f"instances_{part}.json", thread) for part in PARTS]
+        told = [JsonFile(annotations / f"captions_{part}.json", thread) for part in described]
+        labels = frozenset(label for row in table for label in row.labels)
+        sounds = read_vggsound(vggsound, labels, vggsound_csv)
+        parts = tuple(
+            read_coco(file, coco / part, categories)
+            for file, part in zip(instances, PARTS, strict=True)
+        )
+        captions = [read_captions(file) for file in told]
     photos = [
         pair
         for name, part in zip(PARTS, parts, strict=True)
@@ -121,16 +112,20 @@ def read_corpus(
         )
     ]
     inputs = {
-        f"coco/annotations/instances_{name}.json": part.sha256
-        for name, part in zip(PARTS, parts, strict=True)
+        f"coco/annotations/{file.path.name}": part.sha256
+        for file, part in zip(instances, parts, strict=True)
     }
     inputs["vggsound/vggsound.csv"] = sounds.sha256
-    if PERSON in categories:
-        inputs |= captions.inputs
+    inputs |= {
+        f"coco/annotations/{file.path.name}": sha256
+        for file, (_, sha256) in zip(told, captions, strict=True)
+    }
     audible = None
     if vggsounder is not None:
         audible, inputs["vggsounder.csv"] = read_vggsounder(vggsounder)
-    return Corpus(parts, captions, sounds, table, tuple(photos), audible, inputs)
+    return Corpus(
+        parts, tuple(read for read, _ in captions), sounds, table, tuple(photos), audible, inputs
+    )
 
 
 def refuse_absent_folders(corpus: Corpus, vggsound: Path) -> None:

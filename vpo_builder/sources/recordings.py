@@ -1,5 +1,6 @@
 """Finds VGGSound's recordings, by any of the names they go by, in folders and in archives."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,10 @@ from vpo_builder.sources.archives import ArchiveMember, is_archive, members
 AUDIO_FOLDERS = ("audios", "audio", "videos", "video")
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".m4a", ".mp4", ".webm")
 """Endings that are read, the first that exists being taken: lossless before lossy."""
+
+
+Found = tuple[int, str, Path | ArchiveMember]
+"""The rank of the place, 0 being looked at first, the file's name, and its folder or itself."""
 
 
 class Named(Protocol):
@@ -30,15 +35,16 @@ def find_recordings(vggsound: Path, rows: Iterable[Named]) -> Mapping[str, Path 
     `vggsound` is an archive, or a folder with recordings in a folder `audios`, in itself, or in
     archives. Raises InputError for an archive that cannot be used.
     """
-    by_stem: dict[str, list[tuple[int, Path | ArchiveMember]]] = defaultdict(list)
-    for rank, recording in _recordings(vggsound):
-        if recording.suffix.lower() in SUFFIXES:
-            by_stem[recording.stem].append((rank, recording))
+    by_stem: dict[str, list[Found]] = defaultdict(list)
+    for rank, name, home in _recordings(vggsound):
+        if _suffix(name) in SUFFIXES:
+            by_stem[name.rpartition(".")[0]].append((rank, name, home))
     found = {}
     for row in rows:
         choices = [item for stem in row.file_stems for item in by_stem.get(stem, ())]
         if choices:
-            found[row.clip_id] = min(choices, key=_preference)[1]
+            _, name, home = min(choices, key=_preference)
+            found[row.clip_id] = home / name if isinstance(home, Path) else home
     return found
 
 
@@ -49,11 +55,11 @@ def has_recordings(vggsound: Path) -> bool:
     return next(_recordings(vggsound), None) is not None
 
 
-def _recordings(vggsound: Path) -> Iterator[tuple[int, Path | ArchiveMember]]:
-    """Yield every file with the rank of its place: 0 is looked at first."""
+def _recordings(vggsound: Path) -> Iterator[Found]:
+    """Yield every file that could be a recording."""
     if vggsound.is_file():
         if is_archive(vggsound):
-            yield from ((2, member) for member in members(vggsound))
+            yield from _archived(vggsound)
         return
     if not vggsound.is_dir():
         return
@@ -61,13 +67,22 @@ def _recordings(vggsound: Path) -> Iterator[tuple[int, Path | ArchiveMember]]:
     for rank, folder in ((0, audio), (1, vggsound)):
         if folder is None:
             continue
-        for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in SUFFIXES:
-                yield rank, path
-            elif path.is_file() and is_archive(path):
-                yield from ((2, member) for member in members(path))
+        for name in sorted(os.listdir(folder)):  # noqa: PTH208 -- a Path each takes a second
+            if _suffix(name) in SUFFIXES:
+                yield rank, name, folder
+            elif (folder / name).is_file() and is_archive(folder / name):
+                yield from _archived(folder / name)
 
 
-def _preference(item: tuple[int, Path | ArchiveMember]) -> tuple[int, int, str]:
-    rank, recording = item
-    return rank, SUFFIXES.index(recording.suffix.lower()), recording.name
+def _archived(archive: Path) -> Iterator[Found]:
+    return ((2, member.name, member) for member in members(archive))
+
+
+def _suffix(name: str) -> str:
+    stem, dot, ending = name.rpartition(".")
+    return f"{dot}{ending}".lower() if stem else ""
+
+
+def _preference(found: Found) -> tuple[int, int, str]:
+    rank, name, _ = found
+    return rank, SUFFIXES.index(_suffix(name)), name

@@ -88,7 +88,9 @@ def _parse(text: str, wanted: frozenset[str], path: Path) -> tuple[list[ClipRow]
     for fields in reader:
         if not fields:
             continue
-        _check_row(fields, labels, path, reader.line_num)
+        fault = _fault(fields, labels)
+        if fault is not None:
+            raise InputError(f"{path}, line {reader.line_num}: {fault}")
         counts[fields[2]] += 1
         if fields[2] in wanted:
             row = ClipRow(fields[0], int(fields[1]), fields[2], fields[3])
@@ -100,20 +102,16 @@ def _parse(text: str, wanted: frozenset[str], path: Path) -> tuple[list[ClipRow]
     return sorted(rows.values(), key=lambda row: row.clip_id), counts
 
 
-def _check_row(fields: list[str], labels: frozenset[str], path: Path, line: int) -> None:
-    where = f"{path}, line {line}"
+def _fault(fields: list[str], labels: frozenset[str]) -> str | None:
     if len(fields) != 4:
-        raise InputError(
-            f"{where}: {len(fields)} columns, expected 4: YouTube id, start second, label, split"
-        )
+        return f"{len(fields)} columns, expected 4: YouTube id, start second, label, split"
     youtube_id, start, label, split = fields
     if not YOUTUBE_ID.fullmatch(youtube_id):
-        raise InputError(
-            f"{where}: {youtube_id!r} is no YouTube id: expected 11 letters, digits, '-' or '_'"
-        )
+        return f"{youtube_id!r} is no YouTube id: expected 11 letters, digits, '-' or '_'"
     if not START_SECOND.fullmatch(start):
-        raise InputError(f"{where}: start {start!r} is no whole second: expected 0 to 999999")
+        return f"start {start!r} is no whole second: expected 0 to 999999"
     if label not in labels:
-        raise InputError(f"{where}: unknown label {label!r}: expected one of VGGSound's 309 labels")
+        return f"unknown label {label!r}: expected one of VGGSound's 309 labels"
     if split not in ("train", "test"):
-        raise InputError(f"{where}: split {split!r}, expected train or test")
+        return f"split {split!r}, expected train or test"
+    return None
