@@ -53,7 +53,7 @@ lint: $(EVERYTHING) ## check style and types
 	$(BIN)/mypy
 
 bench: $(EVERYTHING) ## measure each part against a public baseline, in one run (one: make bench-metrics)
-	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+	status=0; for script in benchmarks/bench_*.py; do $(BIN)/python $$script || status=1; done; exit $$status
 
 bench-%: $(EVERYTHING)
 	$(BIN)/python benchmarks/bench_$*.py $(ARGS)

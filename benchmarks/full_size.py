@@ -2,9 +2,9 @@
 
 `python benchmarks/full_size.py` writes them once, below the system's temporary folder or
 `$AVS_BENCHMARKS`, and prints where. As many images, annotations and captions as train2017 and
-val2017 have, with COCO's own number of annotations and of images for each category
-(`coco_frequencies.csv`, counted in instances_train2017.json), outlines about as long as COCO's,
-and a VGGSound csv of 199,467 rows. What the json says is invented; the same bytes every time.
+val2017 have, with about COCO's number of annotations and of images for each category
+(`coco_frequencies.csv`: to scale, not counted in the json), outlines about as long as COCO's, and
+a VGGSound csv of 199,467 rows. What the json says is invented; the same bytes every time.
 """
 
 import csv
