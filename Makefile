@@ -45,7 +45,7 @@ report: $(EVERYTHING) ## print the table of what `make eval` measured
 	$(BIN)/avs-bench report $(TINY) $(ARGS)
 
 test: $(EVERYTHING) ## run the tests
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(BIN)/python -m pytest -q -n auto $(ARGS)
 
 lint: $(EVERYTHING) ## check style and types
 	$(BIN)/ruff check .
