@@ -25,6 +25,9 @@ def load_settings(kind: type[T], folder: Path, preset: str, overrides: Iterable[
     Raises InputError naming the key and the choices for an unknown preset or key, and the key
     and the expected type for a wrong value.
     """
+    if preset not in preset_names(folder):
+        choices = ", ".join(preset_names(folder))
+        raise InputError(f"no preset {preset!r}: choose one of {choices}")
     tree = _read_preset(folder, preset)
     for override in overrides:
         _apply(tree, override)
@@ -47,15 +50,15 @@ def to_tree(settings: Any) -> Tree:
 
 
 def preset_names(folder: Path) -> list[str]:
-    """Return the names that `load_settings` accepts for `folder`, sorted."""
-    return sorted(path.stem for path in folder.glob("*.toml"))
+    """Return the names that `load_settings` accepts for `folder`, sorted.
+
+    A name that begins with "_" is no preset by itself but what several extend.
+    """
+    return sorted(path.stem for path in folder.glob("*.toml") if not path.name.startswith("_"))
 
 
 def _read_preset(folder: Path, preset: str) -> Tree:
     path = folder / f"{preset}.toml"
-    if preset not in preset_names(folder):
-        choices = ", ".join(preset_names(folder))
-        raise InputError(f"no preset {preset!r}: choose one of {choices}")
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:

@@ -56,3 +56,13 @@ def test_a_preset_extends_another_key_by_key(tmp_path: Path) -> None:
     config = load_settings(BuildConfig, tmp_path, "mine")
     assert preset_names(tmp_path) == ["default", "mine", "paper-sized"]
     assert (config.limits.of("dog"), config.limits.of("cat")) == (3, 590)
+
+
+def test_what_presets_share_is_no_preset_by_itself(tmp_path: Path) -> None:
+    folder = Path(load_config.__code__.co_filename).parent / "presets"
+    (tmp_path / "_shared.toml").write_bytes((folder / "default.toml").read_bytes())
+    (tmp_path / "mine.toml").write_text('extends = "_shared"\n')
+    assert preset_names(tmp_path) == ["mine"]
+    assert load_settings(BuildConfig, tmp_path, "mine") == load_config("default")
+    with pytest.raises(InputError, match="no preset '_shared': choose one of mine"):
+        load_settings(BuildConfig, tmp_path, "_shared")
