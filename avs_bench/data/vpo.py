@@ -9,9 +9,17 @@ import numpy as np
 from avs_bench.data.example import UNKNOWN, AVSDataset, Example, Lookup, SoundSource
 from vpo_builder.errors import InputError
 from vpo_builder.manifest import Manifest, read_manifest
-from vpo_builder.schema import IGNORE, SUBSETS, ClassRow, Sample, Subset
+from vpo_builder.schema import IGNORE, SUBSETS, ClassRow, Sample, Split, Subset
 
 BACKGROUND = "background"
+
+NAMES: Mapping[Split, str] = {
+    "ss": "VPO-SS",
+    "ms": "VPO-MS",
+    "msmi": "VPO-MSMI",
+    "avsbench-single-plus": "AVSBench-Single+",
+}
+"""The name of each split in its papers, under which published rows are found."""
 
 
 def read_vpo(folder: Path) -> AVSDataset:
@@ -23,7 +31,7 @@ def read_vpo(folder: Path) -> AVSDataset:
     manifest = read_manifest(folder)
     rows = manifest.meta.classes
     return AVSDataset(
-        name=f"VPO-{manifest.meta.split.upper()}",
+        name=NAMES[manifest.meta.split],
         folder=folder,
         classes=_class_names(rows, folder),
         mask_lookup=mask_lookup(rows),

@@ -5,9 +5,11 @@ import pytest
 
 from avs_bench.data.example import UNKNOWN
 from avs_bench.data.vpo import mask_lookup, read_vpo
+from avs_bench.report.published import published_rows
 from tests.builder.dataset_by_hand import CLASSES, DUETS, Picture, finish, write_dataset
 from vpo_builder.errors import InputError
 from vpo_builder.manifest import META, read_manifest
+from vpo_builder.schema import SPLITS
 
 
 def test_every_sample_becomes_an_example_of_its_subset(dataset, folder):
@@ -64,6 +66,16 @@ def test_several_sources_keep_their_order_and_pan(tmp_path):
     assert [dataset.classes[s.class_index] for s in example.sources] == ["cat", "dog"]
     assert [s.pan for s in example.sources] == [0.25, 0.666667]
     assert example.groups["sources"] == "2"
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_every_split_has_the_name_that_its_published_rows_have(folder, split):
+    finish(folder, split, read_manifest(folder).samples)
+    dataset = read_vpo(folder)
+    unpublished = {"VPO-MSMI"}
+    assert bool(published_rows(dataset.name, "test", dataset.family)) == (
+        dataset.name not in unpublished
+    )
 
 
 @pytest.mark.parametrize("path", ["../../secret.jpg", "data/../../../secret.jpg", "/etc/passwd"])
