@@ -19,6 +19,7 @@ from torch import nn
 from avs_bench.config import Settings
 from avs_bench.data.example import AVSDataset
 from avs_bench.models import build_model
+from avs_bench.models.execution import store_channels_last
 from vpo_builder.atomic import atomic_path
 from vpo_builder.errors import InputError
 from vpo_builder.settings import from_tree, to_tree
@@ -101,10 +102,15 @@ def model_of(settings: Settings, classes: int) -> nn.Module:
 
 
 def trained_model(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
-    """Return the checkpoint's model with its weights, in evaluation mode."""
+    """Return the checkpoint's model with its weights, in evaluation mode.
+
+    It lies in memory as it was trained, so that it repeats val's scores to the last digit.
+    """
     origin = checkpoint.origin
     model = model_of(origin.settings, len(origin.classes))
     model.load_state_dict(checkpoint.model)
+    if origin.settings.train.channels_last:
+        store_channels_last(model)
     return model.to(device).eval()
 
 

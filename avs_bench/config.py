@@ -10,6 +10,7 @@ from typing import Any, Literal
 from vpo_builder.settings import load_settings
 
 PRESETS = Path(__file__).parent / "presets"
+Precision = Literal["fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class ContrastiveSettings:
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Length, batch and bookkeeping of a run."""
+    """Length, batch, arithmetic and bookkeeping of a run."""
 
     seed: int
     epochs: int
@@ -91,6 +92,9 @@ class TrainSettings:
     checkpoint_steps: int
     validate_epochs: int
     deterministic: bool
+    precision: Precision
+    channels_last: bool
+    compiled: bool
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
+from avs_bench.config import Precision
 from avs_bench.extras import require, require_torch
 from vpo_builder.errors import InputError, one_line_errors
 
@@ -77,7 +78,13 @@ def convert(source: Path, target: Path) -> None:
 @click.option("--train", "training", is_flag=True, help="Time a training step too.")
 @click.option("--channels-last", is_flag=True, help="Maps as [B, H, W, C] in memory.")
 @click.option("--compile", "compiled", is_flag=True, help="Run through torch.compile.")
-@click.option("--bf16", "bfloat16", is_flag=True, help="Products in 16 bits (autocast).")
+@click.option(
+    "--precision",
+    type=click.Choice(get_args(Precision)),
+    default="fp32",
+    show_default=True,
+    help="Of products and convolutions; weights stay in 32 bits.",
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, auto.")
 @one_line_errors
 def profile(
@@ -90,7 +97,7 @@ def profile(
     training: bool,
     channels_last: bool,
     compiled: bool,
-    bfloat16: bool,
+    precision: Precision,
     device: str,
 ) -> None:
     """Measure a model's parameters, FLOPs, latency and peak memory."""
@@ -98,7 +105,7 @@ def profile(
     from avs_bench.device import open_device
     from avs_bench.models import profiling
     from avs_bench.models.catalogue import count_flops, example_inputs
-    from avs_bench.models.execution import Execution
+    from avs_bench.models.execution import Execution, refuse_unrunnable
 
     if training and batch == 1:
         raise InputError("--train needs --batch 2 or more: BatchNorm has no statistics of one item")
@@ -107,7 +114,8 @@ def profile(
     model = chosen.model.eval().to(opened)
     images, sounds = example_inputs(chosen.card, batch, device=opened)
     flops = count_flops(model, images, sounds)
-    execution = Execution(channels_last, compiled, bfloat16)
+    execution = Execution(channels_last, compiled, precision)
+    refuse_unrunnable(execution, opened)
     measured = profiling.profile(
         model, images, sounds, execution, repeats=repeats, training=training
     )

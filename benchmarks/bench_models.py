@@ -29,6 +29,7 @@ import torch.nn.functional as F
 from plain_models import plain_forward
 from torch import Tensor, nn
 
+from avs_bench.config import Precision
 from avs_bench.models import build_model
 from avs_bench.models.execution import Execution, executed
 from avs_bench.models.tpavi import TPAVI
@@ -70,9 +71,9 @@ def plain(model: nn.Module) -> Run:
     return partial(plain_forward, model)
 
 
-def ours(model: nn.Module, *, bfloat16: bool = False) -> Run:
+def ours(model: nn.Module, *, precision: Precision = "fp32") -> Run:
     """The model as `avs-bench` runs it at its fastest without compiling."""
-    call = executed(model, Execution(channels_last=True, bfloat16=bfloat16))
+    call = executed(model, Execution(channels_last=True, precision=precision))
 
     def run(images: Tensor, sounds: Tensor) -> tuple[Tensor, Tensor]:
         output = call(images, sounds)
@@ -83,7 +84,7 @@ def ours(model: nn.Module, *, bfloat16: bool = False) -> Run:
 
 SIDES: dict[str, Callable[[nn.Module], Run]] = {
     "ours": ours,
-    "bf16": partial(ours, bfloat16=True),
+    "bf16": partial(ours, precision="bf16"),
     "plain": plain,
 }
 

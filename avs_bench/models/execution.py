@@ -6,7 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from avs_bench.config import Precision
 from avs_bench.models.output import AVSOutput
+from vpo_builder.errors import InputError
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+Call = Callable[[Tensor, Tensor], AVSOutput]
+"""A model ready to run: images and spectrograms to its output."""
 
 
 @dataclass(frozen=True)
@@ -14,33 +21,44 @@ class Execution:
     """Choices that trade nothing but rounding for speed.
 
     `channels_last` keeps maps as [B, H, W, C] in memory, `compiled` fuses operations through
-    torch.compile (minutes at the first call of every input size), `bfloat16` computes products
-    and convolutions in 16 bits where the parameters stay in 32.
+    torch.compile (minutes at the first call of every input size), `precision` computes products
+    and convolutions in bfloat16 or float16 where the parameters stay in float32.
     """
 
     channels_last: bool = False
     compiled: bool = False
-    bfloat16: bool = False
+    precision: Precision = "fp32"
 
 
-def executed(model: nn.Module, execution: Execution) -> Callable[[Tensor, Tensor], AVSOutput]:
+def executed(model: nn.Module, execution: Execution) -> Call:
     """Return a call that runs `model` as wished; parameters and state stay the model's own."""
     if execution.channels_last:
-        _store_channels_last(model)
+        store_channels_last(model)
     call = torch.compile(model) if execution.compiled else model
+    dtype = DTYPES[execution.precision]
 
     def run(images: Tensor, spectrograms: Tensor) -> AVSOutput:
         if execution.channels_last and images.ndim == 4:
             images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=execution.bfloat16):
+        with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
             return call(images, spectrograms)
 
     return run
 
 
-def _store_channels_last(model: nn.Module) -> None:
+def refuse_unrunnable(execution: Execution, device: torch.device) -> None:
+    """Raise InputError for float16 on a CPU, which is slower there than float32 and less exact."""
+    if execution.precision == "fp16" and device.type == "cpu":
+        raise InputError(
+            "precision fp16 needs a GPU and the device is cpu: take bf16, which needs no scaling "
+            "and is fast where the CPU has it, or fp32"
+        )
+
+
+def store_channels_last(model: nn.Module) -> None:
     """Lay out every 4-d parameter as [out, h, w, in]; convolutions hand the layout on.
 
+    The parameters stay the same objects, so optimisers made before know them too.
     `Module.to(memory_format=…)` refuses models that hold 3-d convolutions too, as TPAVI does.
     """
     for parameter in model.parameters():

@@ -1,7 +1,7 @@
 """What CAVP minimises: cross-entropy on the true pairs plus the contrastive term (protocol §5)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from avs_bench.config import Settings
 from avs_bench.data.audio import SAMPLE_RATE
@@ -11,6 +11,7 @@ from avs_bench.data.seeds import torch_generator
 from avs_bench.data.spectrograms import cavp_logmel
 from avs_bench.losses.contrastive import contrastive
 from avs_bench.losses.cross_entropy import cross_entropy, valid_pixels
+from avs_bench.models.execution import Call
 from avs_bench.training.bank import AudioBank
 from avs_bench.training.pairs import Pairs, rematched, shuffled_pairs
 
@@ -24,11 +25,10 @@ class CavpObjective:
         samples = settings.audio.seconds * SAMPLE_RATE
         self._bank = AudioBank(classes, settings.train.batch_size, samples, settings.pairs)
 
-    def loss_terms(
-        self, model: nn.Module, batch: Batch, epoch: int, step: int
-    ) -> dict[str, Tensor]:
+    def loss_terms(self, model: Call, batch: Batch, epoch: int, step: int) -> dict[str, Tensor]:
         """Return the weighted terms by name; their sum is what the step minimises.
 
+        `model` is called with images and spectrograms.
         All that is random depends on (seed, step) alone, `step` counting from the run's start.
         """
         weight = self._settings.contrastive.weight

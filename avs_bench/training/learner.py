@@ -9,6 +9,7 @@ from torch import Tensor
 from avs_bench.checkpoint import model_of
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
+from avs_bench.models.execution import Execution, executed, refuse_unrunnable
 from avs_bench.training.cavp import CavpObjective
 from avs_bench.training.optimisers import Optimisers
 from vpo_builder.errors import InputError
@@ -21,10 +22,15 @@ class Learner:
         self.device = device
         self.epoch_steps = epoch_steps
         self.steps = settings.train.epochs * epoch_steps
-        torch.manual_seed(settings.train.seed)  # the initial weights and every dropout mask
+        train = settings.train
+        execution = Execution(train.channels_last, train.compiled, train.precision)
+        refuse_unrunnable(execution, device)
+        torch.manual_seed(train.seed)  # the initial weights and every dropout mask
         self.model = model_of(settings, classes).to(device)
         self.objective = CavpObjective(settings, classes, device)
-        self.optimisers = Optimisers(self.model, settings.optim, self.steps)
+        scaled = train.precision == "fp16"
+        self.optimisers = Optimisers(self.model, settings.optim, self.steps, scaled=scaled)
+        self._call = executed(self.model, execution)
 
     def step(self, batch: Batch, step: int) -> dict[str, float]:
         """Do optimisation step `step`, counted from 0; return the loss terms by name.
@@ -32,7 +38,7 @@ class Learner:
         Raises InputError if the loss is no longer a number.
         """
         self.model.train()
-        terms = self.objective.loss_terms(self.model, batch, step // self.epoch_steps, step)
+        terms = self.objective.loss_terms(self._call, batch, step // self.epoch_steps, step)
         values = dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True))
         loss = torch.stack(list(terms.values())).sum()
         if not loss.isfinite():

@@ -22,7 +22,7 @@ def relative(ours, reference):
 
 @pytest.mark.parametrize(
     ("execution", "tolerance"),
-    [(Execution(channels_last=True), 1e-4), (Execution(bfloat16=True), 0.2)],
+    [(Execution(channels_last=True), 1e-4), (Execution(precision="bf16"), 0.2)],
 )
 def test_results_stay_within_rounding(inputs, execution, tolerance):
     model = build_model("tiny", 5).eval()
@@ -75,3 +75,13 @@ def test_timing_warms_up_first():
     calls = []
     timed(lambda: calls.append(1), torch.device("cpu"), repeats=8)
     assert len(calls) == 2 + 8
+
+
+def test_a_model_laid_out_anew_keeps_its_parameters():
+    model = build_model("tiny", 5)
+    before = [(id(parameter), parameter.detach().clone()) for parameter in model.parameters()]
+    executed(model, Execution(channels_last=True))
+    for (identity, value), parameter in zip(before, model.parameters(), strict=True):
+        assert id(parameter) == identity
+        assert torch.equal(parameter, value)
+    assert model.backbone.layer1[0].conv1.weight.is_contiguous(memory_format=torch.channels_last)

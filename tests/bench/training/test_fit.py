@@ -137,3 +137,24 @@ def test_a_run_begins_with_the_weights_it_is_given(settings, dataset, tmp_path):
     with pytest.raises(InputError, match=r"other\.pth: no such file"):
         train(still, dataset, tmp_path / "other", weights=[tmp_path / "other.pth"])
     assert not (tmp_path / "other").exists()
+
+
+def test_a_run_in_16_bits_is_deterministic_and_learns_the_same(settings, dataset, tmp_path):
+    fast = replace(
+        settings, train=replace(settings.train, precision="bf16", channels_last=True, epochs=2)
+    )
+    whole = train(fast, dataset, tmp_path / "whole")
+    again = train(fast, dataset, tmp_path / "again")
+    plain = train(
+        replace(settings, train=replace(fast.train, precision="fp32")), dataset, tmp_path / "plain"
+    )
+    assert again.history == whole.history
+    assert whole.history[0]["loss"] == pytest.approx(plain.history[0]["loss"], rel=0.05)
+    assert whole.history[0]["loss"] != plain.history[0]["loss"]
+
+
+def test_float16_on_a_cpu_is_one_line(settings, dataset, tmp_path):
+    half = replace(settings, train=replace(settings.train, precision="fp16"))
+    with pytest.raises(InputError, match=r"precision fp16 needs a GPU.*take bf16"):
+        train(half, dataset, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

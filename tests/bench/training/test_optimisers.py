@@ -34,7 +34,7 @@ def test_the_rate_falls_by_the_poly_rule_for_all_but_the_ears(model):
     optimisers = Optimisers(model, OPTIM, steps=10)
     loss = sum(p.square().sum() for p in model.parameters())
     optimisers.step(loss, step=5)
-    sgd, adam = optimisers.state_dict()
+    sgd, adam = optimisers.state_dict()["optimisers"]
     rates = {group["lr"] for group in sgd["param_groups"]}
     assert sorted(rates) == pytest.approx([0.1 * 0.5**0.9, 0.5**0.9])
     assert [group["lr"] for group in adam["param_groups"]] == [1e-3]
@@ -44,7 +44,7 @@ def test_the_rate_falls_by_the_poly_rule_for_all_but_the_ears(model):
 
 def test_a_visual_only_model_needs_no_second_optimiser():
     model = build_model("tiny", 7, fusion="none")
-    assert len(Optimisers(model, OPTIM, steps=2).state_dict()) == 1
+    assert len(Optimisers(model, OPTIM, steps=2).state_dict()["optimisers"]) == 1
 
 
 def test_one_step_of_sgd_is_momentum_after_decay(model):
@@ -53,3 +53,21 @@ def test_one_step_of_sgd_is_momentum_after_decay(model):
     before = weight.detach().clone()
     optimisers.step((weight * 2).sum(), step=0)
     assert torch.allclose(weight, before - 1.0 * (2 + 5e-4 * before))
+
+
+def test_an_overflow_in_16_bits_leaves_the_step_out_and_lowers_the_scale(model):
+    optimisers = Optimisers(model, OPTIM, steps=10, scaled=True)
+    weight = model.head.classifier.weight
+    before, scale = weight.detach().clone(), optimisers.state_dict()["scaler"]["scale"]
+
+    def loss(slope):
+        return (weight * slope).sum() + 0 * sum(p.sum() for p in model.audio_encoder.parameters())
+
+    optimisers.step(loss(1e38), step=0)
+    assert torch.equal(weight, before)
+    optimisers.step(loss(2), step=0)
+    assert torch.allclose(weight, before - 1.0 * (2 + 5e-4 * before))
+
+    other = Optimisers(model, OPTIM, steps=10, scaled=True)
+    other.load_state_dict(optimisers.state_dict())
+    assert other.state_dict()["scaler"]["scale"] < scale
