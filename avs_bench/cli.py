@@ -3,6 +3,7 @@
 torch takes seconds to import, so each command imports what it runs when it runs.
 """
 
+import json
 from pathlib import Path
 
 import click
@@ -33,6 +34,9 @@ def main() -> None:
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting of the preset."
 )
+@click.option(
+    "--holdout-classes", "held_out", metavar="A,B", help="Classes left out of train and val."
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in --out where it was stopped.")
 @click.option("--weights", multiple=True, type=PATH, help="Weights to begin with; repeatable.")
 @click.option("--partial-weights", is_flag=True, help="Load what fits of --weights.")
@@ -43,6 +47,7 @@ def train(
     folder: Path,
     out: Path,
     overrides: tuple[str, ...],
+    held_out: str | None,
     resume: bool,
     weights: tuple[Path, ...],
     partial_weights: bool,
@@ -59,6 +64,9 @@ def train(
     from avs_bench.training.run_folder import stored_settings
     from vpo_builder.settings import preset_names
 
+    if held_out is not None:
+        names = [name.strip() for name in held_out.split(",")]
+        overrides += (f"train.holdout_classes={json.dumps(names)}",)  # a TOML array as well
     if preset is None and (overrides or not resume):
         raise InputError(
             f"--preset is missing: give one of {', '.join(preset_names(PRESETS))} "

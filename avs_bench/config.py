@@ -52,8 +52,9 @@ class AugmentationSettings:
 
 @dataclass(frozen=True)
 class OptimSettings:
-    """SGD for everything that sees, Adam for what hears (protocol §5)."""
+    """How to descend: `method` for everything that sees, Adam for what hears (protocol §5)."""
 
+    method: Literal["sgd", "adam"]
     lr: float
     head_lr_factor: float
     momentum: float
@@ -83,9 +84,21 @@ class ContrastiveSettings:
 
 
 @dataclass(frozen=True)
-class TrainSettings:
-    """Length, batch, arithmetic and bookkeeping of a run."""
+class TpaviSettings:
+    """TPAVI's audio-visual matching term: weight 0 leaves it out (models.md, loss details)."""
 
+    weight: float
+    matching: Literal["cosine", "kl"]
+    normalise: bool
+    untrained_vggish: bool
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Objective, classes left out, length, batch, arithmetic and bookkeeping of a run."""
+
+    objective: Literal["cavp", "tpavi"]
+    holdout_classes: tuple[str, ...]
     seed: int
     epochs: int
     batch_size: int
@@ -123,6 +136,7 @@ class Settings:
     optim: OptimSettings
     pairs: PairSettings
     contrastive: ContrastiveSettings
+    tpavi: TpaviSettings
     train: TrainSettings
     loader: LoaderSettings
     evaluation: EvalSettings

@@ -15,6 +15,7 @@ from avs_bench.checkpoint import read_checkpoint, refuse_other_classes, trained_
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
 from avs_bench.data.example import AVSDataset
+from avs_bench.data.holdout import class_indices
 from avs_bench.data.loader import plain_batches
 from avs_bench.inference import predicted_classes, segment
 from avs_bench.metrics import Confusion, Family
@@ -136,7 +137,7 @@ def score_checkpoint(
     checkpoint = read_checkpoint(path)
     origin = checkpoint.origin
     refuse_other_classes(origin, dataset, str(path))
-    unseen = _indices(questions.unseen, dataset)
+    unseen = class_indices(dataset, questions.unseen)
     model, settings = trained_model(checkpoint, device), origin.settings
     needed = (*questions.families, *(("dataset",) if questions.probes else ()))
     sets = evaluate(
@@ -186,12 +187,3 @@ def versions() -> dict[str, str]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _indices(names: Sequence[str], dataset: AVSDataset) -> frozenset[int]:
-    for name in names:
-        if name not in dataset.classes[1:]:
-            raise InputError(
-                f"no class {name!r} in {dataset.name}: choose of {', '.join(dataset.classes[1:])}"
-            )
-    return frozenset(dataset.classes.index(name) for name in names)

@@ -9,6 +9,7 @@ import torch
 from avs_bench.checkpoint import origin_of
 from avs_bench.config import Settings
 from avs_bench.data.example import AVSDataset
+from avs_bench.data.holdout import hold_out, holdout_line
 from avs_bench.data.loader import training_batches, training_order
 from avs_bench.evaluation import evaluate
 from avs_bench.metrics.families import SELECTION
@@ -41,6 +42,10 @@ def fit(
     if resume and weights:
         raise InputError("--weights begins a run and --resume goes on with one: leave one out")
     torch.use_deterministic_algorithms(settings.train.deterministic, warn_only=True)
+    whole, held_out = dataset, settings.train.holdout_classes
+    dataset = hold_out(whole, held_out)
+    if held_out:
+        announce(holdout_line(whole, dataset, held_out))
     order = training_order(dataset, settings)
     learner = Learner(settings, len(dataset.classes), device, order.steps_per_epoch)
     for path in weights:

@@ -10,7 +10,7 @@ from avs_bench.checkpoint import model_of
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
 from avs_bench.models.execution import Execution, executed, refuse_unrunnable
-from avs_bench.training.cavp import CavpObjective
+from avs_bench.training.objectives import build_objective
 from avs_bench.training.optimisers import Optimisers
 from vpo_builder.errors import InputError
 
@@ -27,7 +27,7 @@ class Learner:
         refuse_unrunnable(execution, device)
         torch.manual_seed(train.seed)  # the initial weights and every dropout mask
         self.model = model_of(settings, classes).to(device)
-        self.objective = CavpObjective(settings, classes, device)
+        self.objective = build_objective(settings, classes, device)
         scaled = train.precision == "fp16"
         self.optimisers = Optimisers(self.model, settings.optim, self.steps, scaled=scaled)
         self._call = executed(self.model, execution)

@@ -1,4 +1,4 @@
-"""CAVP's two optimisers: SGD on a poly schedule for what sees, Adam for what hears."""
+"""CAVP's two optimisers, SGD for what sees and Adam for what hears, and TPAVI's one, Adam."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,12 +13,13 @@ Group = dict[str, Any]
 
 
 class Optimisers:
-    """SGD and Adam stepped together (protocol §5).
+    """Two optimisers stepped together, of what sees and of what hears (protocol §5).
 
-    The learning rate of SGD falls as (1 - step / steps)^power, set anew at every step from the
-    step's number; Adam's stays. With `scaled`, the loss is scaled before its gradient is taken,
-    which float16 needs: an optimiser whose gradients overflow leaves the step out and the scale
-    falls.
+    The first is SGD or, as `settings.method` says, Adam, whose learning rate falls as
+    (1 - step / steps)^power, set anew at every step from the step's number; the rate of the
+    second, Adam, stays. A frozen audio encoder has no parameters here, and so no optimiser.
+    With `scaled`, the loss is scaled before its gradient is taken, which float16 needs: an
+    optimiser whose gradients overflow leaves the step out and the scale falls.
     """
 
     def __init__(
@@ -28,17 +29,15 @@ class Optimisers:
         device = next(model.parameters()).device.type
         self._scaler = torch.amp.GradScaler(device, enabled=scaled)
         groups = parameter_groups(model)
-        self._sgd = torch.optim.SGD(
-            seeing_groups(groups, settings), lr=settings.lr, momentum=settings.momentum
-        )
-        self._all: list[torch.optim.Optimizer] = [self._sgd]
+        self._seeing = _seeing_optimiser(seeing_groups(groups, settings), settings)
+        self._all: list[torch.optim.Optimizer] = [self._seeing]
         hearing = [p for group in groups if group.role == "audio" for p in group.parameters]
         if hearing:  # a visual-only model has none
             self._all.append(torch.optim.Adam(hearing, lr=settings.audio_lr))
 
     def step(self, loss: torch.Tensor, step: int) -> None:
         """Descend along the gradient of `loss` as optimisation step `step`, counted from 0."""
-        for group in self._sgd.param_groups:
+        for group in self._seeing.param_groups:
             group["lr"] = group["lr_factor"] * self.learning_rate(step)
         for optimiser in self._all:
             optimiser.zero_grad(set_to_none=True)
@@ -48,7 +47,7 @@ class Optimisers:
         self._scaler.update()
 
     def learning_rate(self, step: int) -> float:
-        """Return SGD's rate at `step`, before the factor of a group."""
+        """Return the rate of what sees at `step`, before the factor of a group."""
         return float(self._settings.lr * (1 - step / self._steps) ** self._settings.poly_power)
 
     def state_dict(self) -> dict[str, Any]:
@@ -65,8 +64,14 @@ class Optimisers:
         self._scaler.load_state_dict(state["scaler"])
 
 
+def _seeing_optimiser(groups: list[Group], settings: OptimSettings) -> torch.optim.Optimizer:
+    if settings.method == "adam":
+        return torch.optim.Adam(groups, lr=settings.lr)
+    return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum)
+
+
 def seeing_groups(groups: Iterable[ParameterGroup], settings: OptimSettings) -> list[Group]:
-    """Return SGD's groups, everything but the audio encoder; `lr_factor` multiplies the rate."""
+    """Return the groups of what sees; `lr_factor` multiplies their rate."""
     return [
         {
             "params": list(group.parameters),

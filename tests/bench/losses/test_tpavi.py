@@ -1,0 +1,93 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from avs_bench.losses.cross_entropy import cross_entropy, valid_pixels
+from avs_bench.losses.tpavi import binary_cross_entropy, cosine_matching, divergence_matching
+from tests.shared_material import SHARED
+from vpo_builder.schema import IGNORE
+
+FIXTURES = SHARED / "fixtures"
+needs_fixtures = pytest.mark.skipif(
+    not (FIXTURES / "losses" / "tpavi_s4.npz").exists(), reason=f"no parity fixtures: {FIXTURES}"
+)
+
+
+@pytest.fixture
+def tensor(monkeypatch):
+    monkeypatch.syspath_prepend(str(FIXTURES))
+    import fill
+
+    yield lambda seed, *shape: torch.from_numpy(fill.tensor(seed, *shape))
+    sys.modules.pop("fill")
+
+
+def inputs(tensor, part, frames, classes):
+    """Return what the fixture's numbers were computed from, and the numbers."""
+    expected = json.loads((FIXTURES / "losses" / f"tpavi_{part}.json").read_text())
+    seed, N = expected["seed"], 2 * frames
+    maps = [tensor(seed + i, N, 256, 56 >> i, 56 >> i) for i in range(4)]
+    audio = [tensor(seed + 10 + i, 2, frames, 256).flatten(0, 1) for i in range(4)]
+    logits = tensor(seed + 20, N, classes, 56, 56)
+    target = np.load(FIXTURES / "losses" / f"tpavi_{part}.npz")["target"]
+    return expected, maps, audio, logits, torch.from_numpy(target).long()
+
+
+@needs_fixtures
+def test_s4_equals_the_published_code(tensor):
+    expected, maps, audio, logits, first = inputs(tensor, "s4", frames=5, classes=1)
+    targets = torch.full((10, 56, 56), IGNORE)
+    targets[[0, 5]] = first[:, 0, 0]  # one labelled frame of five
+    bce = binary_cross_entropy(logits, targets, valid_pixels(targets))
+    term = cosine_matching(maps, audio, logits).mean()
+
+    assert bce.item() == pytest.approx(expected["iou_loss"], rel=1e-5)
+    assert term.item() == pytest.approx(expected["sa_loss"], rel=1e-5)
+    assert (bce + term).item() == pytest.approx(expected["total"], rel=1e-5)
+
+
+@needs_fixtures
+def test_ms3_equals_the_published_code_in_both_variants(tensor):
+    expected, maps, audio, logits, targets = inputs(tensor, "ms3", frames=5, classes=1)
+    targets = targets[:, 0]
+    bce = binary_cross_entropy(logits, targets, valid_pixels(targets))
+    assert bce.item() == pytest.approx(expected["iou_loss"], rel=1e-5)
+    for nearest, prefix, total in (
+        (False, "sa_loss", "total"),
+        (True, "closer_sa", "closer_total"),
+    ):
+        term = divergence_matching(maps, audio, logits, normalise=True, nearest=nearest).sum()
+        assert term.item() == pytest.approx(expected[prefix], rel=1e-5)
+        assert (bce + 0.5 * term).item() == pytest.approx(expected[total], rel=1e-5)
+
+
+@needs_fixtures
+def test_avss_equals_the_published_code(tensor):
+    expected, maps, audio, logits, targets = inputs(tensor, "avss", frames=10, classes=71)
+    labelled = torch.tensor(expected["flag"]) > 0
+    targets[~labelled] = IGNORE
+    ce = cross_entropy(logits, targets, valid_pixels(targets))
+    term = divergence_matching(maps, audio, logits, normalise=True)[labelled].mean()
+
+    assert ce.item() == pytest.approx(expected["iou_loss"], rel=1e-5)
+    assert term.item() == pytest.approx(expected["sa_loss"], rel=1e-5)
+    assert (ce + 0.5 * term).item() == pytest.approx(expected["total"], rel=1e-5)
+
+
+def test_the_divergence_is_none_where_sound_and_masked_map_agree():
+    seen = torch.rand(3, 8, 4, 4)
+    logits = torch.full((3, 1, 16, 16), 50.0)  # the whole picture is masked in
+    heard = seen.mean((2, 3))
+    assert divergence_matching([seen], [heard], logits, normalise=False).abs().max() < 1e-6
+    assert divergence_matching([seen], [heard.flip(1)], logits, normalise=False).min() > 1e-4
+
+
+def test_a_batch_without_a_labelled_pixel_has_no_cross_entropy_and_a_gradient_of_zero():
+    logits = torch.randn(2, 1, 4, 4, requires_grad=True)
+    loss = binary_cross_entropy(logits, torch.full((2, 4, 4), IGNORE), 0)
+    loss.backward()
+    assert loss.item() == 0
+    assert logits.grad.abs().max() == 0
