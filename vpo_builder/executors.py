@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import Any, Literal, Protocol, TypeVar
 
 from vpo_builder.errors import InputError
+from vpo_builder.interruption import uninterrupted
 from vpo_builder.progress import progress
 
 Task = TypeVar("Task")
@@ -138,8 +139,13 @@ class PoolExecutor:
             worker.terminate()
 
     def _submit(self, batch: Batch) -> "Future[list[Any]]":
+        """Hand a batch to the pool, which may start a worker for it.
+
+        A worker whose start is interrupted is known to nobody, and says so in a traceback.
+        """
         try:
-            return self._pool.submit(run_batch, batch[0], batch[1])
+            with uninterrupted():
+                return self._pool.submit(run_batch, batch[0], batch[1])
         except BrokenProcessPool as error:
             failed: Future[list[Any]] = Future()
             failed.set_exception(error)
