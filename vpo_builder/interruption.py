@@ -58,8 +58,8 @@ def uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        for number in arrived:
-            signal.raise_signal(number)
+        for one in arrived:
+            signal.raise_signal(one)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
