@@ -3,20 +3,15 @@
 Figures, intervals, groups and comparisons are made from the counts afterwards. Needs no torch.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from avs_bench.metrics import Confusion, Family, FrameScores, Record, VideoScores, by_unit
 from avs_bench.metrics.groups import OVERALL, Group
-from vpo_builder.atomic import write_atomically
-from vpo_builder.errors import InputError
 from vpo_builder.schema import Subset
 
 FORMAT = 1
@@ -156,68 +151,3 @@ def blank_record(family: Family, classes: int) -> Record:
         return VideoScores.empty()
     nothing = np.zeros(classes, np.int64)
     return FrameScores(classes, 0, nothing, nothing, nothing)
-
-
-def write_result(folder: Path, result: Result) -> Path:
-    """Write `scores-<checkpoint>-<dataset>-<subset>.json` into a run's folder; return its path."""
-    path = folder / f"scores-{result.file_stem}.json"
-    write_atomically(path, msgspec.json.encode(result) + b"\n")
-    return path
-
-
-def examples_folder(folder: Path, result: Result) -> Path:
-    """Return where the best and worst examples of a result lie in the folder of its run."""
-    return folder / f"examples-{result.file_stem}"
-
-
-def read_results(folder: Path) -> tuple[Result, ...]:
-    """Return every result in the folder of a run, by name; raise InputError if there is none."""
-    paths = sorted(folder.glob("scores-*.json"))
-    if not paths:
-        raise InputError(
-            f"{folder}: no scores here: run avs-bench eval --run {folder} --data DIR first"
-        )
-    return tuple(read_result(path) for path in paths)
-
-
-def read_result(path: Path) -> Result:
-    """Return the result in a file; raise InputError for anything else, whoever made it."""
-    try:
-        data = path.read_bytes()
-        version = msgspec.json.decode(data, type=dict[str, Any]).get("format")
-        if version != FORMAT:
-            raise InputError(
-                f"{path}: scores of format {version}, this version reads {FORMAT}: "
-                "run avs-bench eval again"
-            )
-        result = msgspec.json.decode(data, type=Result)
-    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
-        raise InputError(f"{path}: no scores: {error}; run avs-bench eval again") from None
-    for fault in faults(result):
-        raise InputError(f"{path}: {fault}: the file was edited; run avs-bench eval again")
-    return result
-
-
-def faults(result: Result) -> Iterator[str]:
-    """Yield what cannot be in a result that an evaluation wrote, one line each."""
-    if not result.sets:
-        yield "no family was scored"
-    for kept in (*result.sets, *(s for p in result.probes for s in (p.answer, p.labelled))):
-        if kept.classes != len(result.classes):
-            yield f"counts of {kept.classes} classes, but {len(result.classes)} are named"
-            continue
-        length = blank_record(kept.family, kept.classes).vector().size
-        if not kept.items:
-            yield f"no item in family {kept.family}"
-        yield from (
-            f"item {item.item_id!r} has counts that are none"
-            for item in kept.items
-            if not _are_counts(item.counts, length)
-        )
-
-
-def _are_counts(counts: tuple[int, ...], length: int) -> bool:
-    places, values = counts[::2], counts[1::2]
-    rising = all(a < b for a, b in pairwise(places))
-    inside = not places or (places[0] >= 0 and places[-1] < length)
-    return len(places) == len(values) and rising and inside and all(0 < v < 2**62 for v in values)

@@ -58,7 +58,7 @@ def evaluate(
     from avs_bench.report.runs import Run
     from avs_bench.report.tables import tables_of
     from avs_bench.report.text import markdown
-    from avs_bench.results import examples_folder, write_result
+    from avs_bench.result_files import examples_folder, write_result
     from avs_bench.showcase import Showcase
 
     path = run / "best.pt" if run else checkpoint

@@ -18,7 +18,7 @@ from avs_bench.report.runs import Entry, Place, Run, by_place
 from avs_bench.report.table import Table, shown
 from avs_bench.report.tables import FALSE_POSITIVES, LOST, Tables, title_of
 from avs_bench.report.text import iou_per_class
-from avs_bench.results import examples_folder
+from avs_bench.result_files import examples_folder
 from avs_bench.showcase import ShownExample, read_showcase
 
 PLOTTED = 2

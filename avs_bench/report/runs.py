@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from avs_bench.metrics import Family
-from avs_bench.results import Result, ScoredSet, read_result, read_results
+from avs_bench.result_files import read_result, read_results
+from avs_bench.results import Result, ScoredSet
 from vpo_builder.errors import InputError
 from vpo_builder.schema import Subset
 

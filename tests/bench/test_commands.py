@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from avs_bench.cli import main
 from avs_bench.config import PRESETS, read_preset
-from avs_bench.results import read_results
+from avs_bench.result_files import read_results
 from tests.bench.conftest import SMALL
 from vpo_builder.settings import preset_names
 

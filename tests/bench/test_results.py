@@ -5,7 +5,7 @@ import pytest
 
 from avs_bench.metrics import Confusion, f_video, miou_frame
 from avs_bench.report.runs import read_runs
-from avs_bench.results import read_result, read_results, write_result
+from avs_bench.result_files import read_result, read_results, write_result
 from tests.bench.report.made_results import confusion, frames, pictures, result, silence, videos
 from vpo_builder.errors import InputError
 

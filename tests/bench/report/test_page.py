@@ -9,7 +9,7 @@ import pytest
 
 from avs_bench.report.runs import Run, read_runs
 from avs_bench.report.writing import write_report
-from avs_bench.results import examples_folder, write_result
+from avs_bench.result_files import examples_folder, write_result
 from avs_bench.showcase import Candidate, Showcase
 from tests.bench.report.made_results import (
     CLASSES,
