@@ -81,10 +81,29 @@ def _faults_of_probe(probed: ProbedSet, result: Result) -> Iterator[str]:
             yield f"probe {probed.probe!r} counted in family {kept.family}, expected dataset"
             return
         yield from _faults_of_set(kept, result)
-    right = [kept for kept in result.sets if kept.family == "dataset"]
-    answer, labelled = _ids(probed.answer), _ids(probed.labelled)
-    if answer != labelled or not answer <= set().union(*map(_ids, right)):
-        yield f"probe {probed.probe!r} has other items than its scores with the right sound"
+    right = next((kept for kept in result.sets if kept.family == "dataset"), None)
+    known = dict[str, object]() if right is None else labels_by_item(right)
+    asked = labels_by_item(probed.labelled)
+    if _ids(probed.answer) != asked.keys() or not asked.items() <= known.items():
+        yield f"probe {probed.probe!r} has other items than the scores with the right sound"
+
+
+def labels_by_item(kept: ScoredSet) -> dict[str, object]:
+    """Return what the counts of each item say of the data alone, whatever was predicted.
+
+    Equal for every model on one build of a dataset: the item's unit, and its labelled pixels by
+    class or its number of frames.
+    """
+    return {item.item_id: (item.unit, _labels(kept.record(item))) for item in kept.items}
+
+
+def _labels(record: Record) -> tuple[int, ...]:
+    if isinstance(record, Confusion):
+        return tuple(record.areas[2].tolist())
+    if isinstance(record, VideoScores):
+        return record.frames, record.frames_with_object
+    assert isinstance(record, FrameScores), "every family is known"
+    return (record.frames,)
 
 
 def _ids(kept: ScoredSet) -> set[str]:

@@ -1,10 +1,11 @@
 """Two runs on the same pictures: paired differences of every figure. Pure."""
 
 from collections.abc import Sequence
+from itertools import product
 
 from avs_bench.metrics import Comparison, compare
 from avs_bench.metrics.families import FIGURES
-from avs_bench.report.runs import Entry, Run, by_place
+from avs_bench.report.runs import BUILD_DIGITS, Entry, Run, by_place
 from avs_bench.report.table import Number, Row, Table
 from avs_bench.report.tables import title_of
 from vpo_builder.errors import InputError
@@ -24,6 +25,7 @@ def comparison_tables(runs: Sequence[Run]) -> tuple[Table, ...]:
     """
     if len(runs) < 2:
         raise InputError("--compare: give at least two runs; the first is compared with the others")
+    _refuse_other_builds(runs)
     tables = []
     for place, entries in by_place(runs).items():
         first, *others = entries
@@ -43,16 +45,22 @@ def comparison_tables(runs: Sequence[Run]) -> tuple[Table, ...]:
 
 def compared(first: Entry, other: Entry) -> tuple[Comparison, ...]:
     """Return other minus first for each figure of their family; raise InputError for other data."""
-    a, b = first.result, other.result
-    if a.dataset_sha256 != b.dataset_sha256:
-        raise InputError(
-            f"{first.run} and {other.run} were scored on different builds of {a.dataset} "
-            f"(manifest {a.dataset_sha256[:12]} and {b.dataset_sha256[:12]}): "
-            "run avs-bench eval for both with the same --data"
-        )
     figures = FIGURES[first.scores.family]
     mine, theirs = first.scores.by_unit(), other.scores.by_unit()
     return tuple(compare(theirs, mine, figure) for figure in figures)
+
+
+def _refuse_other_builds(runs: Sequence[Run]) -> None:
+    first, *others = runs
+    for run in others:
+        for a, b in product(first.results, run.results):
+            if a.dataset == b.dataset and a.dataset_sha256 != b.dataset_sha256:
+                raise InputError(
+                    f"--compare: {first.name} and {run.name} were scored on different builds of "
+                    f"{a.dataset} (manifest {a.dataset_sha256[:BUILD_DIGITS]} and "
+                    f"{b.dataset_sha256[:BUILD_DIGITS]}): run avs-bench eval for both with the "
+                    "same --data"
+                )
 
 
 def _rows(first: Entry, other: Entry) -> list[Row]:

@@ -131,8 +131,9 @@ def _matrices(place: Place, entries: Sequence[Entry]) -> Iterator[Matrix]:
     for entry in entries:
         record = entry.scores.overall
         if isinstance(record, Confusion):
-            name = f"{entry.run}: {place[0]}, {place[1]}"
-            yield Matrix(name, entry.result.classes, matrix_cells(record))
+            yield Matrix(
+                f"{entry.run}: {title_of(place)}", entry.result.classes, matrix_cells(record)
+            )
 
 
 def _galleries(run: Run) -> Iterator[Gallery]:

@@ -3,21 +3,37 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from avs_bench.metrics import Family
+from avs_bench.report.submission import is_submission, read_submission
+from avs_bench.result_faults import labels_by_item
 from avs_bench.result_files import read_result, read_results
 from avs_bench.results import Result, ScoredSet
 from vpo_builder.errors import InputError
 from vpo_builder.schema import Subset
 
 HISTORY = "history.jsonl"
+BUILD_DIGITS = 12
+"""How much of a manifest's sha256 names a build in a report."""
 
-Place = tuple[str, Subset, Family]
-"""Dataset, subset and metric family: what figures must share to stand in one table."""
+
+@dataclass(frozen=True)
+class Place:
+    """What figures must share to stand in one table.
+
+    `build` begins the manifest's sha256 where several builds of the dataset are reported, and is
+    empty otherwise.
+    """
+
+    dataset: str
+    subset: Subset
+    family: Family
+    build: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,29 +58,50 @@ class Entry:
 def read_runs(paths: Sequence[Path]) -> tuple[Run, ...]:
     """Return the runs at `paths` in that order, named after their folders or files.
 
-    Raises InputError for a path that holds no scores, and for one that is given twice.
+    A submission of several runs names each of them too. Raises InputError for a path that holds no
+    scores, for one that is given twice, and for files that contradict each other.
     """
     resolved = [path.resolve() for path in paths]
     for path, full in zip(paths, resolved, strict=True):
         if resolved.count(full) > 1:
             raise InputError(f"{path}: given twice: give each run once")
-    return tuple(map(_read_run, paths, _names(resolved)))
+    runs = tuple(chain.from_iterable(map(_read_path, paths, _names(resolved))))
+    refuse_other_items(runs)
+    return runs
 
 
 def by_place(runs: Sequence[Run]) -> dict[Place, list[Entry]]:
     """Return what was scored, sorted into what may be compared, in the order of the runs."""
+    builds: dict[str, set[str]] = {}
+    for result in (result for run in runs for result in run.results):
+        builds.setdefault(result.dataset, set()).add(result.dataset_sha256)
     places: dict[Place, list[Entry]] = {}
     for run in runs:
         for result in run.results:
+            several = len(builds[result.dataset]) > 1
+            build = result.dataset_sha256[:BUILD_DIGITS] if several else ""
             for scores in result.sets:
-                entry = Entry(run.name, result, scores)
-                places.setdefault(place_of(result, scores), []).append(entry)
+                place = Place(result.dataset, result.subset, scores.family, build)
+                places.setdefault(place, []).append(Entry(run.name, result, scores))
     return places
 
 
-def place_of(result: Result, scores: ScoredSet) -> Place:
-    """Return where the figures of a set may stand."""
-    return result.dataset, result.subset, scores.family
+def refuse_other_items(runs: Sequence[Run]) -> None:
+    """Raise InputError where two runs name one build of a dataset but were not asked the same."""
+    for place, (first, *others) in by_place(runs).items():
+        mine = labels_by_item(first.scores) if others else {}
+        for other in others:
+            theirs = labels_by_item(other.scores)
+            odd = sorted(
+                name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)
+            )
+            if odd:
+                raise InputError(
+                    f"{first.run} and {other.run} name one build of {place.dataset} (manifest "
+                    f"{first.result.dataset_sha256[:BUILD_DIGITS]}), but {len(odd)} items of "
+                    f"{place.subset} are not the same in both, such as {odd[0]!r}: one of the "
+                    "files was edited"
+                )
 
 
 def seed_groups(entries: Sequence[Entry]) -> list[list[Entry]]:
@@ -93,10 +130,17 @@ def _seed(result: Result) -> Any:
     return result.settings.get("train", {}).get("seed")
 
 
-def _read_run(path: Path, name: str) -> Run:
-    if path.is_file():
-        return Run(name, path, (read_result(path),))
-    return Run(name, path, read_results(path), _history(path / HISTORY))
+def _read_path(path: Path, name: str) -> tuple[Run, ...]:
+    if not path.is_file():
+        return (Run(name, path, read_results(path), _history(path / HISTORY)),)
+    if not is_submission(path):
+        return (Run(name, path, (read_result(path),)),)
+    submitted = read_submission(path).runs
+    alone = len(submitted) == 1
+    return tuple(
+        Run(name if alone else f"{name}: {one.name}", path, tuple(r.result for r in one.results))
+        for one in submitted
+    )
 
 
 def _history(path: Path) -> tuple[dict[str, Any], ...]:

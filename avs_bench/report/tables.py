@@ -30,6 +30,10 @@ SYNTHETIC = (
     "The pictures and sounds are synthetic: published rows, of real ones, stand here for their "
     "layout only."
 )
+OTHER_BUILDS = (
+    "Several builds of the dataset are reported, each in tables of its own: figures on different "
+    "manifests do not compare."
+)
 PARTS = "Parts of a subset lack classes: means are over the classes that occur in the part."
 
 
@@ -73,28 +77,33 @@ def probe_tables(runs: Sequence[Run]) -> tuple[Table, ...]:
     tables = (
         _probe_table(place, entries)
         for place, entries in by_place(runs).items()
-        if place[2] == "dataset"
+        if place.family == "dataset"
     )
     return tuple(table for table in tables if table.rows)
 
 
 def title_of(place: Place) -> str:
-    """Return e.g. "VPO-SS, test, dataset level"."""
-    dataset, subset, family = place
-    return f"{dataset}, {subset}, {FAMILIES[family]}"
+    """Return e.g. "VPO-SS, test, dataset level"; of several builds, with the manifest's."""
+    return f"{_data_of(place)}, {FAMILIES[place.family]}"
+
+
+def _data_of(place: Place) -> str:
+    build = f" (manifest {place.build})" if place.build else ""
+    return f"{place.dataset}{build}, {place.subset}"
 
 
 def _score_table(place: Place, entries: Sequence[Entry]) -> Table:
-    figures = FIGURES[place[2]]
+    figures = FIGURES[place.family]
     named = [figure(entries[0].scores.overall) for figure in figures]
     names = tuple(figure.name for figure in named)
-    published = published_rows(*place)
+    published = published_rows(place.dataset, place.subset, place.family)
     groups = seed_groups(entries)
     rows = [_score_row(group, figures) for group in groups]
     notes = [f"{figure.name}: {figure.rules}." for figure in named]
     notes += [INTERVALS] * any(len(group) == 1 for group in groups)
     notes += [SPREADS] * any(len(group) > 1 for group in groups)
     notes += [f"[{row.key}] {row.source}." for row in published]
+    notes += [OTHER_BUILDS] * bool(place.build)
     notes += [SYNTHETIC] * any(entry.result.synthetic for entry in entries)
     return Table(
         title_of(place),
@@ -131,7 +140,7 @@ def _number(group: Sequence[Entry], figure: RecordFigure) -> Number:
 
 
 def _group_table(place: Place, entries: Sequence[Entry]) -> Table:
-    leading, *others = PART_FIGURES[place[2]]
+    leading, *others = PART_FIGURES[place.family]
     rows = []
     for entry in entries:
         for group, part in entry.scores.groups().items():
@@ -158,7 +167,7 @@ def _present(record: Record) -> str:
 def _probe_table(place: Place, entries: Sequence[Entry]) -> Table:
     probed = [(entry, one) for entry in entries for one in entry.result.probes]
     return Table(
-        f"{place[0]}, {place[1]}, probes",
+        f"{_data_of(place)}, probes",
         words=("run", "probe", "items", "p"),
         figures=(FALSE_POSITIVES, "miou_dataset", LOST),
         rows=tuple(_probe_row(entry, one) for entry, one in probed),

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from avs_bench.metrics.dataset_level import Confusion, iou_per_class_dataset
 from avs_bench.metrics.per_frame import FrameScores, iou_per_class_frame
 from avs_bench.metrics.record import Record
-from avs_bench.report.runs import Run, place_of
+from avs_bench.report.runs import BUILD_DIGITS, Run
 from avs_bench.report.table import Table, shown
 
 PER_CLASS_COLUMNS = (
-    *("run", "checkpoint", "dataset", "subset", "family", "group", "class_index", "class", "iou"),
+    *("run", "checkpoint", "dataset", "manifest", "subset", "family", "group"),
+    *("class_index", "class", "iou"),
     *("right_pixels", "predicted_pixels", "target_pixels"),
 )
 _LATEX = {
@@ -62,7 +63,9 @@ def per_class_csv(runs: Sequence[Run]) -> str:
         for result in run.results:
             for scores in result.sets:
                 for group, part in scores.groups().items():
-                    place = (run.name, result.checkpoint, *place_of(result, scores))
+                    build = result.dataset_sha256[:BUILD_DIGITS]
+                    data = (result.dataset, build, result.subset, scores.family)
+                    place = (run.name, result.checkpoint, *data)
                     lines += _class_lines((*place, ": ".join(group)), result.classes, part.overall)
     return _csv(lines)
 
@@ -146,7 +149,8 @@ def _plain(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """The text without what moves a terminal's cursor or turns its direction."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
 
 
 def _csv(lines: Iterable[Iterable[object]]) -> str:

@@ -42,7 +42,6 @@ class TestScores:
         [
             {"settings": {"model": {"name": "tiny"}, "train": {"seed": 1, "epochs": 5}}},
             {"trained_on_sha256": "d" * 64},
-            {"dataset_sha256": "d" * 64},
             {"checkpoint": "last"},
             {},  # the same seed twice is no second draw
         ],
@@ -51,6 +50,14 @@ class TestScores:
         first, other = result(pictures(0.8)), result(pictures(0.7), **change)
         (table,) = score_tables([run("a", first), run("b", other)])
         assert [row.words[0] for row in ours(table)] == ["a", "b"]
+
+    def test_builds_of_a_dataset_never_share_a_table(self):
+        other = result(pictures(0.7), dataset_sha256="d" * 64)
+        tables = score_tables([run("a", result(pictures(0.8))), run("b", other)])
+        assert [table.title for table in tables] == [
+            f"VPO-SS (manifest {digit * 12}), test, dataset level" for digit in "bd"
+        ]
+        assert all(any("do not compare" in note for note in table.notes) for table in tables)
 
     def test_families_never_share_a_table(self):
         one = result(pictures(0.8), frames())

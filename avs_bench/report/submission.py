@@ -1,0 +1,168 @@
+"""The leaderboard file: the counts of runs with the rules and figures that they were reported by.
+
+One json whose figures and rules are there for its readers; whoever scores it makes the figures
+anew from the counts. Needs no torch.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from avs_bench.metrics import Family
+from avs_bench.metrics.families import FIGURES
+from avs_bench.result_faults import faults
+from avs_bench.result_files import read_limited
+from avs_bench.results import FORMAT, Result
+from vpo_builder.atomic import write_atomically
+from vpo_builder.errors import InputError
+
+KIND = "avs-bench submission"
+SUBMISSION_FORMAT = 1
+TOLERANCE = 1e-9
+"""Between a stated figure and the one that its counts give: json keeps every digit."""
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A figure as a submission states it: a fraction, None where the rules leave no value.
+
+    `rules` say what absent classes, empty frames and ignored pixels count.
+    """
+
+    family: Family
+    name: str
+    value: float | None
+    rules: str
+
+
+@dataclass(frozen=True)
+class SubmittedResult:
+    """Everything that was counted, on which data, and what the protocol makes of it."""
+
+    figures: tuple[Stated, ...]
+    result: Result
+
+
+@dataclass(frozen=True)
+class SubmittedRun:
+    """A run by the name that it had in its report, and its results."""
+
+    name: str
+    results: tuple[SubmittedResult, ...]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The content of a leaderboard file."""
+
+    runs: tuple[SubmittedRun, ...]
+    kind: Literal["avs-bench submission"] = "avs-bench submission"
+    format: int = SUBMISSION_FORMAT
+
+
+def submission_of(runs: Iterable[tuple[str, Sequence[Result]]]) -> Submission:
+    """Return the submission of named runs."""
+    return Submission(
+        tuple(SubmittedRun(name, tuple(map(_submitted, results))) for name, results in runs)
+    )
+
+
+def refuse_other_files(path: Path) -> None:
+    """Raise InputError for a name that is not a json's, or a file that is there and is other."""
+    if path.suffix != ".json":
+        raise InputError(f"--submit {path}: expected a name that ends in .json")
+    if path.exists() and not is_submission(path):
+        raise InputError(f"--submit {path}: is there and is no submission: give another name")
+
+
+def write_submission(path: Path, submission: Submission) -> None:
+    """Write a submission; raise InputError for one that could not be read, or another file."""
+    refuse_other_files(path)
+    for fault in submission_faults(submission):
+        raise InputError(f"--submit {path}: {fault}: run avs-bench eval again")
+    write_atomically(path, msgspec.json.encode(submission) + b"\n")
+
+
+def is_submission(path: Path) -> bool:
+    """Return whether a file calls itself a submission, whatever else is in it."""
+    try:
+        return msgspec.json.decode(read_limited(path), type=dict[str, Any]).get("kind") == KIND
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+def read_submission(path: Path) -> Submission:
+    """Return the submission in a file, every figure of it checked against its counts.
+
+    Raises InputError, one line, for another format, for counts that an evaluation cannot have
+    left, for figures or rules that are not those of the counts, and for a run given twice.
+    """
+    try:
+        content = msgspec.json.decode(read_limited(path), type=dict[str, Any])
+        if content.get("format") != SUBMISSION_FORMAT:
+            raise InputError(
+                f"{path}: a submission of format {content.get('format')!r}, this version reads "
+                f"{SUBMISSION_FORMAT}: ask for one made by this version"
+            )
+        submission = msgspec.convert(content, Submission)
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: no submission: {error}") from None
+    for fault in submission_faults(submission):
+        raise InputError(f"{path}: {fault}: the file was edited; ask for the one that was written")
+    return submission
+
+
+def submission_faults(submission: Submission) -> Iterator[str]:
+    """Yield what is wrong with a submission, one line each, the gravest first."""
+    names = [run.name for run in submission.runs]
+    if not names or len(set(names)) != len(names):
+        yield f"{len(names)} runs of {len(set(names))} names, expected some, each with its own"
+    for run in submission.runs:
+        if not run.results:
+            yield f"run {run.name!r} has no results"
+        for one in run.results:
+            if one.result.format != FORMAT:
+                yield f"counts of format {one.result.format}, expected {FORMAT}"
+            yield from faults(one.result)
+            yield from _differences(one.figures, _submitted(one.result).figures)
+
+
+def _submitted(result: Result) -> SubmittedResult:
+    figures = tuple(
+        Stated(kept.family, figure.name, _known(figure.value), figure.rules)
+        for kept in result.sets
+        for figure in (make(kept.overall) for make in FIGURES[kept.family])
+    )
+    return SubmittedResult(figures, result)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _differences(stated: Sequence[Stated], counted: Sequence[Stated]) -> Iterator[str]:
+    """Yield how what is stated differs from what the counts give under this version's rules."""
+    rules = {(one.family, one.name): one for one in stated}
+    if len(rules) != len(stated) or rules.keys() != {(one.family, one.name) for one in counted}:
+        names = ", ".join(one.name for one in counted)
+        yield f"states {len(stated)} figures, the protocol of its counts has {names}"
+        return
+    for mine in counted:
+        theirs = rules[mine.family, mine.name]
+        if theirs.rules != mine.rules:
+            yield (
+                f"was scored by another protocol: its {mine.name} is {theirs.rules[:200]!r}, "
+                f"here it is {mine.rules!r}"
+            )
+        elif not _same(theirs.value, mine.value):
+            yield f"states {mine.name} = {theirs.value}, its counts give {mine.value}"
+
+
+def _same(stated: float | None, counted: float | None) -> bool:
+    if stated is None or counted is None:
+        return stated is counted
+    return abs(stated - counted) <= TOLERANCE
