@@ -61,6 +61,7 @@ class OptimSettings:
     weight_decay: float
     poly_power: float
     audio_lr: float
+    clip_norm: float
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class TrainSettings:
     seed: int
     epochs: int
     batch_size: int
+    micro_batch_size: int
     checkpoint_steps: int
     validate_epochs: int
     deterministic: bool

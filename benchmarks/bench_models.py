@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from avs_bench.config import Precision
 from avs_bench.models import build_model
-from avs_bench.models.execution import Execution, executed
+from avs_bench.models.execution import ExecutedModel, Execution
 from avs_bench.models.tpavi import TPAVI
 
 BATCH, FRAMES = 2, 5
@@ -73,7 +73,7 @@ def plain(model: nn.Module) -> Run:
 
 def ours(model: nn.Module, *, precision: Precision = "fp32") -> Run:
     """The model as `avs-bench` runs it at its fastest without compiling."""
-    call = executed(model, Execution(channels_last=True, precision=precision))
+    call = ExecutedModel(model, Execution(channels_last=True, precision=precision))
 
     def run(images: Tensor, sounds: Tensor) -> tuple[Tensor, Tensor]:
         output = call(images, sounds)

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from avs_bench.config import ContrastiveSettings
-from avs_bench.losses.info_nce import info_nce
 from vpo_builder.schema import IGNORE
 
 
@@ -20,31 +19,28 @@ class Places:
     labels: Tensor
 
 
-def contrastive(
-    features: Tensor,
-    targets: Tensor,
-    matched: Tensor,
-    settings: ContrastiveSettings,
-    generator: Generator,
-) -> Tensor:
-    """Return the contrastive loss of a batch heard with its own and with shuffled sounds.
+def embeddings_at(
+    features: Tensor, places: Places, rows: slice, images: int
+) -> tuple[Tensor, Tensor]:
+    """Return which places lie in the images `rows` of the batch, and their embeddings.
 
-    `features` [2B, D, h, w], own sounds first; `targets` [B, H, W] and `matched` [B], whether
-    the shuffled sound has the image's classes, both in main memory. 0 if no pixel sounds.
+    `features` [2n, D, h, w] belong to these n of the `images` images of the batch, own sounds
+    first. The places are [N] bool, the embeddings [places there, D] float32 of unit length.
     """
-    places = sample_places(
-        resize_targets(targets, features.shape[-2:]), matched, settings, generator
-    )
-    device = features.device
-    chosen = features.flatten(2)[places.items.to(device), :, places.places.to(device)]
-    embeddings = F.normalize(chosen.float(), dim=1)
-    return info_nce(embeddings, places.labels.to(device), settings.temperature)
+    n = rows.stop - rows.start
+    image, shuffled = places.items % images, places.items >= images
+    here = (image >= rows.start) & (image < rows.stop)
+    item = (image - rows.start + n * shuffled)[here].to(features.device)
+    chosen = features.flatten(2)[item, :, places.places[here].to(features.device)]
+    return here.to(features.device), F.normalize(chosen.float(), dim=1)
 
 
 def sample_places(
     targets: Tensor, matched: Tensor, settings: ContrastiveSettings, generator: Generator
 ) -> Places:
-    """Draw the pixels from targets [B, h, w] at the size of the features.
+    """Draw the pixels from targets [B, h, w] at the size of the features, in main memory.
+
+    `matched` [B] says whether the shuffled sound has the image's classes.
 
     `pixels_per_class` of every sounding class, over the whole batch; then n of background and n
     of the shuffled half where the image has a sounding object, n being the smallest of

@@ -1,5 +1,6 @@
 """The contrastive loss of CAVP between labelled embeddings (Chen et al. 2024, eq. 5)."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -27,3 +28,16 @@ def info_nce(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor:
         pairs = F.softplus(against - similarity[:, own])  # −log(a / (a + b)) = softplus(b − a)
         loss = loss + (pairs.sum() - pairs.diagonal().sum()) / positives
     return loss / max(1, len(labels))
+
+
+def info_nce_and_slopes(
+    embeddings: Tensor, labels: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """Return the loss and its gradient [N, D] with respect to the embeddings, both detached."""
+    with torch.enable_grad():
+        leaf = embeddings.detach().requires_grad_()
+        loss = info_nce(leaf, labels, temperature)
+        if not loss.requires_grad:  # no anchor has a positive
+            return loss, torch.zeros_like(embeddings)
+        (slopes,) = torch.autograd.grad(loss, leaf)
+    return loss.detach(), slopes

@@ -1,6 +1,7 @@
 """How a model is run, which changes its speed and nothing else beyond rounding."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -11,9 +12,6 @@ from avs_bench.models.output import AVSOutput
 from vpo_builder.errors import InputError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-Call = Callable[[Tensor, Tensor], AVSOutput]
-"""A model ready to run: images and spectrograms to its output."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +28,35 @@ class Execution:
     precision: Precision = "fp32"
 
 
-def executed(model: nn.Module, execution: Execution) -> Call:
-    """Return a call that runs `model` as wished; parameters and state stay the model's own."""
-    if execution.channels_last:
-        store_channels_last(model)
-    call = torch.compile(model) if execution.compiled else model
-    dtype = DTYPES[execution.precision]
+class ExecutedModel:
+    """A model run as wished; parameters and state stay the model's own."""
 
-    def run(images: Tensor, spectrograms: Tensor) -> AVSOutput:
-        if execution.channels_last and images.ndim == 4:
+    def __init__(self, model: nn.Module, execution: Execution) -> None:
+        if execution.channels_last:
+            store_channels_last(model)
+        self._model, self._execution = model, execution
+        self._run = torch.compile(model) if execution.compiled else model
+
+    def __call__(self, images: Tensor, *inputs: Tensor) -> AVSOutput:
+        """Return what the model's `forward` does with these inputs."""
+        if self._execution.channels_last and images.ndim == 4:
             images = images.contiguous(memory_format=torch.channels_last)
+        dtype = DTYPES[self._execution.precision]
         with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
-            return call(images, spectrograms)
+            return self._run(images, *inputs)
 
-    return run
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Run without gradients and leave no trace, so that the same calls give the same after.
+
+        BatchNorm's running statistics and the state that dropout draws from are put back.
+        """
+        kept = [(buffer, buffer.clone()) for buffer in self._model.buffers()]
+        devices = {buffer.device for buffer, _ in kept if buffer.device.type == "cuda"}
+        with torch.random.fork_rng(sorted(d.index for d in devices)), torch.no_grad():
+            yield
+            for buffer, value in kept:
+                buffer.copy_(value)
 
 
 def refuse_unrunnable(execution: Execution, device: torch.device) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from avs_bench.models.execution import Execution, executed
+from avs_bench.models.execution import ExecutedModel, Execution
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def profile(
     device = images.device
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    run = executed(model, execution)
+    run = ExecutedModel(model, execution)
 
     def forward() -> None:
         with torch.inference_mode():

@@ -4,7 +4,7 @@ import torch
 from torch import Generator, Tensor
 
 from avs_bench.config import PairSettings
-from avs_bench.data.batch import Batch
+from avs_bench.training.sounds import Sounds
 
 
 class AudioBank:
@@ -30,15 +30,15 @@ class AudioBank:
             return self._clips[label, int(torch.randint(held, (), generator=generator))]
         return self._clips[label, written % depth if held == depth else 0]
 
-    def write(self, batch: Batch) -> None:
+    def write(self, sounds: Sounds) -> None:
         """Store the sound of every item that has exactly one source.
 
         Such an item's stereo is (1 - pan)·x and pan·x, so the sum of its channels is x again.
         """
-        for item in (~batch.pans.isnan()).nonzero().squeeze(1).tolist():
-            label = int(batch.sounding[item].nonzero())
+        for item in (~sounds.pans.isnan()).nonzero().squeeze(1).tolist():
+            label = int(sounds.sounding[item].nonzero())
             slot = int(self._written[label]) % self._clips.shape[1]
-            self._clips[label, slot] = batch.waveforms[item].sum(dim=0)
+            self._clips[label, slot] = sounds.waveforms[item].sum(dim=0)
             self._written[label] += 1
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -1,7 +1,10 @@
 """What CAVP minimises: cross-entropy on the true pairs plus the contrastive term (protocol §5)."""
 
+from collections.abc import Iterator
+from contextlib import nullcontext
+
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from avs_bench.config import Settings
 from avs_bench.data.audio import SAMPLE_RATE
@@ -9,46 +12,45 @@ from avs_bench.data.batch import Batch
 from avs_bench.data.images import normalise
 from avs_bench.data.seeds import torch_generator
 from avs_bench.data.spectrograms import cavp_logmel
-from avs_bench.losses.contrastive import contrastive
-from avs_bench.losses.cross_entropy import cross_entropy, valid_pixels
-from avs_bench.models.execution import Call
+from avs_bench.losses.contrastive import resize_targets, sample_places
+from avs_bench.losses.cross_entropy import cross_entropy
+from avs_bench.models.execution import ExecutedModel
 from avs_bench.training.bank import AudioBank
+from avs_bench.training.contrast import Contrast
 from avs_bench.training.pairs import Pairs, rematched, shuffled_pairs
+from avs_bench.training.sounds import Sounds
+from avs_bench.training.splitting import Splitting
 
 
 class CavpObjective:
-    """The loss terms of a batch, and the bank of clips they draw on."""
+    """The loss terms of a batch, and the bank of clips they draw on.
 
-    def __init__(self, settings: Settings, classes: int, device: torch.device) -> None:
+    Pairs, bank and contrast are those of the whole batch, however it is split.
+    """
+
+    def __init__(
+        self, settings: Settings, classes: int, device: torch.device, splitting: Splitting
+    ) -> None:
         self._settings = settings
         self._device = device
+        self._splitting = splitting
         samples = settings.audio.seconds * SAMPLE_RATE
         self._bank = AudioBank(classes, settings.train.batch_size, samples, settings.pairs)
 
-    def loss_terms(self, model: Call, batch: Batch, epoch: int, step: int) -> dict[str, Tensor]:
-        """Return the weighted terms by name; their sum is what the step minimises.
+    def loss_terms(
+        self, model: ExecutedModel, batch: Batch, epoch: int, step: int
+    ) -> Iterator[dict[str, Tensor]]:
+        """Yield the weighted terms of each part of the batch, see `Objective`.
 
-        `model` is called with images and spectrograms.
         All that is random depends on (seed, step) alone, `step` counting from the run's start.
         """
-        weight = self._settings.contrastive.weight
-        targets = batch.targets.to(self._device)
-        images = normalise(batch.images.to(self._device))
-        if not weight:
-            output = model(images, self._spectrograms(batch.waveforms))
-            return {"cross_entropy": cross_entropy(output.logits, targets, valid_pixels(targets))}
-
-        generator = torch_generator("pairs", self._settings.train.seed, step)
-        pairs = self._pairs(batch, epoch, generator)
-        sounds = torch.cat([batch.waveforms, pairs.waveforms])
-        output = model(images, self._spectrograms(sounds))
-        term = contrastive(
-            output.features, batch.targets, pairs.matched, self._settings.contrastive, generator
-        )
-        return {
-            "cross_entropy": cross_entropy(output.logits, targets, valid_pixels(targets)),
-            "contrastive": weight * term,
-        }
+        if self._settings.contrastive.weight:
+            yield from self._with_contrast(model, batch, epoch, step)
+            return
+        count = self._splitting.valid_pixels(batch.targets)
+        for rows in self._splitting.parts(batch):
+            output = model(self._images(batch, rows), self._spectrograms(batch.waveforms[rows]))
+            yield {"cross_entropy": self._cross_entropy(output.logits, batch, rows, count)}
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return what a checkpoint keeps beside the model."""
@@ -58,12 +60,56 @@ class CavpObjective:
         """Go on from `state`."""
         self._bank.load_state_dict(state)
 
-    def _pairs(self, batch: Batch, epoch: int, generator: torch.Generator) -> Pairs:
-        pairs = shuffled_pairs(batch, generator)
+    def _with_contrast(
+        self, model: ExecutedModel, batch: Batch, epoch: int, step: int
+    ) -> Iterator[dict[str, Tensor]]:
+        settings, splitting = self._settings.contrastive, self._splitting
+        generator = torch_generator("pairs", self._settings.train.seed, step)
+        pairs = self._pairs(Sounds.of_all(batch, splitting.processes), epoch, generator)
+        parts, count = splitting.parts(batch), splitting.valid_pixels(batch.targets)
+        whole = len(parts) == 1
+        contrast = None
+        with nullcontext() if whole else model.rehearsal():
+            for rows in parts:
+                output = model(*self._inputs(batch, pairs, rows))
+                if contrast is None:
+                    contrast = self._contrast(output.features, batch, pairs, generator)
+                contrast.collect(output.features, splitting.place(rows, batch))
+        contrast.settle(settings.temperature)
+        for rows in parts:
+            output = output if whole else model(*self._inputs(batch, pairs, rows))
+            term = contrast.term(output.features, splitting.place(rows, batch))
+            yield {
+                "cross_entropy": self._cross_entropy(output.logits, batch, rows, count),
+                "contrastive": settings.weight * term,
+            }
+
+    def _pairs(self, sounds: Sounds, epoch: int, generator: Generator) -> Pairs:
+        pairs = shuffled_pairs(sounds, generator)
         if epoch >= self._settings.pairs.rematch_from_epoch:
-            pairs = rematched(pairs, batch, self._bank, self._settings.pairs, generator)
-        self._bank.write(batch)
+            pairs = rematched(pairs, sounds, self._bank, self._settings.pairs, generator)
+        self._bank.write(sounds)
         return pairs
+
+    def _contrast(
+        self, features: Tensor, batch: Batch, pairs: Pairs, generator: Generator
+    ) -> Contrast:
+        """Draw the pixels of the whole batch at the size of the features."""
+        processes = self._splitting.processes
+        targets = processes.joined(resize_targets(batch.targets, features.shape[-2:]))
+        places = sample_places(targets, pairs.matched, self._settings.contrastive, generator)
+        return Contrast(places, len(targets), processes)
+
+    def _inputs(self, batch: Batch, pairs: Pairs, rows: slice) -> tuple[Tensor, Tensor]:
+        others = pairs.waveforms[self._splitting.place(rows, batch)]
+        sounds = self._spectrograms(torch.cat([batch.waveforms[rows], others]))
+        return self._images(batch, rows), sounds
+
+    def _images(self, batch: Batch, rows: slice) -> Tensor:
+        return normalise(batch.images[rows].to(self._device))
 
     def _spectrograms(self, waveforms: Tensor) -> Tensor:
         return cavp_logmel(waveforms.to(self._device))
+
+    def _cross_entropy(self, logits: Tensor, batch: Batch, rows: slice, count: int) -> Tensor:
+        return cross_entropy(logits, batch.targets[rows].to(self._device), count)

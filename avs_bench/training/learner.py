@@ -1,5 +1,10 @@
-"""The model under training with everything that a step changes."""
+"""The model under training with everything that a step changes.
 
+Whatever is random in a step depends on (seed, step) and, for dropout, on the process: so nothing
+random needs to be kept in a checkpoint.
+"""
+
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,54 +14,68 @@ from torch import Tensor
 from avs_bench.checkpoint import model_of
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
-from avs_bench.models.execution import Execution, executed, refuse_unrunnable
+from avs_bench.data.seeds import digest
+from avs_bench.models.execution import ExecutedModel, Execution, refuse_unrunnable
+from avs_bench.models.shared_statistics import share_statistics
+from avs_bench.processes import ALONE, Processes
 from avs_bench.training.objectives import build_objective
 from avs_bench.training.optimisers import Optimisers
+from avs_bench.training.splitting import splitting_of
 from vpo_builder.errors import InputError
 
 
 class Learner:
     """Model, objective and optimisers, stepped together and checkpointed together."""
 
-    def __init__(self, settings: Settings, classes: int, device: torch.device, epoch_steps: int):
-        self.device = device
-        self.epoch_steps = epoch_steps
-        self.steps = settings.train.epochs * epoch_steps
+    def __init__(
+        self,
+        settings: Settings,
+        classes: int,
+        device: torch.device,
+        epoch_steps: int,
+        processes: Processes = ALONE,
+    ) -> None:
         train = settings.train
         execution = Execution(train.channels_last, train.compiled, train.precision)
         refuse_unrunnable(execution, device)
-        torch.manual_seed(train.seed)  # the initial weights and every dropout mask
+        self.device, self._processes, self._seed = device, processes, train.seed
+        self.epoch_steps = epoch_steps
+        self.steps = train.epochs * epoch_steps
+        torch.manual_seed(train.seed)  # the initial weights
         self.model = model_of(settings, classes).to(device)
-        self.objective = build_objective(settings, classes, device)
+        if processes.count > 1:
+            self.model = share_statistics(self.model, device)
+        splitting = splitting_of(train, processes)
+        self.objective = build_objective(settings, classes, device, splitting)
         scaled = train.precision == "fp16"
         self.optimisers = Optimisers(self.model, settings.optim, self.steps, scaled=scaled)
-        self._call = executed(self.model, execution)
+        self._executed = ExecutedModel(self.model, execution)
 
     def step(self, batch: Batch, step: int) -> dict[str, float]:
-        """Do optimisation step `step`, counted from 0; return the loss terms by name.
+        """Do optimisation step `step`, counted from 0, with this process's share of the batch.
 
-        Raises InputError if the loss is no longer a number.
+        Returns the loss terms of the whole batch by name. Raises InputError if the loss is no
+        longer a number.
         """
+        torch.manual_seed(digest("dropout", self._seed, step, self._processes.rank))
         self.model.train()
-        terms = self.objective.loss_terms(self._call, batch, step // self.epoch_steps, step)
-        values = dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True))
-        loss = torch.stack(list(terms.values())).sum()
-        if not loss.isfinite():
-            shown = ", ".join(f"{name} {value}" for name, value in values.items())
-            raise InputError(
-                f"step {step}: the loss is {sum(values.values())} ({shown}); the last checkpoint "
-                "is kept: begin a run with a lower rate, such as --set optim.lr=1e-4"
-            )
-        self.optimisers.step(loss, step)
-        return values
+        self.optimisers.begin(step)
+        values: dict[str, Tensor] = {}
+        epoch = step // self.epoch_steps
+        for terms in self.objective.loss_terms(self._executed, batch, epoch, step):
+            self.optimisers.backward(torch.stack(list(terms.values())).sum())
+            values = {name: values.get(name, 0) + term.detach() for name, term in terms.items()}
+        whole = self._processes.total(torch.stack(list(values.values()))).tolist()
+        shown = dict(zip(values, whole, strict=True))
+        _refuse_no_number(shown, step)
+        self.optimisers.descend(self._processes)
+        return shown
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps beside the model's weights."""
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         return {
             "objective": self.objective.state_dict(),
             "optimisers": self.optimisers.state_dict(),
-            "rng": {"cpu": torch.get_rng_state(), "cuda": cuda},
         }
 
     def load_state_dict(self, model: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -64,6 +83,13 @@ class Learner:
         self.model.load_state_dict(model)
         self.objective.load_state_dict(state["objective"])
         self.optimisers.load_state_dict(state["optimisers"])
-        torch.set_rng_state(state["rng"]["cpu"])
-        if torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(state["rng"]["cuda"])
+
+
+def _refuse_no_number(terms: Mapping[str, float], step: int) -> None:
+    if math.isfinite(sum(terms.values())):
+        return
+    shown = ", ".join(f"{name} {value}" for name, value in terms.items())
+    raise InputError(
+        f"step {step}: the loss is {sum(terms.values())} ({shown}); the last checkpoint "
+        "is kept: begin a run with a lower rate, such as --set optim.lr=1e-4"
+    )

@@ -1,6 +1,6 @@
 """What a run minimises, by the name that `train.objective` gives it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import torch
@@ -8,8 +8,9 @@ from torch import Tensor
 
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
-from avs_bench.models import AVSOutput
+from avs_bench.models.execution import ExecutedModel
 from avs_bench.training.cavp import CavpObjective
+from avs_bench.training.splitting import Splitting
 from avs_bench.training.tpavi import TpaviObjective
 
 
@@ -17,9 +18,13 @@ class Objective(Protocol):
     """The loss terms of a batch, with whatever they remember from one step to the next."""
 
     def loss_terms(
-        self, model: Callable[..., AVSOutput], batch: Batch, epoch: int, step: int
-    ) -> dict[str, Tensor]:
-        """Return the weighted terms by name; their sum is what the step minimises."""
+        self, model: ExecutedModel, batch: Batch, epoch: int, step: int
+    ) -> Iterator[dict[str, Tensor]]:
+        """Yield the weighted terms, by name, of each part of this process's share of a batch.
+
+        The step minimises the sum of all terms over parts and processes, which is the loss of the
+        whole batch. The backward pass of a part is done before the next one is asked for.
+        """
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return what a checkpoint keeps beside the model."""
@@ -28,12 +33,14 @@ class Objective(Protocol):
         """Go on from `state`."""
 
 
-OBJECTIVES: dict[str, Callable[[Settings, int, torch.device], Objective]] = {
+OBJECTIVES: dict[str, Callable[[Settings, int, torch.device, Splitting], Objective]] = {
     "cavp": CavpObjective,
     "tpavi": TpaviObjective,
 }
 
 
-def build_objective(settings: Settings, classes: int, device: torch.device) -> Objective:
+def build_objective(
+    settings: Settings, classes: int, device: torch.device, splitting: Splitting
+) -> Objective:
     """Return the objective that the settings name, for `classes` classes with background."""
-    return OBJECTIVES[settings.train.objective](settings, classes, device)
+    return OBJECTIVES[settings.train.objective](settings, classes, device, splitting)

@@ -8,6 +8,7 @@ from torch import nn
 
 from avs_bench.config import OptimSettings
 from avs_bench.models import ParameterGroup, parameter_groups
+from avs_bench.processes import ALONE, Processes
 
 Group = dict[str, Any]
 
@@ -35,13 +36,25 @@ class Optimisers:
         if hearing:  # a visual-only model has none
             self._all.append(torch.optim.Adam(hearing, lr=settings.audio_lr))
 
-    def step(self, loss: torch.Tensor, step: int) -> None:
-        """Descend along the gradient of `loss` as optimisation step `step`, counted from 0."""
+    def begin(self, step: int) -> None:
+        """Begin optimisation step `step`, counted from 0."""
         for group in self._seeing.param_groups:
             group["lr"] = group["lr_factor"] * self.learning_rate(step)
         for optimiser in self._all:
             optimiser.zero_grad(set_to_none=True)
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Add the gradient of a part of the step's loss."""
         self._scaler.scale(loss).backward()
+
+    def descend(self, processes: Processes = ALONE) -> None:
+        """Descend along the gradient of what all processes have added, and so end the step."""
+        parameters = self._parameters()
+        processes.sum_gradients(parameters)
+        if self._settings.clip_norm:
+            for optimiser in self._all:
+                self._scaler.unscale_(optimiser)
+            nn.utils.clip_grad_norm_(parameters, self._settings.clip_norm)
         for optimiser in self._all:
             self._scaler.step(optimiser)
         self._scaler.update()
@@ -49,6 +62,10 @@ class Optimisers:
     def learning_rate(self, step: int) -> float:
         """Return the rate of what sees at `step`, before the factor of a group."""
         return float(self._settings.lr * (1 - step / self._steps) ** self._settings.poly_power)
+
+    def _parameters(self) -> list[nn.Parameter]:
+        groups = (group for optimiser in self._all for group in optimiser.param_groups)
+        return [parameter for group in groups for parameter in group["params"]]
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps: the state of each optimiser and that of the scaling."""

@@ -6,8 +6,8 @@ import torch
 from torch import Generator, Tensor
 
 from avs_bench.config import PairSettings
-from avs_bench.data.batch import Batch
 from avs_bench.training.bank import AudioBank
+from avs_bench.training.sounds import Sounds
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,15 @@ class Pairs:
     matched: Tensor
 
 
-def shuffled_pairs(batch: Batch, generator: Generator) -> Pairs:
+def shuffled_pairs(sounds: Sounds, generator: Generator) -> Pairs:
     """Give every image the sound of a random one of the batch, perhaps its own."""
-    other = torch.randperm(len(batch.examples), generator=generator)
-    matched = (batch.sounding[other] == batch.sounding).all(dim=1)
-    return Pairs(batch.waveforms[other], matched)
+    other = torch.randperm(len(sounds.waveforms), generator=generator)
+    matched = (sounds.sounding[other] == sounds.sounding).all(dim=1)
+    return Pairs(sounds.waveforms[other], matched)
 
 
 def rematched(
-    pairs: Pairs, batch: Batch, bank: AudioBank, settings: PairSettings, generator: Generator
+    pairs: Pairs, sounds: Sounds, bank: AudioBank, settings: PairSettings, generator: Generator
 ) -> Pairs:
     """Turn some mismatched pairs into matches, which a batch of many classes has few of.
 
@@ -43,11 +43,11 @@ def rematched(
     drawn = mismatched[torch.randperm(len(mismatched), generator=generator)[:count]]
     waveforms, matched = pairs.waveforms.clone(), pairs.matched.clone()
     for item in drawn.tolist():
-        if batch.sounding[item].sum() != 1 or batch.pans[item].isnan():
+        if sounds.sounding[item].sum() != 1 or sounds.pans[item].isnan():
             continue
-        clip = bank.read(int(batch.sounding[item].nonzero()), generator)
+        clip = bank.read(int(sounds.sounding[item].nonzero()), generator)
         if clip is not None:
-            waveforms[item] = panned(clip, batch.pans[item], waveforms.shape[1])
+            waveforms[item] = panned(clip, sounds.pans[item], waveforms.shape[1])
             matched[item] = True
     return replace(pairs, waveforms=waveforms, matched=matched)
 

@@ -1,6 +1,6 @@
 """What TPAVI minimises: cross-entropy plus how well the masked maps match the sound (P2)."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -9,9 +9,11 @@ from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
 from avs_bench.data.images import normalise
 from avs_bench.data.spectrograms import vggish_examples
-from avs_bench.losses.cross_entropy import cross_entropy, valid_pixels
+from avs_bench.losses.cross_entropy import cross_entropy
 from avs_bench.losses.tpavi import binary_cross_entropy, cosine_matching, divergence_matching
 from avs_bench.models import AVSOutput
+from avs_bench.models.execution import ExecutedModel
+from avs_bench.training.splitting import Splitting
 from vpo_builder.schema import IGNORE
 
 
@@ -22,37 +24,48 @@ class TpaviObjective:
     without annotation is ignored, so S4 trains on the first frame of each clip.
     """
 
-    def __init__(self, settings: Settings, classes: int, device: torch.device) -> None:
+    def __init__(
+        self, settings: Settings, classes: int, device: torch.device, splitting: Splitting
+    ) -> None:
         self._settings = settings.tpavi
         self._device = device
+        self._splitting = splitting
 
     def loss_terms(
-        self, model: Callable[..., AVSOutput], batch: Batch, epoch: int, step: int
-    ) -> dict[str, Tensor]:
-        """Return the weighted terms by name; their sum is what the step minimises."""
-        targets = batch.targets.to(self._device)
-        images = normalise(batch.images.to(self._device))
-        sounds = vggish_examples(batch.waveforms.to(self._device).mean(dim=1))
-        output = model(images, sounds)
-        binary = output.logits.shape[1] == 1
-        entropy = binary_cross_entropy if binary else cross_entropy
-        terms = {"cross_entropy": entropy(output.logits, targets, valid_pixels(targets))}
-        if self._settings.weight:
-            terms["matching"] = self._settings.weight * self._matching(output, targets, binary)
-        return terms
+        self, model: ExecutedModel, batch: Batch, epoch: int, step: int
+    ) -> Iterator[dict[str, Tensor]]:
+        """Yield the weighted terms of each part of the batch, see `Objective`."""
+        valid = self._splitting.valid_pixels(batch.targets)
+        frames = self._frames_that_count(batch.targets)
+        for rows in self._splitting.parts(batch):
+            targets = batch.targets[rows].to(self._device)
+            images = normalise(batch.images[rows].to(self._device))
+            sounds = vggish_examples(batch.waveforms[rows].to(self._device).mean(dim=1))
+            output = model(images, sounds)
+            binary = output.logits.shape[1] == 1
+            entropy = binary_cross_entropy if binary else cross_entropy
+            terms = {"cross_entropy": entropy(output.logits, targets, valid)}
+            if self._settings.weight:
+                terms["matching"] = self._settings.weight * self._matching(output, targets, frames)
+            yield terms
 
-    def _matching(self, output: AVSOutput, targets: Tensor, binary: bool) -> Tensor:
+    def _frames_that_count(self, targets: Tensor) -> tuple[int, int]:
+        """Return how many frames the whole batch has, and how many of them are labelled."""
+        labelled = int((targets != IGNORE).flatten(1).any(1).sum())
+        return self._splitting.total(len(targets)), self._splitting.total(labelled)
+
+    def _matching(self, output: AVSOutput, targets: Tensor, frames: tuple[int, int]) -> Tensor:
         """Return S4's term as the mean over frames, MS3's summed, AVSS's over labelled frames."""
         audio = [heard.flatten(0, 1) for heard in output.map_audio]
         if self._settings.matching == "cosine":
-            return cosine_matching(output.maps, audio, output.logits).mean()
-        frames = divergence_matching(
+            return cosine_matching(output.maps, audio, output.logits).sum() / frames[0]
+        matching = divergence_matching(
             output.maps, audio, output.logits, normalise=self._settings.normalise
         )
-        if binary:
-            return frames.sum()
+        if output.logits.shape[1] == 1:
+            return matching.sum()
         labelled = (targets != IGNORE).flatten(1).any(1)
-        return (frames * labelled).sum() / labelled.sum().clamp(min=1)
+        return (matching * labelled).sum() / max(1, frames[1])
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return what a checkpoint keeps beside the model: nothing."""

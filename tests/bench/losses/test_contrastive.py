@@ -5,8 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from avs_bench.config import ContrastiveSettings
-from avs_bench.losses.contrastive import contrastive, resize_targets, sample_places
-from avs_bench.losses.info_nce import info_nce
+from avs_bench.losses.contrastive import embeddings_at, resize_targets, sample_places
 
 SETTINGS = ContrastiveSettings(
     weight=1.0, temperature=0.1, pixels_per_class=8, small_classes="skip"
@@ -70,21 +69,26 @@ def test_background_and_shuffled_pixels_are_bounded_by_the_scarcer_of_both():
 
 
 @pytest.mark.parametrize("small_classes", ["skip", "all"])
-def test_without_a_sounding_pixel_the_loss_is_zero(small_classes):
+def test_without_a_sounding_pixel_there_is_nothing_to_contrast(small_classes):
     settings = replace(SETTINGS, small_classes=small_classes)
     silent = torch.zeros(2, 8, 8, dtype=torch.long)
-    features = torch.randn(4, 5, 8, 8, requires_grad=True)
-    loss = contrastive(features, silent, torch.ones(2).bool(), settings, torch.Generator())
-    assert loss.item() == 0.0
+    places = sample_places(silent, torch.ones(2).bool(), settings, torch.Generator())
+    here, embeddings = embeddings_at(torch.randn(4, 5, 8, 8), places, slice(0, 2), 2)
+    assert here.shape == (0,)
+    assert embeddings.shape == (0, 5)
 
 
-def test_the_loss_is_info_nce_of_the_normalised_features_at_these_places():
+def test_embeddings_are_the_normalised_features_at_the_places_of_the_images_at_hand():
     features = torch.randn(6, 5, 8, 8, generator=torch.Generator().manual_seed(3))
-    matched = torch.tensor([True, False, False])
-    loss = contrastive(features, targets(), matched, SETTINGS, torch.Generator().manual_seed(0))
     places = draw(SETTINGS)
     rows = features.permute(0, 2, 3, 1).reshape(6, 64, 5)[places.items, places.places]
-    assert torch.allclose(loss, info_nce(F.normalize(rows, dim=1), places.labels, 0.1))
+    expected = F.normalize(rows, dim=1)
+    found = torch.zeros_like(expected)
+    for part in (slice(0, 1), slice(1, 3)):
+        both_halves = [*range(part.start, part.stop), *range(part.start + 3, part.stop + 3)]
+        here, embeddings = embeddings_at(features[both_halves], places, part, 3)
+        found[here] = embeddings
+    assert torch.allclose(found, expected)
 
 
 def test_targets_shrink_by_nearest_neighbour():

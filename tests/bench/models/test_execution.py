@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from avs_bench.models import build_model
-from avs_bench.models.execution import Execution, executed
+from avs_bench.models.execution import ExecutedModel, Execution
 from avs_bench.models.profiling import profile, timed
 from avs_bench.models.resnet import BasicBlock, ResNet
 from avs_bench.models.tpavi import TPAVI
@@ -28,7 +28,7 @@ def test_results_stay_within_rounding(inputs, execution, tolerance):
     model = build_model("tiny", 5).eval()
     with torch.inference_mode():
         reference = model(*inputs).logits
-        ours = executed(model, execution)(*inputs)
+        ours = ExecutedModel(model, execution)(*inputs)
     assert relative(ours.logits.float(), reference) < tolerance
 
 
@@ -38,7 +38,7 @@ def test_channels_last_is_for_models_with_3d_convolutions_too():
     clips = torch.randn(1, 2, 3, 64, 64), torch.randn(1, 2, 128)
     with torch.inference_mode():
         reference = model(*clips).logits
-        ours = executed(model, Execution(channels_last=True))(*clips).logits
+        ours = ExecutedModel(model, Execution(channels_last=True))(*clips).logits
     assert relative(ours, reference) < 1e-4
 
 
@@ -48,7 +48,7 @@ def test_channels_last_keeps_gradients(inputs):
     inputs = [x.double() for x in inputs]
     for channels_last in (False, True):
         model.zero_grad()
-        executed(model, Execution(channels_last))(*inputs).logits.square().mean().backward()
+        ExecutedModel(model, Execution(channels_last))(*inputs).logits.square().mean().backward()
         gradients.append([p.grad.clone() for p in model.parameters()])
     for plain, ours in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, plain)
@@ -80,7 +80,7 @@ def test_timing_warms_up_first():
 def test_a_model_laid_out_anew_keeps_its_parameters():
     model = build_model("tiny", 5)
     before = [(id(parameter), parameter.detach().clone()) for parameter in model.parameters()]
-    executed(model, Execution(channels_last=True))
+    ExecutedModel(model, Execution(channels_last=True))
     for (identity, value), parameter in zip(before, model.parameters(), strict=True):
         assert id(parameter) == identity
         assert torch.equal(parameter, value)

@@ -13,6 +13,7 @@ from avs_bench.data.seeds import torch_generator
 from avs_bench.data.spectrograms import cavp_logmel
 from avs_bench.models import AVSOutput
 from avs_bench.training.cavp import CavpObjective
+from avs_bench.training.splitting import Splitting
 
 CLASSES = [{1}, {1}, {2}, {1, 2}, {3}, {3}]
 """The classes that sound in the six items of the fixed batch."""
@@ -134,13 +135,13 @@ def contrast_by_hand(batch, matched, features, generator):
 
 
 def test_match_mask_targets_bank_and_terms_follow_the_protocol(batch, small):
-    objective = CavpObjective(small, 4, torch.device("cpu"))
+    objective = CavpObjective(small, 4, torch.device("cpu"), Splitting())
     bank = {label: [] for label in range(4)}
     rematches = 0
     for step, epoch in enumerate((0, 0, 1, 1, 2)):
         sounds, expected = by_hand(batch, bank, epoch, step, small)
         model = Listening()
-        terms = objective.loss_terms(model, batch, epoch, step)
+        (terms,) = objective.loss_terms(model, batch, epoch, step)
 
         heard = cavp_logmel(torch.cat([batch.waveforms, torch.stack(sounds)]))
         assert torch.equal(model.heard[0], heard)
@@ -155,6 +156,7 @@ def test_match_mask_targets_bank_and_terms_follow_the_protocol(batch, small):
 def test_without_the_contrastive_term_nothing_is_shuffled(batch, small):
     plain = replace(small, contrastive=replace(small.contrastive, weight=0.0))
     model = Listening()
-    terms = CavpObjective(plain, 4, torch.device("cpu")).loss_terms(model, batch, 1, 0)
+    objective = CavpObjective(plain, 4, torch.device("cpu"), Splitting())
+    (terms,) = objective.loss_terms(model, batch, 1, 0)
     assert list(terms) == ["cross_entropy"]
     assert torch.equal(model.heard[0], cavp_logmel(batch.waveforms))

@@ -10,6 +10,12 @@ from avs_bench.training.optimisers import Optimisers, seeing_groups
 OPTIM = replace(read_preset("cavp-deeplabv3plus-r50").optim, lr=0.1)
 
 
+def step(optimisers, loss, number):
+    optimisers.begin(number)
+    optimisers.backward(loss)
+    optimisers.descend()
+
+
 @pytest.fixture(scope="module")
 def model():
     return build_model("tiny", 7)
@@ -33,7 +39,7 @@ def test_every_trainable_parameter_has_one_rate_and_one_decay(model):
 def test_the_rate_falls_by_the_poly_rule_for_all_but_the_ears(model):
     optimisers = Optimisers(model, OPTIM, steps=10)
     loss = sum(p.square().sum() for p in model.parameters())
-    optimisers.step(loss, step=5)
+    step(optimisers, loss, 5)
     sgd, adam = optimisers.state_dict()["optimisers"]
     rates = {group["lr"] for group in sgd["param_groups"]}
     assert sorted(rates) == pytest.approx([0.1 * 0.5**0.9, 0.5**0.9])
@@ -51,7 +57,7 @@ def test_one_step_of_sgd_is_momentum_after_decay(model):
     optimisers = Optimisers(model, OPTIM, steps=10)
     weight = model.head.classifier.weight
     before = weight.detach().clone()
-    optimisers.step((weight * 2).sum(), step=0)
+    step(optimisers, (weight * 2).sum(), 0)
     assert torch.allclose(weight, before - 1.0 * (2 + 5e-4 * before))
 
 
@@ -63,11 +69,21 @@ def test_an_overflow_in_16_bits_leaves_the_step_out_and_lowers_the_scale(model):
     def loss(slope):
         return (weight * slope).sum() + 0 * sum(p.sum() for p in model.audio_encoder.parameters())
 
-    optimisers.step(loss(1e38), step=0)
+    step(optimisers, loss(1e38), 0)
     assert torch.equal(weight, before)
-    optimisers.step(loss(2), step=0)
+    step(optimisers, loss(2), 0)
     assert torch.allclose(weight, before - 1.0 * (2 + 5e-4 * before))
 
     other = Optimisers(model, OPTIM, steps=10, scaled=True)
     other.load_state_dict(optimisers.state_dict())
     assert other.state_dict()["scaler"]["scale"] < scale
+
+
+def test_a_gradient_is_shortened_to_the_norm_it_may_have(model):
+    optimisers = Optimisers(model, replace(OPTIM, clip_norm=0.5, weight_decay=0.0), steps=10)
+    weight = model.head.classifier.weight
+    before = weight.detach().clone()
+    step(optimisers, (weight * 2).sum(), 0)
+    change = before - weight.detach()
+    assert torch.allclose(change.norm(), torch.tensor(0.5 * 1.0), rtol=1e-4)
+    assert torch.allclose(change, change.mean().expand_as(change), rtol=1e-4)

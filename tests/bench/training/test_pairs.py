@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from avs_bench.config import PairSettings
-from avs_bench.data.batch import Batch
 from avs_bench.training.bank import AudioBank
 from avs_bench.training.pairs import Pairs, rematched, shuffled_pairs
+from avs_bench.training.sounds import Sounds
 
 SETTINGS = PairSettings(
     rematch_rate=0.5, rematch_from_epoch=1, bank_draw="oldest", bank_empty="skip"
@@ -12,7 +12,9 @@ SETTINGS = PairSettings(
 SAMPLES = 4
 
 
-def batch_of(classes: list[set[int]], channels: int = 1, pans: list[float] | None = None) -> Batch:
+def sounds_of(
+    classes: list[set[int]], channels: int = 1, pans: list[float] | None = None
+) -> Sounds:
     """Item i sounds like the constant i + 1 and, with one class, has a pan (0.5 if not given)."""
     sounding = torch.zeros(len(classes), 5, dtype=torch.bool)
     for row, present in zip(sounding, classes, strict=True):
@@ -21,10 +23,7 @@ def batch_of(classes: list[set[int]], channels: int = 1, pans: list[float] | Non
     pan = torch.tensor(pans or [0.5] * len(classes))
     mono = torch.arange(1.0, len(classes) + 1)[:, None, None].expand(-1, 1, SAMPLES)
     stereo = torch.cat([(1 - pan)[:, None, None] * mono, pan[:, None, None] * mono], dim=1)
-    return Batch(
-        examples=(None,) * len(classes),
-        images=torch.zeros(len(classes), 3, 2, 2, dtype=torch.uint8),
-        targets=torch.zeros(len(classes), 2, 2, dtype=torch.long),
+    return Sounds(
         waveforms=mono.clone() if channels == 1 else stereo,
         sounding=sounding,
         pans=torch.where(single, pan, torch.nan),
@@ -45,8 +44,8 @@ def level(clip: torch.Tensor | None) -> float | None:
 
 def test_a_shuffled_pair_matches_when_the_class_sets_are_equal():
     classes = [{1}, {1}, {1, 2}, {2}, {2, 1}, {3}]
-    batch = batch_of(classes)
-    pairs = shuffled_pairs(batch, generator())
+    sounds = sounds_of(classes)
+    pairs = shuffled_pairs(sounds, generator())
     given = (pairs.waveforms[:, 0, 0] - 1).long().tolist()
 
     assert sorted(given) == list(range(6))
@@ -55,15 +54,15 @@ def test_a_shuffled_pair_matches_when_the_class_sets_are_equal():
     assert pairs.matched.tolist() == expected
 
 
-def mismatched(batch: Batch) -> Pairs:
-    return Pairs(-batch.waveforms, torch.zeros(len(batch.examples), dtype=torch.bool))
+def mismatched(sounds: Sounds) -> Pairs:
+    return Pairs(-sounds.waveforms, torch.zeros(len(sounds.waveforms), dtype=torch.bool))
 
 
 def test_the_drawn_single_source_items_get_a_clip_of_their_class():
-    batch = batch_of([{1}, {2}, {3}, {4}, {1, 2}])
+    sounds = sounds_of([{1}, {2}, {3}, {4}, {1, 2}])
     bank = bank_of()
-    bank.write(batch)
-    pairs = rematched(mismatched(batch), batch, bank, SETTINGS, generator())
+    bank.write(sounds)
+    pairs = rematched(mismatched(sounds), sounds, bank, SETTINGS, generator())
     changed = pairs.matched.nonzero().squeeze(1).tolist()
 
     assert 1 <= len(changed) <= 2  # half of five, rounded down, less the item with two sources
@@ -73,28 +72,28 @@ def test_the_drawn_single_source_items_get_a_clip_of_their_class():
 
 
 def test_an_item_with_several_sources_is_never_rematched():
-    batch = batch_of([{1, 2}] * 6)
+    sounds = sounds_of([{1, 2}] * 6)
     bank = bank_of()
-    bank.write(batch_of([{1}, {2}]))
-    pairs = rematched(mismatched(batch), batch, bank, SETTINGS, generator())
+    bank.write(sounds_of([{1}, {2}]))
+    pairs = rematched(mismatched(sounds), sounds, bank, SETTINGS, generator())
     assert not pairs.matched.any()
 
 
 def test_matched_pairs_are_left_alone():
-    batch = batch_of([{1}, {2}])
+    sounds = sounds_of([{1}, {2}])
     bank = bank_of()
-    bank.write(batch)
-    before = Pairs(-batch.waveforms, torch.tensor([True, True]))
-    after = rematched(before, batch, bank, SETTINGS, generator())
+    bank.write(sounds)
+    before = Pairs(-sounds.waveforms, torch.tensor([True, True]))
+    after = rematched(before, sounds, bank, SETTINGS, generator())
     assert torch.equal(after.waveforms, before.waveforms)
 
 
 def test_a_clip_from_the_bank_is_heard_where_the_object_is():
-    heard = batch_of([{1}], channels=2, pans=[0.2])
+    heard = sounds_of([{1}], channels=2, pans=[0.2])
     bank = bank_of()
     bank.write(heard)
     full = PairSettings(1.0, 1, "oldest", "skip")
-    seen = batch_of([{1}], channels=2, pans=[0.9])
+    seen = sounds_of([{1}], channels=2, pans=[0.9])
     pairs = rematched(mismatched(seen), seen, bank, full, generator())
     assert pairs.waveforms[0, :, 0].tolist() == pytest.approx([0.1, 0.9])
 
@@ -104,7 +103,7 @@ def test_the_oldest_clip_is_read_until_it_is_written_over():
     seen = []
     for round_ in range(5):
         seen.append(level(bank.read(1, generator())))
-        written = batch_of([{1}])
+        written = sounds_of([{1}])
         written.waveforms.fill_(round_)
         bank.write(written)
     assert seen == [None, 0, 0, 0, 1]
@@ -117,14 +116,14 @@ def test_upstream_gives_silence_until_the_queue_is_full():
     seen = []
     for _ in range(5):
         seen.append(level(bank.read(1, generator())))
-        bank.write(batch_of([{1}]))
+        bank.write(sounds_of([{1}]))
     assert seen == [0, 0, 0, 1, 1]
 
 
 def test_a_random_draw_reaches_every_clip_and_only_written_ones():
     bank = bank_of(PairSettings(0.5, 1, "random", "skip"), depth=4)
     for value in (1.0, 2.0):
-        written = batch_of([{1}])
+        written = sounds_of([{1}])
         written.waveforms.fill_(value)
         bank.write(written)
     assert {level(bank.read(1, generator(seed))) for seed in range(20)} == {1, 2}
@@ -133,9 +132,9 @@ def test_a_random_draw_reaches_every_clip_and_only_written_ones():
 def test_a_bank_goes_on_from_its_state():
     bank, other = bank_of(), bank_of()
     for _ in range(4):
-        bank.write(batch_of([{1}, {1}, {3}]))
+        bank.write(sounds_of([{1}, {1}, {3}]))
     other.load_state_dict(bank.state_dict())
-    bank.write(batch_of([{1}]))
-    other.write(batch_of([{1}]))
+    bank.write(sounds_of([{1}]))
+    other.write(sounds_of([{1}]))
     for name, value in bank.state_dict().items():
         assert torch.equal(value, other.state_dict()[name])

@@ -1,0 +1,26 @@
+"""What is heard in a whole batch, whichever process read it."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from avs_bench.data.batch import Batch
+from avs_bench.processes import Processes
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """The sounds of B items.
+
+    `waveforms` [B, channels, samples]; `sounding` [B, classes] bool, the classes heard; `pans`
+    [B], the pan of an item with exactly one source, NaN otherwise.
+    """
+
+    waveforms: Tensor
+    sounding: Tensor
+    pans: Tensor
+
+    @classmethod
+    def of_all(cls, batch: Batch, processes: Processes) -> "Sounds":
+        """Return those of the whole batch, of which `batch` is this process's part."""
+        return cls(*map(processes.joined, (batch.waveforms, batch.sounding, batch.pans)))
