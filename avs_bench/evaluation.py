@@ -54,7 +54,7 @@ class Questions:
     """What an evaluation asks beside the scores of the dataset's own family.
 
     `families` are further metric families, `probes` names of `PROBES` asked with `probe_seed`,
-    `unseen` the names of classes that training left out.
+    `unseen` the names of classes that training left out; none: those that the run held out.
     """
 
     families: tuple[Family, ...] = ()
@@ -137,8 +137,8 @@ def score_checkpoint(
     checkpoint = read_checkpoint(path)
     origin = checkpoint.origin
     refuse_other_classes(origin, dataset, str(path))
-    unseen = class_indices(dataset, questions.unseen)
     model, settings = trained_model(checkpoint, device), origin.settings
+    unseen = class_indices(dataset, questions.unseen or settings.train.holdout_classes)
     needed = (*questions.families, *(("dataset",) if questions.probes else ()))
     sets = evaluate(
         model, dataset, subset, settings, device, families=needed, unseen=unseen, watch=watch

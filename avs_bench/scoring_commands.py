@@ -28,7 +28,12 @@ PROBES = "silence,noise,shuffled,off-screen,single,swap-channels"
     type=click.Choice(FAMILIES),
     help="Score in this metric family too; the dataset's own is always scored.",
 )
-@click.option("--unseen", default="", metavar="CLASSES", help="Classes that training left out.")
+@click.option(
+    "--unseen",
+    default="",
+    metavar="CLASSES",
+    help="Classes that training left out; without it, those that the run held out.",
+)
 @click.option(
     "--examples",
     default=6,

@@ -55,6 +55,23 @@ def test_train_eval_and_report_from_a_folder_to_a_table(folder, tmp_path):
     assert "nothing left to do" in resumed.output
 
 
+def test_a_run_that_held_classes_out_is_scored_on_seen_and_unseen_apart(folder, tmp_path):
+    out = tmp_path / "run"
+    trained = train(folder, out, "--holdout-classes", "cat", "--set", "train.epochs=1")
+    assert trained.exit_code == 0, trained.output
+    scored = run("eval", "--run", out, "--data", folder, "--examples", 0)
+    assert scored.exit_code == 0, scored.output
+    assert "| run | classes: unseen | 1 |" in scored.output
+    assert "| run | classes: seen | 2 |" in scored.output
+    (stored,) = read_results(out)
+    assert "--unseen" not in stored.command
+
+    others = run("eval", "--run", out, "--data", folder, "--unseen", "dog", "--examples", 0)
+    assert others.exit_code == 0, others.output
+    heard = {i.item_id: i.groups["classes"] for i in read_results(out)[0].sets[0].items}
+    assert list(heard.values()).count(("unseen",)) == 1
+
+
 def one_line(result: Result) -> str:
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
