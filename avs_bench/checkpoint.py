@@ -4,12 +4,10 @@ They hold tensors and plain values only, so `torch.load(weights_only=True)` read
 checkpoint from a stranger can run no code.
 """
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import msgspec
@@ -19,6 +17,7 @@ from torch import nn
 from avs_bench.config import Settings
 from avs_bench.data.example import AVSDataset
 from avs_bench.models import build_model
+from avs_bench.models.checkpoint_files import UNREADABLE
 from avs_bench.models.execution import store_channels_last
 from vpo_builder.atomic import atomic_path
 from vpo_builder.errors import InputError
@@ -42,13 +41,27 @@ class Origin:
 class Checkpoint:
     """A file's content after `epochs` whole epochs.
 
-    `model` is a state dict, `training` what a resumed run needs besides (empty in best.pt).
+    `model` is a state dict, `training` what a resumed run needs besides (empty in best.pt);
+    `where` names the file in errors.
     """
 
     origin: Origin
     epochs: int
     model: Mapping[str, torch.Tensor]
     training: Mapping[str, Any]
+    where: str = "the checkpoint"
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """What a file holds beside the model's tensors."""
+
+    settings: dict[str, Any]
+    classes: tuple[str, ...]
+    dataset: str
+    manifest_sha256: str
+    epochs: int
+    training: dict[str, Any]
 
 
 def origin_of(settings: Settings, dataset: AVSDataset) -> Origin:
@@ -80,13 +93,16 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
             f"{path}: not a checkpoint of this version of avs-bench (format {FORMAT}): "
             "give the best.pt or last.pt of a run"
         )
-    origin = Origin(
-        settings=from_tree(Settings, content["settings"], str(path)),
-        classes=tuple(content["classes"]),
-        dataset=content["dataset"],
-        manifest_sha256=content["manifest_sha256"],
-    )
-    return Checkpoint(origin, content["epochs"], content["model"], content["training"])
+    model = content.pop("model")
+    if not isinstance(model, dict) or not all(isinstance(v, torch.Tensor) for v in model.values()):
+        raise InputError(f"{path}: its model is no state dict of tensors: the file was edited")
+    try:
+        plain = msgspec.convert(content, _Plain)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path}: {error}: the file was edited; give another checkpoint") from None
+    settings = from_tree(Settings, plain.settings, str(path))
+    origin = Origin(settings, plain.classes, plain.dataset, plain.manifest_sha256)
+    return Checkpoint(origin, plain.epochs, model, plain.training, str(path))
 
 
 def model_of(settings: Settings, classes: int) -> nn.Module:
@@ -104,11 +120,19 @@ def model_of(settings: Settings, classes: int) -> nn.Module:
 def trained_model(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
     """Return the checkpoint's model with its weights, in evaluation mode.
 
-    It lies in memory as it was trained, so that it repeats val's scores to the last digit.
+    It lies in memory as it was trained, so that it repeats val's scores to the last digit. Raises
+    InputError for weights that are not those of the model that the settings name.
     """
     origin = checkpoint.origin
     model = model_of(origin.settings, len(origin.classes))
-    model.load_state_dict(checkpoint.model)
+    try:
+        model.load_state_dict(checkpoint.model)
+    except RuntimeError as error:
+        faults = "; ".join(" ".join(line.split()) for line in str(error).splitlines()[1:])
+        raise InputError(
+            f"{checkpoint.where}: its weights are not those of a {origin.settings.model.name} for "
+            f"{len(origin.classes)} classes: {faults[:300]}: the file was edited; give another"
+        ) from None
     if origin.settings.train.channels_last:
         store_channels_last(model)
     return model.to(device).eval()
@@ -153,9 +177,12 @@ def _load(path: Path, device: torch.device | str) -> Any:
         return torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint: train first") from None
-    except (OSError, EOFError, RuntimeError, UnpicklingError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"{path}: cannot be read as a checkpoint: {reason}") from None
+        raise InputError(
+            f"{path}: cannot be read as a checkpoint ({type(error).__name__}: {reason}): it is cut "
+            "short, or no checkpoint: give the best.pt or last.pt of a run"
+        ) from None
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -19,6 +19,12 @@ from vpo_builder.errors import InputError
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 PREFIXES = ("module.", "_orig_mod.")  # of DistributedDataParallel and torch.compile
 
+UNREADABLE = (
+    *(OSError, EOFError, RuntimeError, ValueError, TypeError, LookupError, AttributeError),
+    *(UnpicklingError, struct.error, zipfile.BadZipFile),
+)
+"""What torch.load raises on bytes that it did not write: its unpickler checks few of them."""
+
 StateDict = dict[str, Tensor]
 
 
@@ -65,7 +71,7 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise InputError(_why_refused(path, str(error))) from None
-    except (OSError, EOFError, RuntimeError, ValueError, struct.error, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise InputError(
             f"{path}: cut short, or no file of torch.save ({path.stat().st_size} bytes, "
             f"{_first_line(error)}): download it again"

@@ -35,7 +35,17 @@ def test_a_checkpoint_reads_back_as_it_was_written(checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"nonsense", pickle.dumps({"format": 1}, protocol=2), "half"]
+    "content",
+    [
+        b"",
+        b"nonsense",
+        b"junk\n",
+        b"\x80",
+        b"(.",
+        b"0",
+        pickle.dumps({"format": 1}, protocol=2),
+        "half",
+    ],
 )
 def test_anything_else_is_one_line(checkpoint, tmp_path, content):
     path = tmp_path / "best.pt"
@@ -44,6 +54,35 @@ def test_anything_else_is_one_line(checkpoint, tmp_path, content):
     path.write_bytes(data[: len(data) // 2] if content == "half" else content)
     with pytest.raises(InputError, match=r"best\.pt: ") as caught:
         read_checkpoint(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("classes", 5, "Expected `array`, got `int` - at `$.classes`"),
+        ("epochs", "four", "Expected `int`, got `str` - at `$.epochs`"),
+        ("settings", [], "Expected `object`, got `array` - at `$.settings`"),
+        ("settings", {"model": {}}, "missing required field `name`"),
+        ("model", 3, "its model is no state dict of tensors"),
+        ("model", {"head.bias": 3}, "its model is no state dict of tensors"),
+    ],
+)
+def test_an_edited_checkpoint_is_one_line(checkpoint, tmp_path, key, value, said):
+    path = tmp_path / "best.pt"
+    write_checkpoint(path, checkpoint)
+    torch.save(torch.load(path, weights_only=True) | {key: value}, path)
+    with pytest.raises(InputError, match=r"best\.pt: ") as caught:
+        read_checkpoint(path)
+    assert said in str(caught.value)
+
+
+def test_weights_of_another_model_name_the_first_that_miss(checkpoint, tmp_path):
+    path = tmp_path / "best.pt"
+    weights = {n: v for n, v in checkpoint.model.items() if n != "head.classifier.bias"}
+    write_checkpoint(path, replace(checkpoint, model=weights))
+    with pytest.raises(InputError, match=r"best\.pt: .*head\.classifier\.bias") as caught:
+        trained_model(read_checkpoint(path), torch.device("cpu"))
     assert "\n" not in str(caught.value)
 
 
