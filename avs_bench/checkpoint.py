@@ -114,7 +114,9 @@ def model_of(settings: Settings, classes: int) -> nn.Module:
                 f"setting model.options: unknown option {option!r}: choose of {', '.join(known)}"
             )
     options = {"audio_channels": settings.audio.channels, **settings.model.options}
-    return build_model(settings.model.name, classes, **options)
+    # TPAVI's binary models, of S4 and MS3, have one logit (models.md); all others one a class.
+    binary = settings.train.objective == "tpavi" and classes == 2
+    return build_model(settings.model.name, 1 if binary else classes, **options)
 
 
 def trained_model(checkpoint: Checkpoint, device: torch.device) -> nn.Module:

@@ -14,7 +14,11 @@ from vpo_builder.errors import InputError, one_line_errors
 
 PATH = click.Path(path_type=Path)
 DATA = click.option(
-    "--data", "folder", required=True, type=PATH, help="Built dataset, e.g. data/VPO/VPO-SS."
+    "--data",
+    "folder",
+    required=True,
+    type=PATH,
+    help="Dataset: data/VPO/VPO-SS, or a part of AVSBench as published.",
 )
 DEVICE = click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1; auto: a GPU if any."
@@ -58,7 +62,7 @@ def train(
     from tqdm import tqdm
 
     from avs_bench.config import PRESETS, read_preset
-    from avs_bench.data.vpo import read_vpo
+    from avs_bench.data.datasets import read_dataset
     from avs_bench.device import open_device
     from avs_bench.training.fit import fit
     from avs_bench.training.run_folder import stored_settings
@@ -75,7 +79,7 @@ def train(
     settings = stored_settings(out) if preset is None else read_preset(preset, overrides)
     fit(
         settings,
-        read_vpo(folder),
+        read_dataset(folder),
         out,
         device=open_device(device),
         resume=resume,

@@ -23,19 +23,24 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class AudioSettings:
-    """How a sample sounds: its channels, its length in seconds and the mix after a crop."""
+    """How a sample sounds: channels, length in seconds, step in a video, mix after a crop."""
 
     channels: Literal[1, 2]
     seconds: Literal[1, 3]
+    frame_step: float
     mute_cropped_out: bool
 
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """Sizes in pixels: `long_side` the picture is resized to (0 = as it is), `crop` to train on."""
+    """Sizes in pixels: `long_side` the picture is resized to (0 = as it is), `crop` to train on.
+
+    `frames` of a video are seen together; 1 takes every frame for a picture by itself.
+    """
 
     long_side: int
     crop: int
+    frames: int
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ class LoaderSettings:
 
 @dataclass(frozen=True)
 class EvalSettings:
-    """Examples per forward pass; scores do not depend on it."""
+    """Pictures, or clips, per forward pass; scores do not depend on it."""
 
     batch_size: int
 

@@ -90,6 +90,8 @@ def evaluate(
         logits = segment(model, batch, device)
         preds = predicted_classes(logits).cpu()
         for row, example in enumerate(batch.examples):
+            if example.mask is None:  # seen beside the others of its clip, and not annotated
+                continue
             answer = Answer(example, logits[row], preds[row], batch.targets[row])
             for scorer in scorers:
                 scorer.add(answer)

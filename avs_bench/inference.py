@@ -1,10 +1,13 @@
 """Running a trained model: what it hears and what it sees, whichever family it is of."""
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avs_bench.data.batch import Batch
+from avs_bench.data.clips import ClipLayout
 from avs_bench.data.images import normalise
 from avs_bench.data.spectrograms import cavp_logmel, vggish_examples
 from avs_bench.models.output import AVSOutput
@@ -14,18 +17,25 @@ from vpo_builder.errors import InputError
 
 @torch.inference_mode()
 def run_model(
-    model: nn.Module, images: Tensor, waveforms: Tensor, *, as_clip: bool = False
+    model: nn.Module, images: Tensor, waveforms: Tensor, clips: ClipLayout | None = None
 ) -> AVSOutput:
     """Run a model on uint8 images [B, 3, H, W] and waveforms [B, channels, samples] at 16 kHz.
 
     Both lie where the model does. Logits are [B, classes, H, W], one class being binary. With
-    `as_clip`, a TPAVI model takes the images for the frames of one clip.
+    `clips`, a TPAVI model takes the images for the frames of clips.
     """
     pictures = normalise(images)
     if not isinstance(model, TPAVI):
         return model(pictures, cavp_logmel(waveforms))
     examples = vggish_examples(waveforms.mean(dim=1))
-    return model(pictures[None], examples[None]) if as_clip else model(pictures, examples)
+    if clips is None:
+        return model(pictures, examples)
+    output = model(clips.pack(pictures), clips.pack(examples), clips.valid(pictures.device))
+    return replace(
+        output,
+        logits=clips.unpack(output.logits),
+        attention=None if output.attention is None else clips.unpack(output.attention),
+    )
 
 
 @torch.inference_mode()
@@ -34,7 +44,7 @@ def segment(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
 
     Raises InputError naming the first example whose logits are not numbers.
     """
-    output = run_model(model, batch.images.to(device), batch.waveforms.to(device))
+    output = run_model(model, batch.images.to(device), batch.waveforms.to(device), batch.clips)
     logits = resized_logits(output.logits, tuple(batch.targets.shape[-2:]))
     whole = logits.isfinite().flatten(1).all(dim=1)
     if not whole.all():

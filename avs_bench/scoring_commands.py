@@ -57,7 +57,7 @@ def evaluate(
 ) -> None:
     """Score a model on a subset; the counts are stored beside its checkpoint."""
     require_torch()
-    from avs_bench.data.vpo import read_vpo
+    from avs_bench.data.datasets import read_dataset
     from avs_bench.device import open_device
     from avs_bench.evaluation import Questions, score_checkpoint, watcher_of
     from avs_bench.report.runs import Run
@@ -70,7 +70,7 @@ def evaluate(
     if path is None or (run and checkpoint):
         raise InputError("eval: give either --run FOLDER or --checkpoint FILE")
     questions = Questions(families, _listed(probes), probe_seed, _listed(unseen))
-    dataset = read_vpo(folder)
+    dataset = read_dataset(folder)
     showcase = Showcase(examples, dataset.classes)
     result = score_checkpoint(
         path,

@@ -1,6 +1,7 @@
 """What an example sounds like: the centre seconds of its clips, panned and summed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +12,30 @@ from avs_bench.data.example import SoundSource
 from vpo_builder.errors import InputError
 
 SAMPLE_RATE = 16_000
+CHECK = "get the file again (vpo-data verify lists every fault of a built dataset)"
 
 Waveform = NDArray[np.float32]
 
 
-def mix(sources: Iterable[SoundSource], seconds: int, channels: int) -> Waveform:
+def mix(
+    sources: Iterable[SoundSource], seconds: int, channels: int, frame_step: float = 1.0
+) -> Waveform:
     """Return the sum of the sources [channels, seconds · 16,000], float32, full scale 1.
 
     One channel is the plain sum; two are L = (1 - pan)·x and R = pan·x, without gain control
-    (protocol §2). No source at all is silence.
+    (protocol §2). No source at all is silence. A recording in which several classes sound is
+    heard once. Frames of a video are `frame_step` seconds apart in it.
     """
     length = seconds * SAMPLE_RATE
     mixed = np.zeros((channels, length), dtype=np.float32)
-    for source in sources:
-        gains = pan_gains(source.pan) if channels == 2 else np.ones(1, dtype=np.float32)
-        mixed += gains[:, None] * read_centre(source.clip, length)
+    heard = dict.fromkeys((source.clip, source.frame, source.pan) for source in sources)
+    for clip, frame, pan in heard:
+        gains = pan_gains(pan) if channels == 2 else np.ones(1, dtype=np.float32)
+        if frame is None:
+            waveform = read_centre(clip, length)
+        else:
+            waveform = read_moment(clip, frame, length, frame_step)
+        mixed += gains[:, None] * waveform
     return mixed
 
 
@@ -40,16 +50,40 @@ def read_centre(path: Path, length: int) -> Waveform:
     Only these samples are read from the file. Raises InputError for a file that is missing,
     empty, of another rate or of several channels.
     """
+    with _opened(path, channels=1) as clip:
+        return _read(clip, (clip.frames - length) // 2, length)
+
+
+def read_moment(path: Path, frame: int, length: int, frame_step: float) -> Waveform:
+    """Return `length` samples of a video's 16 kHz recording, where frame `frame` sounds.
+
+    With 1 s the window begins at `frame · frame_step` seconds; a longer one has that second in
+    its centre. A window that would leave the recording is moved into it, and a shorter recording
+    tiled. Several channels are averaged, as VGGish does. Raises InputError as `read_centre`.
+    """
+    first = round(frame * frame_step * SAMPLE_RATE) - (length - SAMPLE_RATE) // 2
+    with _opened(path, channels=None) as clip:
+        return _read(clip, min(first, clip.frames - length), length)
+
+
+@contextmanager
+def _opened(path: Path, channels: int | None) -> Iterator[soundfile.SoundFile]:
+    """Open a 16 kHz recording, of so many channels or (None) of any number."""
     try:
         with soundfile.SoundFile(path) as clip:
-            if (clip.samplerate, clip.channels) != (SAMPLE_RATE, 1) or not clip.frames:
+            wanted = (SAMPLE_RATE, channels or clip.channels)
+            if (clip.samplerate, clip.channels) != wanted or not clip.frames:
                 raise InputError(
                     f"{path}: {clip.frames} samples at {clip.samplerate} Hz in {clip.channels} "
-                    f"channels, expected {SAMPLE_RATE} Hz mono: run vpo-data verify"
+                    f"channels, expected {SAMPLE_RATE} Hz{' mono' if channels else ''}: {CHECK}"
                 )
-            clip.seek(max(0, (clip.frames - length) // 2))
-            centre = clip.read(length, dtype="float32")
+            yield clip
     except soundfile.LibsndfileError as error:
-        what = error.error_string if path.exists() else "no such file, though the manifest lists it"
-        raise InputError(f"{path}: {what}: run vpo-data verify") from None
-    return np.resize(centre, length)  # repeats a shorter clip from its beginning
+        what = error.error_string if path.exists() else "no such file, though the dataset lists it"
+        raise InputError(f"{path}: {what}: {CHECK}") from None
+
+
+def _read(clip: soundfile.SoundFile, first: int, length: int) -> Waveform:
+    clip.seek(max(0, first))
+    samples = clip.read(length, dtype="float32", always_2d=True).mean(axis=1)
+    return np.resize(samples, length)  # repeats a shorter clip from its beginning

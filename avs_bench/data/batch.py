@@ -10,8 +10,10 @@ from torch import Tensor
 from avs_bench.config import AudioSettings, AugmentationSettings, ImageSettings
 from avs_bench.data.audio import Waveform, mix
 from avs_bench.data.augmentation import apply_view, draw_view
+from avs_bench.data.clips import ClipLayout
 from avs_bench.data.example import Example, SoundSource
 from avs_bench.data.images import Picture, PictureReader, resized, to_tensor
+from avs_bench.data.seeds import digest
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ class Batch:
     `images` [B, 3, H, W] uint8; `targets` [B, H', W'] int64 class indices, 255 ignored;
     `waveforms` [B, channels, samples] float32 at 16 kHz; `sounding` [B, classes] bool, the
     classes heard; `pans` [B] float32, the pan of an item with exactly one source, NaN otherwise.
+    `kinds` [B] int64 differ where the examples' `sound_kind` does; None where the classes say
+    everything. `clips` says
+    which items are frames of one video, for models that see them together; None: none are.
     """
 
     examples: tuple[Example, ...]
@@ -43,6 +48,8 @@ class Batch:
     waveforms: Tensor
     sounding: Tensor
     pans: Tensor
+    kinds: Tensor | None = None
+    clips: ClipLayout | None = None
 
 
 def load_for_training(
@@ -55,7 +62,8 @@ def load_for_training(
 ) -> Loaded:
     """Read a random view of an example; flipping the picture flips the pan of what is heard.
 
-    With `audio.mute_cropped_out`, a source whose class is not in the view is not in the mix.
+    With `audio.mute_cropped_out`, a source whose class is not in the view is not in the mix,
+    unless another one in the same recording is.
     """
     view = draw_view(augmentation, random)
     picture = apply_view(reader.read(example), view, image)
@@ -64,7 +72,8 @@ def load_for_training(
     )
     if audio.mute_cropped_out:
         visible = set(np.unique(np.asarray(picture.target)).tolist())
-        sources = tuple(source for source in sources if source.class_index in visible)
+        kept = {source.clip for source in sources if source.class_index in visible}
+        sources = tuple(source for source in sources if source.clip in kept)
     return _loaded(example, picture, sources, audio)
 
 
@@ -77,11 +86,12 @@ def load_for_evaluation(
     return _loaded(example, picture, example.sources, audio)
 
 
-def collate(items: Sequence[Loaded], classes: int) -> Batch:
+def collate(items: Sequence[Loaded], classes: int, clips: ClipLayout | None = None) -> Batch:
     """Stack examples of equal sizes; `classes` is their number with background."""
     sounding = torch.zeros(len(items), classes, dtype=torch.bool)
     for row, item in zip(sounding, items, strict=True):
         row[[source.class_index for source in item.sources]] = True
+    kinds = [item.example.sound_kind for item in items]
     pans = [item.sources[0].pan if len(item.sources) == 1 else np.nan for item in items]
     return Batch(
         examples=tuple(item.example for item in items),
@@ -90,6 +100,8 @@ def collate(items: Sequence[Loaded], classes: int) -> Batch:
         waveforms=torch.from_numpy(np.stack([item.waveform for item in items])),
         sounding=sounding,
         pans=torch.tensor(pans, dtype=torch.float32),
+        kinds=torch.tensor([digest(kind) for kind in kinds]) if any(kinds) else None,
+        clips=clips,
     )
 
 
@@ -100,6 +112,6 @@ def _loaded(
         example=example,
         image=to_tensor(picture.image),
         target=to_tensor(picture.target),
-        waveform=mix(sources, audio.seconds, audio.channels),
+        waveform=mix(sources, audio.seconds, audio.channels, audio.frame_step),
         sources=sources,
     )

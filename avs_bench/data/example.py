@@ -1,7 +1,7 @@
 """The one form that every dataset, whatever its published layout, is read into."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,16 @@ UNKNOWN = 254
 
 @dataclass(frozen=True, slots=True)
 class SoundSource:
-    """A sounding object: its clip (16 kHz mono wav), class index and pan in [0, 1], 0 left."""
+    """A sounding object: its clip (16 kHz wav), class index and pan in [0, 1], 0 left.
+
+    `frame` counts the frames of a video from 0 and says which moment of its recording is meant;
+    None is the centre of the clip. Classes that sound in one recording share its clip.
+    """
 
     clip: Path
     class_index: int
     pan: float
+    frame: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +35,34 @@ class Example:
     """One picture with what is heard in it; files are named here and read later.
 
     `example_id` is unique in the dataset and seeds the example's augmentation; `height` and
-    `width` are pixels of both files; `groups` maps a kind to the example's part of it, such as
-    "listening" to "some-silent", and scores are reported for each part as well. `silent` are the
-    class indices of what is seen and could sound but does not, where the dataset says so.
+    `width` are pixels of both files; `mask` is None for a frame that nobody annotated. `groups`
+    maps a kind to the example's part of it, such as "listening" to "some-silent", and scores are
+    reported for each part as well. `silent` are the class indices of what is seen and could sound
+    but does not, where the dataset says so.
     Examples of one picture share a `picture_id`; None means that the picture is in no other.
+    `sound_kind` tells sounds apart where the classes are too few to: two sounds match only if it
+    is the same as well.
     """
 
     example_id: str
     image: Path
-    mask: Path
+    mask: Path | None
     height: int
     width: int
     sources: tuple[SoundSource, ...]
     groups: Mapping[str, str]
     silent: tuple[int, ...] = ()
     picture_id: str | None = None
+    sound_kind: str = ""
 
     @property
     def unit(self) -> str:
         """What scores are resampled by: samples of one picture are not independent."""
         return self.picture_id or self.example_id
+
+
+Clip = tuple[Example, ...]
+"""Frames of a video that are seen together, in their order."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,8 @@ class AVSDataset:
     mask's pixel value to its class index; `sha256` is the fingerprint of everything listed;
     `family` is how its papers score it: "dataset" for VPO and Single+, "video" for S4 and MS3,
     whose videos are the examples' units, "frame" for AVSS (protocol §4). A `synthetic` one is drawn
-    and not photographed.
+    and not photographed. `videos` are the frames of each video in their order, the ones without
+    annotation included, which `subsets` leaves out; it is empty where there are only pictures.
     """
 
     name: str
@@ -71,3 +85,4 @@ class AVSDataset:
     subsets: dict[Subset, tuple[Example, ...]]
     family: Family = "dataset"
     synthetic: bool = False
+    videos: Mapping[Subset, tuple[Clip, ...]] = field(default_factory=dict)

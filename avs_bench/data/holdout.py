@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from avs_bench.data.example import AVSDataset
+from avs_bench.data.example import AVSDataset, Example
 from vpo_builder.errors import InputError
 
 
@@ -16,12 +16,16 @@ def hold_out(dataset: AVSDataset, names: Sequence[str]) -> AVSDataset:
     classes are compared. Raises InputError for a name that is no class of the dataset.
     """
     held = class_indices(dataset, names)
-    kept = {
-        subset: tuple(e for e in examples if not held & {s.class_index for s in e.sources})
-        for subset, examples in dataset.subsets.items()
-        if subset != "test"
-    }
-    return replace(dataset, subsets=dataset.subsets | kept)
+
+    def is_kept(example: Example) -> bool:
+        return not held & {source.class_index for source in example.sources}
+
+    kept, videos = dict(dataset.subsets), dict(dataset.videos)
+    for subset in ("train", "val"):
+        kept[subset] = tuple(filter(is_kept, kept[subset]))
+        if videos:
+            videos[subset] = tuple(video for video in videos[subset] if all(map(is_kept, video)))
+    return replace(dataset, subsets=kept, videos=videos)
 
 
 def class_indices(dataset: AVSDataset, names: Sequence[str]) -> frozenset[int]:

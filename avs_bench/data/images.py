@@ -1,6 +1,8 @@
 """Pictures and masks: decoded once, checked, and turned into what a network takes."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +10,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from avs_bench.data.audio import CHECK
 from avs_bench.data.example import UNKNOWN, Example, Lookup
 from vpo_builder.errors import InputError
+from vpo_builder.schema import IGNORE
 
 MIN_SIDE = 16
 """Smallest side in pixels: below it nothing is left at a quarter and an eighth of the size."""
@@ -19,6 +23,10 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 PAD_RGB = tuple(round(255 * channel) for channel in MEAN)
 """The colour of padding: the mean picture, so close to zero once normalised."""
+
+
+BAD_BYTES = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises on damaged or hostile files."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +48,16 @@ class PictureReader:
     def read(self, example: Example) -> Picture:
         """Return the example's image and target; raise InputError for a file that cannot be."""
         image = self._decoded(example.image, "RGB")
-        mask = self._decoded(example.mask, "index")
-        for path, decoded in ((example.image, image), (example.mask, mask)):
-            if decoded.size != (example.width, example.height):
-                raise InputError(
-                    f"{path}: {decoded.width}×{decoded.height} pixels, expected "
-                    f"{example.width}×{example.height}: the file was changed; build it again"
-                )
+        _refuse_other_size(image, example.image, example)
         if min(image.size) < MIN_SIDE:
             raise InputError(
                 f"{example.image}: {image.width}×{image.height} pixels, expected at least "
                 f"{MIN_SIDE} on each side: leave the sample out and build the dataset again"
             )
+        if example.mask is None:
+            return Picture(image, Image.new("L", image.size, IGNORE))
+        mask = self._decoded(example.mask, "index")
+        _refuse_other_size(mask, example.mask, example)
         return Picture(image, self._target(mask, example.mask))
 
     def _target(self, mask: Image.Image, path: Path) -> Image.Image:
@@ -107,22 +113,46 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
     return (images / 255 - mean) / std
 
 
+def read_size(path: Path) -> tuple[int, int]:
+    """Return (width, height) of a picture from its first bytes; raise InputError."""
+    with _opened(path) as image:
+        return image.size
+
+
 def _decode(path: Path, kind: str) -> Image.Image:
+    with _opened(path) as image:
+        return image.convert("RGB") if kind == "RGB" else _index_image(image, path)
+
+
+def _index_image(image: Image.Image, path: Path) -> Image.Image:
+    """Return a mask's values as mode L: of a palette its indices, of anything else the grey."""
+    if image.mode in ("P", "L"):
+        return Image.fromarray(np.asarray(image))
+    if image.mode == "1":
+        return image.convert("L")
+    red, green, blue = (np.asarray(band) for band in image.convert("RGB").split())
+    if not ((red == green) & (green == blue)).all():
+        raise InputError(f"{path}: a coloured picture, expected a mask whose values are classes")
+    return Image.fromarray(red)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as image:
-            if kind == "RGB":
-                return image.convert("RGB")
-            if image.mode not in ("P", "L"):
-                raise InputError(
-                    f"{path}: mode {image.mode}, expected a palette PNG whose values are classes"
-                )
-            return Image.fromarray(np.asarray(image))
+            yield image
     except FileNotFoundError:
+        raise InputError(f"{path}: no such file, though the dataset lists it: {CHECK}") from None
+    except BAD_BYTES as error:
+        raise InputError(f"{path}: cannot be decoded: {error}; {CHECK}") from None
+
+
+def _refuse_other_size(image: Image.Image, path: Path, example: Example) -> None:
+    if image.size != (example.width, example.height):
         raise InputError(
-            f"{path}: no such file, though the manifest lists it: run vpo-data verify"
-        ) from None
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises all three on bad bytes
-        raise InputError(f"{path}: cannot be decoded: {error}; run vpo-data verify") from None
+            f"{path}: {image.width}×{image.height} pixels, expected "
+            f"{example.width}×{example.height}: the file was changed; {CHECK}"
+        )
 
 
 def _size(image: Image.Image) -> int:

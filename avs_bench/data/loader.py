@@ -8,21 +8,25 @@ from torch.utils.data import DataLoader, Dataset
 
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch, Loaded, collate, load_for_evaluation, load_for_training
-from avs_bench.data.example import AVSDataset, Example
+from avs_bench.data.clips import ClipLayout, evaluation_clips, training_clips
+from avs_bench.data.example import AVSDataset, Clip, Example
 from avs_bench.data.images import PictureReader
 from avs_bench.data.order import Draw, TrainingOrder, evaluation_batches
 from avs_bench.data.seeds import numpy_generator
 from vpo_builder.errors import InputError
 
+Item = list[Loaded] | InputError
+"""The frames of a clip, or why they cannot be read."""
+
 
 def training_order(dataset: AVSDataset, settings: Settings) -> TrainingOrder:
     """Return the order in which a run sees the train subset; raise InputError if it is empty."""
-    examples = dataset.subsets["train"]
-    if not examples:
+    clips = training_clips(dataset, "train", settings.image.frames)
+    if not clips:
         raise InputError(
             f"{dataset.folder}: its train subset is empty: build a dataset from more sources"
         )
-    return TrainingOrder(len(examples), settings.train.batch_size, settings.train.seed)
+    return TrainingOrder(len(clips), settings.train.batch_size, settings.train.seed)
 
 
 def training_batches(
@@ -33,20 +37,24 @@ def training_batches(
     Raises InputError for a file that cannot be read.
     """
     views = _TrainingViews(dataset, settings)
-    return _batches(views, order.batches(first_step, steps), len(dataset.classes), settings)
+    return _batches(views, order.batches(first_step, steps), dataset, settings)
 
 
 def plain_batches(
     dataset: AVSDataset, examples: Sequence[Example], settings: Settings
 ) -> Iterator[Batch]:
-    """Yield each of the dataset's examples once, unchanged, in batches of one picture size."""
-    views = _PlainViews(dataset, examples, settings)
-    order = evaluation_batches(examples, settings.evaluation.batch_size)
-    return _batches(views, order, len(dataset.classes), settings)
+    """Yield each of the dataset's examples once, unchanged, in batches of one picture size.
+
+    Where frames of a video are seen together, frames without annotation are among them.
+    """
+    clips = evaluation_clips(dataset, examples, settings.image.frames)
+    views = _PlainViews(dataset, clips, settings)
+    order = evaluation_batches(clips, settings.evaluation.batch_size)
+    return _batches(views, order, dataset, settings)
 
 
-class _TrainingViews(Dataset[Loaded | InputError]):
-    """Random views of the train subset.
+class _TrainingViews(Dataset[Item]):
+    """Random views of the train subset, the same one for every frame of a clip.
 
     A view depends on (seed, pass, example id) alone: not on the worker, nor on where a resumed
     run began. A user error is returned as a value, because DataLoader would wrap its line into a
@@ -54,57 +62,60 @@ class _TrainingViews(Dataset[Loaded | InputError]):
     """
 
     def __init__(self, dataset: AVSDataset, settings: Settings) -> None:
-        self._examples = dataset.subsets["train"]
+        self._clips = training_clips(dataset, "train", settings.image.frames)
         self._settings = settings
         self._reader = PictureReader(dataset.mask_lookup, settings.loader.cache_mib)
 
-    def __getitem__(self, draw: Draw) -> Loaded | InputError:
-        example, settings = self._examples[draw.index], self._settings
-        random = numpy_generator("view", settings.train.seed, draw.epoch, example.example_id)
+    def __getitem__(self, draw: Draw) -> Item:
+        clip = self._clips[draw.index]
         try:
-            return load_for_training(
-                example,
-                self._reader,
-                settings.image,
-                settings.audio,
-                settings.augmentation,
-                random,
-            )
+            return [self._view(frame, draw.epoch, clip[0].example_id) for frame in clip]
         except InputError as error:
             return error
 
+    def _view(self, example: Example, epoch: int, drawn_for: str) -> Loaded:
+        settings = self._settings
+        return load_for_training(
+            example,
+            self._reader,
+            settings.image,
+            settings.audio,
+            settings.augmentation,
+            numpy_generator("view", settings.train.seed, epoch, drawn_for),
+        )
 
-class _PlainViews(Dataset[Loaded | InputError]):
+
+class _PlainViews(Dataset[Item]):
     """Examples as they are; errors as in `_TrainingViews`."""
 
-    def __init__(
-        self, dataset: AVSDataset, examples: Sequence[Example], settings: Settings
-    ) -> None:
-        self._examples = examples
+    def __init__(self, dataset: AVSDataset, clips: Sequence[Clip], settings: Settings) -> None:
+        self._clips = clips
         self._settings = settings
         self._reader = PictureReader(dataset.mask_lookup, settings.loader.cache_mib)
 
-    def __getitem__(self, index: int) -> Loaded | InputError:
-        settings = self._settings
+    def __getitem__(self, index: int) -> Item:
+        image, audio = self._settings.image, self._settings.audio
         try:
-            return load_for_evaluation(
-                self._examples[index], self._reader, settings.image, settings.audio
-            )
+            return [
+                load_for_evaluation(frame, self._reader, image, audio)
+                for frame in self._clips[index]
+            ]
         except InputError as error:
             return error
 
 
 def _batches(
-    views: Dataset[Loaded | InputError],
+    views: Dataset[Item],
     order: Iterable[list[Draw]] | Iterable[list[int]],
-    classes: int,
+    dataset: AVSDataset,
     settings: Settings,
 ) -> Iterator[Batch]:
+    frames = settings.image.frames if dataset.videos else 1
     loader = DataLoader(
         views,
         batch_sampler=order,
         num_workers=settings.loader.workers,
-        collate_fn=partial(_collate, classes=classes),
+        collate_fn=partial(_collate, classes=len(dataset.classes), frames=frames),
         generator=torch.Generator(),  # its own: reading draws nothing from the run's
     )
     for batch in loader:
@@ -113,8 +124,11 @@ def _batches(
         yield batch
 
 
-def _collate(items: Sequence[Loaded | InputError], classes: int) -> Batch | InputError:
+def _collate(items: Sequence[Item], classes: int, frames: int) -> Batch | InputError:
+    clips = []
     for item in items:
         if isinstance(item, InputError):
             return item
-    return collate([item for item in items if isinstance(item, Loaded)], classes)
+        clips.append(item)
+    layout = ClipLayout(tuple(map(len, clips)), frames) if frames > 1 else None
+    return collate([frame for clip in clips for frame in clip], classes, layout)

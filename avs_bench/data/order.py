@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from avs_bench.data.example import Example
+from avs_bench.data.example import Clip
 from avs_bench.data.seeds import numpy_generator
 
 
@@ -54,16 +54,16 @@ def _permutation(examples: int, seed: int, epoch: int) -> np.ndarray:
     return numpy_generator("order", seed, epoch).permutation(examples)
 
 
-def evaluation_batches(examples: Sequence[Example], batch_size: int) -> Iterator[list[int]]:
-    """Yield indices of examples of one picture size, at most `batch_size` at a time.
+def evaluation_batches(clips: Sequence[Clip], batch_size: int) -> Iterator[list[int]]:
+    """Yield indices of clips of one picture size, at most `batch_size` at a time.
 
     Padding to a common size would let a score depend on what else is in the batch.
     """
 
     def size(index: int) -> tuple[int, int]:
-        return examples[index].height, examples[index].width
+        return clips[index][0].height, clips[index][0].width
 
-    for _, group in groupby(sorted(range(len(examples)), key=size), key=size):
+    for _, group in groupby(sorted(range(len(clips)), key=size), key=size):
         indices = list(group)
         for first in range(0, len(indices), batch_size):
             yield indices[first : first + batch_size]

@@ -37,7 +37,7 @@ class ExecutedModel:
         self._model, self._execution = model, execution
         self._run = torch.compile(model) if execution.compiled else model
 
-    def __call__(self, images: Tensor, *inputs: Tensor) -> AVSOutput:
+    def __call__(self, images: Tensor, *inputs: Tensor | None) -> AVSOutput:
         """Return what the model's `forward` does with these inputs."""
         if self._execution.channels_last and images.ndim == 4:
             images = images.contiguous(memory_format=torch.channels_last)

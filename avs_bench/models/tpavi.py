@@ -66,6 +66,8 @@ class TPAVI(nn.Module):
             images, spectrograms = images.unsqueeze(1), spectrograms.unsqueeze(1)
         shown = None if valid is None else valid.reshape(-1, 1, 1, 1).to(images.dtype)
         audio = self._embed(spectrograms)
+        if valid is not None:  # Zhou et al. 2023, avss/train.py: padding is not heard either
+            audio = audio * valid[..., None].to(audio.dtype)
         stages = self.backbone(images.flatten(0, 1))
         maps, map_audio, response = [], [], None
         for neck, block, stage in zip(self.necks, self.fusion, stages, strict=True):

@@ -65,7 +65,7 @@ def open_trained(path: Path, device: torch.device) -> OpenedModel:
         seconds=settings.audio.seconds,
         channels=settings.audio.channels,
         long_side=settings.image.long_side,
-        clip_frames=CARDS[name].frames,
+        clip_frames=settings.image.frames,
     )
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from avs_bench.data.audio import Waveform
+from avs_bench.data.clips import ClipLayout
 from avs_bench.data.images import resized, to_tensor
 from avs_bench.inference import predicted_classes, resized_logits, run_model
 from avs_bench.painting import Pixels
@@ -49,8 +50,9 @@ class Segmenter:
         """
         images = torch.stack([self._seen(picture) for picture in pictures]).to(self._device)
         waveforms = torch.from_numpy(np.stack(sounds)).to(self._device)
-        together = self.opened.clip_frames > 1
-        output = run_model(self.opened.model, images, waveforms, as_clip=together)
+        frames = self.opened.clip_frames
+        clips = ClipLayout((len(pictures),), frames) if frames > 1 else None
+        output = run_model(self.opened.model, images, waveforms, clips)
         if not output.logits.isfinite().all():
             raise InputError(
                 f"{self.opened.name}: the model's logits are not numbers: its weights are damaged "

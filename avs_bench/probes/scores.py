@@ -52,6 +52,8 @@ def _pairs(
     heard = probed_batch(probe, batch, seed)
     items = zip(batch.examples, predict(heard), right_answer(heard), batch.targets, strict=True)
     for example, pred, answer, target in items:
+        if example.mask is None:  # a frame that is seen and not annotated
+            continue
         yield tuple(
             scored_item(example.example_id, example.unit, {}, Confusion.of(pred, mask, classes))
             for mask in (answer, target)

@@ -26,6 +26,8 @@ def shuffled_pairs(sounds: Sounds, generator: Generator) -> Pairs:
     """Give every image the sound of a random one of the batch, perhaps its own."""
     other = torch.randperm(len(sounds.waveforms), generator=generator)
     matched = (sounds.sounding[other] == sounds.sounding).all(dim=1)
+    if sounds.kinds is not None:  # the classes alone do not tell the sounds apart
+        matched &= sounds.kinds[other] == sounds.kinds
     return Pairs(sounds.waveforms[other], matched)
 
 

@@ -13,14 +13,17 @@ class Sounds:
     """The sounds of B items.
 
     `waveforms` [B, channels, samples]; `sounding` [B, classes] bool, the classes heard; `pans`
-    [B], the pan of an item with exactly one source, NaN otherwise.
+    [B], the pan of an item with exactly one source, NaN otherwise; `kinds` [B] as in `Batch`.
     """
 
     waveforms: Tensor
     sounding: Tensor
     pans: Tensor
+    kinds: Tensor | None = None
 
     @classmethod
     def of_all(cls, batch: Batch, processes: Processes) -> "Sounds":
         """Return those of the whole batch, of which `batch` is this process's part."""
-        return cls(*map(processes.joined, (batch.waveforms, batch.sounding, batch.pans)))
+        kinds = None if batch.kinds is None else processes.joined(batch.kinds)
+        joined = map(processes.joined, (batch.waveforms, batch.sounding, batch.pans))
+        return cls(*joined, kinds)

@@ -1,12 +1,14 @@
 """What TPAVI minimises: cross-entropy plus how well the masked maps match the sound (P2)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
+from avs_bench.data.clips import ClipLayout
 from avs_bench.data.images import normalise
 from avs_bench.data.spectrograms import vggish_examples
 from avs_bench.losses.cross_entropy import cross_entropy
@@ -37,17 +39,39 @@ class TpaviObjective:
         """Yield the weighted terms of each part of the batch, see `Objective`."""
         valid = self._splitting.valid_pixels(batch.targets)
         frames = self._frames_that_count(batch.targets)
-        for rows in self._splitting.parts(batch):
+        for rows, clips in self._parts(batch):
             targets = batch.targets[rows].to(self._device)
-            images = normalise(batch.images[rows].to(self._device))
-            sounds = vggish_examples(batch.waveforms[rows].to(self._device).mean(dim=1))
-            output = model(images, sounds)
+            output = self._seen_and_heard(model, batch, rows, clips)
             binary = output.logits.shape[1] == 1
             entropy = binary_cross_entropy if binary else cross_entropy
             terms = {"cross_entropy": entropy(output.logits, targets, valid)}
             if self._settings.weight:
                 terms["matching"] = self._settings.weight * self._matching(output, targets, frames)
             yield terms
+
+    def _parts(self, batch: Batch) -> Iterator[tuple[slice, ClipLayout | None]]:
+        """Yield the rows of each part; a clip is never divided."""
+        if batch.clips is not None:
+            return batch.clips.parts(self._splitting.part_size)
+        return ((rows, None) for rows in self._splitting.parts(batch))
+
+    def _seen_and_heard(
+        self, model: ExecutedModel, batch: Batch, rows: slice, clips: ClipLayout | None
+    ) -> AVSOutput:
+        """Return the model's output for these frames [N, ...], without padding."""
+        images = normalise(batch.images[rows].to(self._device))
+        sounds = vggish_examples(batch.waveforms[rows].to(self._device).mean(dim=1))
+        if clips is None:
+            output = model(images, sounds)
+            audio = tuple(heard.flatten(0, 1) for heard in output.map_audio)
+            return replace(output, map_audio=audio)
+        output = model(clips.pack(images), clips.pack(sounds), clips.valid(self._device))
+        return replace(
+            output,
+            logits=clips.unpack(output.logits),
+            maps=tuple(clips.unpack(seen) for seen in output.maps),
+            map_audio=tuple(clips.unpack(heard.flatten(0, 1)) for heard in output.map_audio),
+        )
 
     def _frames_that_count(self, targets: Tensor) -> tuple[int, int]:
         """Return how many frames the whole batch has, and how many of them are labelled."""
@@ -56,7 +80,7 @@ class TpaviObjective:
 
     def _matching(self, output: AVSOutput, targets: Tensor, frames: tuple[int, int]) -> Tensor:
         """Return S4's term as the mean over frames, MS3's summed, AVSS's over labelled frames."""
-        audio = [heard.flatten(0, 1) for heard in output.map_audio]
+        audio = output.map_audio
         if self._settings.matching == "cosine":
             return cosine_matching(output.maps, audio, output.logits).sum() / frames[0]
         matching = divergence_matching(

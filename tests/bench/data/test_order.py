@@ -42,8 +42,8 @@ def test_an_epoch_has_at_least_one_step():
     batch_size=st.integers(1, 5),
 )
 def test_evaluation_takes_everything_once_in_batches_of_one_size(sizes, batch_size):
-    examples = [SimpleNamespace(height=height, width=width) for height, width in sizes]
-    batches = list(evaluation_batches(examples, batch_size))
+    clips = [(SimpleNamespace(height=height, width=width),) for height, width in sizes]
+    batches = list(evaluation_batches(clips, batch_size))
     assert sorted(index for batch in batches for index in batch) == list(range(len(sizes)))
     for batch in batches:
         assert len(batch) <= batch_size

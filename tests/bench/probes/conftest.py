@@ -82,7 +82,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> AVSDataset:
 @pytest.fixture
 def mono(settings: Settings) -> Settings:
     image = replace(settings.image, long_side=0)
-    return replace(settings, image=image, audio=AudioSettings(1, 1, mute_cropped_out=False))
+    return replace(settings, image=image, audio=AudioSettings(1, 1, 1.0, mute_cropped_out=False))
 
 
 @pytest.fixture
