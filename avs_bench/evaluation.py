@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,6 +121,23 @@ def evaluate_probes(
     )
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A model to score, and where it comes from as its result will say.
+
+    `stored` are the settings that the result keeps, `files` what the weights were read from, the
+    first of which names the checkpoint; `trained_on` and its manifest are those of `Result`.
+    """
+
+    model: nn.Module
+    settings: Settings
+    stored: dict[str, Any]
+    files: tuple[Path, ...]
+    epochs: int
+    trained_on: str
+    trained_on_sha256: str
+
+
 def score_checkpoint(
     path: Path,
     dataset: AVSDataset,
@@ -139,7 +157,31 @@ def score_checkpoint(
     checkpoint = read_checkpoint(path)
     origin = checkpoint.origin
     refuse_other_classes(origin, dataset, str(path))
-    model, settings = trained_model(checkpoint, device), origin.settings
+    subject = Subject(
+        model=trained_model(checkpoint, device),
+        settings=origin.settings,
+        stored=to_tree(origin.settings),
+        files=(path,),
+        epochs=checkpoint.epochs,
+        trained_on=origin.dataset,
+        trained_on_sha256=origin.manifest_sha256,
+    )
+    return score(subject, dataset, subset, device, questions, command=command, watch=watch)
+
+
+def score(
+    subject: Subject,
+    dataset: AVSDataset,
+    subset: Subset,
+    device: torch.device,
+    questions: Questions,
+    *,
+    command: str = "",
+    watch: Watcher | None = None,
+) -> Result:
+    """Return what a model scores and answers, whose classes are known to be the dataset's."""
+    refuse_unknown_probes(questions.probes)
+    model, settings = subject.model, subject.settings
     unseen = class_indices(dataset, questions.unseen or settings.train.holdout_classes)
     needed = (*questions.families, *(("dataset",) if questions.probes else ()))
     sets = evaluate(
@@ -147,12 +189,12 @@ def score_checkpoint(
     )
     return Result(
         model=settings.model.name,
-        settings=to_tree(settings),
-        checkpoint=path.stem,
-        epochs=checkpoint.epochs,
-        checkpoint_sha256=_sha256(path),
-        trained_on=origin.dataset,
-        trained_on_sha256=origin.manifest_sha256,
+        settings=subject.stored,
+        checkpoint=subject.files[0].stem,
+        epochs=subject.epochs,
+        checkpoint_sha256=_sha256(subject.files),
+        trained_on=subject.trained_on,
+        trained_on_sha256=subject.trained_on_sha256,
         dataset=dataset.name,
         dataset_sha256=dataset.sha256,
         synthetic=dataset.synthetic,
@@ -186,6 +228,10 @@ def versions() -> dict[str, str]:
     }
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _sha256(files: Sequence[Path]) -> str:
+    """The hash of all bytes, file after file."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            hashlib.file_digest(file, lambda: digest)
+    return digest.hexdigest()

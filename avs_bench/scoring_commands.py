@@ -1,7 +1,9 @@
 """The commands that score models and report scores: `avs-bench eval` and `report`."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,7 +18,16 @@ PROBES = "silence,noise,shuffled,off-screen,single,swap-channels"
 
 @click.command("eval")
 @click.option("--run", "run", type=PATH, help="Folder of a run: its best.pt is evaluated.")
-@click.option("--checkpoint", type=PATH, help="A checkpoint file instead.")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    type=PATH,
+    help="A checkpoint file instead; of a paper with --model or --preset, repeatable.",
+)
+@click.option("--model", help="The model of a published checkpoint: see avs-bench models.")
+@click.option("--preset", help="A preset with the model, picture size and sound of one instead.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the preset.")
 @click.option("--data", "folder", required=True, type=PATH, help="Dataset to score on.")
 @click.option("--subset", type=click.Choice(SUBSETS), default="test", show_default=True)
 @click.option("--probe", "probes", default="", metavar="NAMES", help=f"Of {PROBES}.")
@@ -45,7 +56,10 @@ PROBES = "silence,noise,shuffled,off-screen,single,swap-channels"
 @one_line_errors
 def evaluate(
     run: Path | None,
-    checkpoint: Path | None,
+    checkpoints: tuple[Path, ...],
+    model: str | None,
+    preset: str | None,
+    overrides: tuple[str, ...],
     folder: Path,
     subset: Subset,
     probes: str,
@@ -60,30 +74,37 @@ def evaluate(
     from avs_bench.data.datasets import read_dataset
     from avs_bench.device import open_device
     from avs_bench.evaluation import Questions, score_checkpoint, watcher_of
+    from avs_bench.prediction.opening import Published
+    from avs_bench.published_scoring import score_published
     from avs_bench.report.runs import Run
     from avs_bench.report.tables import tables_of
     from avs_bench.report.text import markdown
     from avs_bench.result_files import examples_folder, write_result
     from avs_bench.showcase import Showcase
 
-    path = run / "best.pt" if run else checkpoint
-    if path is None or (run and checkpoint):
+    if bool(run) == bool(checkpoints):
         raise InputError("eval: give either --run FOLDER or --checkpoint FILE")
+    published = Published(model, preset, overrides) if model or preset else None
+    if published is None and (overrides or len(checkpoints) > 1):
+        raise InputError("eval: --set and several --checkpoint are for --model or --preset only")
+    paths = (run / "best.pt",) if run else checkpoints
     questions = Questions(families, _listed(probes), probe_seed, _listed(unseen))
     dataset = read_dataset(folder)
     showcase = Showcase(examples, dataset.classes)
-    result = score_checkpoint(
-        path,
-        dataset,
-        subset,
-        open_device(device),
-        questions,
-        command=_command(path, folder, subset, questions),
-        watch=watcher_of(showcase, dataset) if examples else None,
+    told = {
+        "command": _command(paths, published, folder, subset, questions),
+        "watch": watcher_of(showcase, dataset) if examples else None,
+    }
+    asked = (dataset, subset, open_device(device), questions)
+    result = (
+        score_published(paths, published, *asked, **told)
+        if published
+        else score_checkpoint(paths[0], *asked, **told)
     )
-    showcase.write(examples_folder(path.parent, result))
-    stored = write_result(path.parent, result)
-    click.echo(markdown(tables_of([Run(path.parent.name, path.parent, (result,))]).every))
+    home = paths[0].parent
+    showcase.write(examples_folder(home, result))
+    stored = write_result(home, result)
+    click.echo(markdown(tables_of([Run(home.resolve().name, home, (result,))]).every))
     click.echo(f"\n{stored}")
 
 
@@ -121,9 +142,19 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def _command(path: Path, folder: Path, subset: Subset, questions: object) -> str:
+def _command(
+    paths: Sequence[Path], published: Any, folder: Path, subset: Subset, questions: Any
+) -> str:
     """The evaluation as it can be typed again, whatever was left to defaults."""
-    words = ["avs-bench", "eval", "--checkpoint", path, "--data", folder, "--subset", subset]
+    words = ["avs-bench", "eval"]
+    for path in paths:
+        words += ["--checkpoint", path]
+    if published:
+        words += ["--model", published.model] * bool(published.model)
+        words += ["--preset", published.preset] * bool(published.preset)
+        for override in published.overrides:
+            words += ["--set", override]
+    words += ["--data", folder, "--subset", subset]
     for family in questions.families:
         words += ["--family", family]
     if questions.probes:

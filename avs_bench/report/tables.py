@@ -120,7 +120,8 @@ def _score_row(group: Sequence[Entry], figures: Sequence[RecordFigure]) -> Row:
     first = group[0]
     names = ", ".join(entry.run for entry in group)
     epochs = ", ".join(str(entry.result.epochs) for entry in group)
-    checkpoint = f"{first.result.checkpoint}, epoch {epochs}"
+    known = any(entry.result.epochs for entry in group)  # published weights do not say theirs
+    checkpoint = f"{first.result.checkpoint}, epoch {epochs}" if known else first.result.checkpoint
     words = (names, first.result.model, checkpoint, str(len(first.scores.items)))
     return Row(words, tuple(_number(group, figure) for figure in figures), first.run)
 

@@ -1,16 +1,21 @@
 """The command `avs-bench` from the outside."""
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from avs_bench.cli import main
 from avs_bench.config import PRESETS, read_preset
+from avs_bench.data.vpo import read_vpo
+from avs_bench.evaluation import evaluate
 from avs_bench.result_files import read_results
 from tests.bench.conftest import SMALL
+from tests.bench.prediction.test_opening import write_published
 from vpo_builder.settings import preset_names
 
 MORE = ("--probe-seed", 3, "--family", "frame", "--unseen", "cat", "--examples", 0)
@@ -70,6 +75,37 @@ def test_a_run_that_held_classes_out_is_scored_on_seen_and_unseen_apart(folder, 
     assert others.exit_code == 0, others.output
     heard = {i.item_id: i.groups["classes"] for i in read_results(out)[0].sets[0].items}
     assert list(heard.values()).count(("unseen",)) == 1
+
+
+def test_published_weights_are_scored_under_their_authors_names(folder, tmp_path):
+    path = tmp_path / "weights" / "official.pth"
+    path.parent.mkdir()
+    model = write_published(path, 7)
+    sets = ("--set", "image.long_side=48", "--examples", 0, "--data", folder)
+    scored = run("eval", "--checkpoint", path, "--preset", "tiny", *sets)
+    assert scored.exit_code == 0, scored.output
+    assert "| weights | tiny | official | 3 |" in scored.output
+    (stored,) = read_results(path.parent)
+    assert stored.settings.keys() == {"model", "audio", "image"}
+    assert stored.checkpoint_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert "--preset tiny --set image.long_side=48 --data" in stored.command
+
+    settings, dataset = read_preset("tiny", ("image.long_side=48",)), read_vpo(folder)
+    cpu = torch.device("cpu")
+    assert stored.sets == evaluate(model.eval(), dataset, "test", settings, cpu)
+    by_name = run("eval", "--checkpoint", path, "--model", "tiny", *sets[2:])
+    assert by_name.exit_code == 0, by_name.output
+    assert run("report", path.parent).exit_code == 0
+
+
+def test_published_weights_that_do_not_fit_are_one_line(folder, tmp_path):
+    path = tmp_path / "official.pth"
+    write_published(path, 22)
+    asked = ("eval", "--checkpoint", path, "--data", folder)
+    assert "weights for 22 classes" in one_line(run(*asked, "--model", "tiny"))
+    assert "give either --model" in one_line(run(*asked, "--model", "tiny", "--preset", "tiny"))
+    assert "not a checkpoint of this version" in one_line(run(*asked))
+    assert "for --model or --preset only" in one_line(run(*asked, "--checkpoint", path))
 
 
 def one_line(result: Result) -> str:
