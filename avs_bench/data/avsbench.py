@@ -27,7 +27,11 @@ LABEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.()-]{0,120}", re.ASCII)
 MOST_CLASSES = UNKNOWN - 1
 
 FAMILIES: Mapping[Part, Family] = {"S4": "video", "MS3": "video", "AVSS": "frame"}
-NAMES: Mapping[Part, str] = {"S4": "AVSBench-S4", "MS3": "AVSBench-MS3", "AVSS": "AVSBench-AVSS"}
+NAMES: Mapping[Part, str] = {
+    "S4": "AVSBench-S4",
+    "MS3": "AVSBench-MS3",
+    "AVSS": "AVSBench-Semantic",
+}
 
 
 def avsbench_dataset(tree: Tree) -> AVSDataset:

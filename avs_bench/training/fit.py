@@ -18,6 +18,7 @@ from avs_bench.training.learner import Learner
 from avs_bench.training.narration import closing, epoch_line, opening, step_bar
 from avs_bench.training.progress import Progress
 from avs_bench.training.run_folder import RunFolder
+from avs_bench.training.tpavi import refuse_untrained_vggish
 from vpo_builder.errors import InputError
 
 
@@ -48,11 +49,14 @@ def fit(
         announce(holdout_line(whole, dataset, held_out))
     order = training_order(dataset, settings)
     learner = Learner(settings, len(dataset.classes), device, order.steps_per_epoch)
-    for path in weights:
-        announce(load_weights(learner.model, path, partial=partial_weights).summary(path))
+    loaded = {path: load_weights(learner.model, path, partial=partial_weights) for path in weights}
+    for path, report in loaded.items():
+        announce(report.summary(path))
     run = RunFolder(folder, origin_of(settings, dataset))
     progress = run.begin(learner, resume)
     announce(opening(dataset, learner, progress))
+    if not progress.step:
+        refuse_untrained_vggish(settings, learner.model, loaded.values())
 
     started = time.monotonic()
     batches = training_batches(dataset, settings, order, progress.step, learner.steps)

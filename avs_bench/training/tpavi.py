@@ -1,10 +1,10 @@
 """What TPAVI minimises: cross-entropy plus how well the masked maps match the sound (P2)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
@@ -15,8 +15,28 @@ from avs_bench.losses.cross_entropy import cross_entropy
 from avs_bench.losses.tpavi import binary_cross_entropy, cosine_matching, divergence_matching
 from avs_bench.models import AVSOutput
 from avs_bench.models.execution import ExecutedModel
+from avs_bench.models.vgg import VGGish
+from avs_bench.models.weights import PUBLISHED_AT, LoadedWeights
 from avs_bench.training.splitting import Splitting
+from vpo_builder.errors import InputError
 from vpo_builder.schema import IGNORE
+
+
+def refuse_untrained_vggish(
+    settings: Settings, model: nn.Module, loaded: Iterable[LoadedWeights]
+) -> None:
+    """Raise InputError if the model hears through a frozen VGGish that no file gave weights to.
+
+    It would train without complaint, and its sounds would say next to nothing.
+    """
+    encoder = getattr(model, "audio_encoder", None)
+    given = any("audio_encoder" not in report.untouched for report in loaded)
+    if isinstance(encoder, VGGish) and not given and not settings.tpavi.untrained_vggish:
+        raise InputError(
+            f"model {settings.model.name} hears through a frozen VGGish, which has no weights: "
+            f"give --weights FILE ({PUBLISHED_AT['VGGish']}), or train without them, for a trial, "
+            "by --set tpavi.untrained_vggish=true"
+        )
 
 
 class TpaviObjective:

@@ -1,0 +1,167 @@
+"""Every preset is whole, and the ones of AVSBench and Single+ train, are scored and reported."""
+
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+from torch import nn
+
+from avs_bench.checkpoint import model_of, read_checkpoint
+from avs_bench.cli import main
+from avs_bench.config import PRESETS, read_preset
+from avs_bench.models import registry
+from avs_bench.models.resnet import DEPTHS, ResNet
+from avs_bench.models.tpavi import TPAVI
+from avs_bench.models.vgg import VGGish
+from tests.avsbench_trees import write_avss, write_ms3, write_s4
+from tests.builder.building import run_build
+from tests.builder.building_single_plus import FOLDER, build_from
+from tests.shared_material import CORPUS, needs_corpus
+from vpo_builder.settings import preset_names
+
+NAMES = preset_names(PRESETS)
+CLASSES = {"s4": 2, "ms3": 2, "avss": 71, "plus": 24}
+
+
+def write_single_plus(folder):
+    build_from(write_s4(folder / "avsbench"), folder)
+    return folder / FOLDER
+
+
+TREES = {"s4": write_s4, "ms3": write_ms3, "avss": write_avss, "plus": write_single_plus}
+"""What a preset's name ends in."""
+FIGURES = {"s4": "j_video", "ms3": "j_video", "avss": "miou_frame", "plus": "miou_dataset"}
+
+TRAINED = [n for n in NAMES if n.rpartition("-")[2] in TREES and "pvt" not in n]
+"""PVT's presets differ from ResNet's in the name of the model alone."""
+
+SMALL = (
+    "image.long_side=32",
+    "image.crop=32",
+    "train.epochs=2",
+    "train.validate_epochs=2",
+    "train.batch_size=2",
+    "loader.workers=0",
+    "optim.lr=0.001",
+)
+
+
+class SmallVGGish(VGGish):
+    """VGGish with hardly any channels: the published one has 72 M parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(1, 2, 16, stride=16), nn.ReLU())
+        self.embeddings = nn.Sequential(nn.Linear(48, 128), nn.ReLU())
+        self.requires_grad_(False)
+
+
+def small_tpavi(variant):
+    backbone = ResNet(*DEPTHS["resnet18"], stem="plain", width=8)
+    return TPAVI(backbone, backbone.widths, variant.classes, SmallVGGish())
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    for name in ("tpavi-r50", "tpavi-pvtv2-b5"):
+        monkeypatch.setitem(registry.MODELS, name, small_tpavi)
+
+    def run(*words):
+        return CliRunner().invoke(main, [str(word) for word in words])
+
+    return run
+
+
+def flags(*settings):
+    return [word for setting in settings for word in ("--set", setting)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_preset_is_complete_its_model_exists_and_its_head_names_its_command(name):
+    settings = read_preset(name)
+    with torch.device("meta"):
+        model = model_of(settings, CLASSES.get(name.rpartition("-")[2], 22))
+    assert sum(parameter.numel() for parameter in model.parameters()) > 3e6
+    head = (PRESETS / f"{name}.toml").read_text().partition("extends")[0]
+    assert f"--preset {name} " in head
+    assert "Hardware: " in head
+    assert "Published" in head
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_preset_of_avsbench_trains_is_scored_and_reported(name, run, tmp_path):
+    kind = name.rpartition("-")[2]
+    data, out = TREES[kind](tmp_path / "data"), tmp_path / "run"
+    method = () if name.startswith("tpavi") else ("model.name=tiny", "model.options={}")
+    trial = (*SMALL, *method, "tpavi.untrained_vggish=true")
+    trained = run("train", "--preset", name, "--data", data, "--out", out, *flags(*trial))
+    assert trained.exit_code == 0, trained.output
+    scored = run("eval", "--run", out, "--data", data)
+    assert scored.exit_code == 0, scored.output
+    assert read_checkpoint(out / "last.pt").training["progress"]["step"] >= 2
+    assert FIGURES[kind] in scored.output
+    reported = run("report", out)
+    assert reported.exit_code == 0, reported.output
+    assert FIGURES[kind] in reported.output
+
+
+def test_tpavi_without_the_weights_of_vggish_is_refused_in_one_line(run, tmp_path):
+    data = write_s4(tmp_path / "data")
+    words = ("train", "--preset", "tpavi-r50-s4", "--data", data, "--out", tmp_path / "run")
+    refused = run(*words, *flags(*SMALL))
+    assert refused.exit_code == 2
+    assert "frozen VGGish, which has no weights: give --weights" in refused.output
+    assert refused.stderr.count("\n") == 1
+
+    vggish = tmp_path / "vggish.pth"
+    torch.save(SmallVGGish().state_dict(), vggish)
+    given = run(*words, *flags(*SMALL), "--weights", vggish)
+    assert given.exit_code == 0, given.output
+
+
+def test_a_checkpoint_does_not_score_a_dataset_of_other_classes(run, tmp_path):
+    s4, avss = write_s4(tmp_path / "s4"), write_avss(tmp_path / "avss")
+    trial = flags(*SMALL, "tpavi.untrained_vggish=true")
+    out = tmp_path / "run"
+    run("train", "--preset", "tpavi-r50-s4", "--data", s4, "--out", out, *trial)
+    refused = run("eval", "--run", out, "--data", avss)
+    assert refused.exit_code == 2
+    assert "71 classes, but" in refused.output
+    assert refused.stderr.startswith("error: ")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_a_wav_missing_in_mid_epoch_and_a_picture_of_one_pixel_are_one_line_each(run, tmp_path):
+    data = write_ms3(tmp_path / "data")
+    trial = flags(*SMALL, "tpavi.untrained_vggish=true")
+    words = ("train", "--preset", "tpavi-r50-ms3", "--data", data, *trial)
+    wav = next(data.rglob("audio_wav/train/*.wav"))
+    content = wav.read_bytes()
+    wav.unlink()
+    refused = run(*words, "--out", tmp_path / "a")
+    assert refused.exit_code == 2
+    assert f"{wav.name}: no such file" in refused.output
+
+    wav.write_bytes(content)
+    for mask in data.rglob("gt_masks/train/*/*.png"):
+        Image.new("L", (1, 1)).save(mask)
+    for frame in data.rglob("visual_frames/-*/*.png"):
+        Image.new("RGB", (1, 1)).save(frame)
+    refused = run(*words, "--out", tmp_path / "b")
+    assert refused.exit_code == 2
+    assert "1×1 pixels, expected at least 16" in refused.output
+
+
+@needs_corpus
+@pytest.mark.parametrize("split", ["ss", "ms"])
+def test_vpo_from_real_photographs_trains_and_is_scored(split, run, tmp_path):
+    sources = ("--coco", CORPUS / "coco", "--vggsound", CORPUS / "vggsound")
+    built = run_build("--split", split, *sources, "--out", tmp_path, "--workers", 1)
+    assert built.exit_code == 0, built.output
+    data, out = tmp_path / "VPO" / f"VPO-{split.upper()}", tmp_path / "run"
+    words = ("train", "--preset", "tiny", "--data", data, "--out", out)
+    trained = run(*words, *flags("train.epochs=2", "image.long_side=64", "image.crop=48"))
+    assert trained.exit_code == 0, trained.output
+    scored = run("eval", "--run", out, "--data", data, "--examples", 0)
+    assert scored.exit_code == 0, scored.output
+    assert "miou_dataset" in scored.output
