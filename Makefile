@@ -52,8 +52,8 @@ lint: $(EVERYTHING) ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(EVERYTHING) ## measure each part against a public baseline, in one run (one: make bench-metrics)
-	status=0; for script in benchmarks/bench_*.py; do $(BIN)/python $$script || status=1; done; exit $$status
+bench: $(EVERYTHING) ## measure each part, in one run, into benchmarks/RESULTS.md (one: make bench-metrics)
+	$(BIN)/python benchmarks/run_all.py
 
 bench-%: $(EVERYTHING)
 	$(BIN)/python benchmarks/bench_$*.py $(ARGS)

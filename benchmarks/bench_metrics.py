@@ -1,13 +1,12 @@
 """Speed and memory of the metrics against plain loops, on 100 frames of 224 × 224.
 
-`make bench-metrics` prints one line per family: our time, the baseline's, their ratio, and the
-peak memory over the inputs'. Baselines are the loops that the published code runs, over
+`make bench-metrics` prints two rows a family: frames a second of both, and the peak memory over the
+inputs'. Baselines are the loops that the published code runs, over
 thresholds, frames and classes; both sides get the same arrays in the same run, in one thread, and
-must agree. Exits with 1 if a ratio misses its goal.
+must agree.
 """
 
 import argparse
-import sys
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from measuring import Rows, at_least, at_most
 from numpy.typing import NDArray
 
 from avs_bench.metrics import (
@@ -180,26 +180,21 @@ def memory_ratio(program: Callable[..., Any], inputs: tuple[NDArray[Any], ...]) 
     return (size + peak) / size
 
 
-def main() -> int:
-    """Measure every case; 1 if a goal is missed."""
+def main() -> None:
+    """Measure every case."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=3)
     repeats = parser.parse_args().repeats
-    print(f"{FRAMES} frames of {SIDE} x {SIDE}: baseline, time of ours and of it, ratio, memory")
-    missed = 0
+    title = f"metrics, {FRAMES} frames of {SIDE} x {SIDE}"
+    rows = Rows(title, "loops over thresholds, frames and classes, as published")
     for case in cases():
         np.testing.assert_allclose(case.ours(*case.inputs), case.baseline(*case.inputs), rtol=1e-6)
-        ours, theirs = seconds(case, repeats)
-        memory = memory_ratio(case.ours, case.inputs)
-        good = theirs / ours >= case.goal and memory <= MOST_MEMORY
-        missed += not good
-        print(
-            f"{case.name:38s} {1e3 * ours:7.1f} ms {1e3 * theirs:8.1f} ms "
-            f"{theirs / ours:6.1f}x (goal {case.goal:g}x)  {memory:.2f}x inputs"
-            f"{'' if good else '  MISSED'}"
-        )
-    return int(missed > 0)
+        ours, theirs = (FRAMES / taken for taken in seconds(case, repeats))
+        rows.add(case.name, ours, theirs, "/s", at_least(case.goal))
+        size = sum(array.nbytes for array in case.inputs) / 2**20
+        peak = memory_ratio(case.ours, case.inputs) * size
+        rows.add(f"{case.name}: memory / inputs", peak, size, "MiB", at_most(MOST_MEMORY))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

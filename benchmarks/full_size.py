@@ -93,7 +93,7 @@ def benchmark_folder() -> Path:
 
 def _write_coco(folder: Path) -> None:
     (folder / "annotations").mkdir(parents=True)
-    outlines = {size: list(_outlines(size)) for size in SIZES}
+    outlines = {size: list(outlines(size)) for size in SIZES}
     crowds = {size: list(_crowds(size)) for size in SIZES}
     for number, (part, (images, share)) in enumerate(PARTS.items()):
         (folder / part).mkdir()
@@ -104,12 +104,12 @@ def _write_coco(folder: Path) -> None:
         rows = _annotation_rows(random, images, share)
         annotations = _annotations(random, rows, ids, sizes, outlines, crowds, number)
         photos = _photos(random, ids, sizes, part)
-        head = {"info": {"description": "benchmark"}, "licenses": _licenses()}
-        _write_json(folder, f"instances_{part}", head, photos, annotations, _categories())
-        _write_json(folder, f"captions_{part}", head, photos, _captions(random, rows, ids))
+        head = {"info": {"description": "benchmark"}, "licenses": licenses()}
+        write_json(folder, f"instances_{part}", head, photos, annotations, categories())
+        write_json(folder, f"captions_{part}", head, photos, _captions(random, rows, ids))
 
 
-def _write_json(
+def write_json(
     folder: Path, name: str, head: dict[str, object], *lists: Iterator[str] | list[str]
 ) -> None:
     """Write COCO's top-level object; `lists` are images, annotations and categories."""
@@ -129,7 +129,7 @@ def _frequencies() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _categories() -> list[str]:
+def categories() -> list[str]:
     rows = _frequencies()
     return [
         json.dumps({"supercategory": "thing", "id": int(r["category_id"]), "name": r["name"]})
@@ -137,7 +137,7 @@ def _categories() -> list[str]:
     ]
 
 
-def _licenses() -> list[dict[str, object]]:
+def licenses() -> list[dict[str, object]]:
     url = "http://creativecommons.org/licenses/by/2.0/"
     return [{"url": url, "id": number, "name": f"License {number}"} for number in range(1, 9)]
 
@@ -210,7 +210,7 @@ def _annotations(
         )
 
 
-def _outlines(size: tuple[int, int]) -> Iterator[tuple[str, str, str]]:
+def outlines(size: tuple[int, int]) -> Iterator[tuple[str, str, str]]:
     """Yield segmentation, area and box of objects in an image of (width, height)."""
     random = np.random.default_rng([2018, *size])
     width, height = size

@@ -2,46 +2,101 @@
 met.
 
 Every row reads `name  ours  baseline  ratio`, the ratio being ours over the baseline's, whatever
-the unit; medians of runs taken in turns, so that a busy machine slows both sides.
+the unit: a goal of "at least" belongs to a rate, one of "at most" to a time or to memory. Medians
+of runs taken in turns, so that a busy machine slows both sides. A goal that is missed is printed
+as missed; only sides that differ in what they computed end a program with an error.
 """
 
+import contextlib
+import io
 import json
-import resource
+import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-
-def heading(title: str) -> None:
-    """Print what the columns of the rows that follow are."""
-    print(f"{title:48} {'ours':>12}  {'baseline':>12}  {'ratio':>7}", flush=True)
+ROWS_FILE = "AVS_BENCHMARK_ROWS"
+"""Environment variable: the file to which every row is appended too, as a line of json."""
 
 
-def row(
-    name: str,
-    ours: float,
-    baseline: float,
-    unit: str,
-    *,
-    at_most: float | None = None,
-    at_least: float | None = None,
-) -> bool:
-    """Print a row and return whether its ratio meets its goal; without one it always does."""
-    ratio = ours / baseline
-    low = at_least is None or ratio >= at_least
-    high = at_most is None or ratio <= at_most
-    goal = f"(goal at most {at_most:g})" if at_most is not None else ""
-    goal = f"(goal at least {at_least:g})" if at_least is not None else goal
-    missed = "" if low and high else "  MISSED"
-    print(
-        f"{name:48} {_figure(ours):>8} {unit:<3}  {_figure(baseline):>8} {unit:<3}  {ratio:6.3f}x "
-        f"{goal}{missed}",
-        flush=True,
+@dataclass(frozen=True)
+class Goal:
+    """What a row is to reach: its words, and whether (ours, baseline) reaches it."""
+
+    words: str
+    reached: Callable[[float, float], bool]
+
+
+def at_least(ratio: float) -> Goal:
+    """The ratio of ours to the baseline is this or more."""
+    return Goal(f"at least {ratio:g}x", lambda ours, baseline: ours >= ratio * baseline)
+
+
+def at_most(ratio: float) -> Goal:
+    """The ratio of ours to the baseline is this or less."""
+    return Goal(f"at most {ratio:g}x", lambda ours, baseline: ours <= ratio * baseline)
+
+
+def ours_at_most(limit: float, unit: str) -> Goal:
+    """Ours is this or less, whatever the baseline."""
+    return Goal(f"ours at most {limit:g} {unit}", lambda ours, _: ours <= limit)
+
+
+def at_most_more(limit: float, unit: str) -> Goal:
+    """Ours is at most so much above the baseline."""
+    return Goal(f"at most {limit:g} {unit} more", lambda ours, base: ours - base <= limit)
+
+
+class Rows:
+    """The rows of one comparison: `title` is what is measured, `against` what with."""
+
+    def __init__(self, title: str, against: str) -> None:
+        self._title, self._against = title, against
+        print(f"\n{title}; baseline: {against}", flush=True)
+        print(f"{'':52} {'ours':>8}       {'baseline':>8}       {'ratio':>7}", flush=True)
+
+    def add(
+        self,
+        name: str,
+        ours: float,
+        baseline: float,
+        unit: str,
+        goal: Goal | None = None,
+        *,
+        bound: str = "",
+    ) -> None:
+        """Print a row; `bound` says what bounds it, where a run misses the goal."""
+        met = goal is None or goal.reached(ours, baseline)
+        aim = "" if goal is None else f"  {goal.words}: {'met' if met else 'MISSED'}"
+        print(
+            f"{name:52} {figure(ours):>8} {unit:5} {figure(baseline):>8} {unit:5} "
+            f"{ours / baseline:7.3f}x{aim}",
+            flush=True,
+        )
+        if ROWS_FILE in os.environ:
+            kept = {
+                "title": self._title, "against": self._against, "name": name, "ours": ours,
+                "baseline": baseline, "unit": unit, "met": met, "bound": bound,
+                "goal": None if goal is None else goal.words,
+            }  # fmt: skip
+            with Path(os.environ[ROWS_FILE]).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(kept) + "\n")
+
+
+def figure(value: float) -> str:
+    """Return a number with about four digits."""
+    return (
+        f"{value:.3f}"
+        if abs(value) < 10
+        else f"{value:.1f}"
+        if abs(value) < 1e4
+        else f"{value:.0f}"
     )
-    return low and high
 
 
 def seconds(program: Callable[[], object]) -> float:
@@ -70,8 +125,16 @@ def in_fresh_process(script: str, *arguments: object) -> dict[str, Any]:
 
 def report(**values: object) -> None:
     """In the fresh process: print values, with the most memory it held, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-    print(json.dumps({"mebibytes": peak, **values}))
+    print(json.dumps({"mebibytes": peak_mebibytes(), **values}))
+
+
+def peak_mebibytes() -> float:
+    """Return the most memory that this process has held so far.
+
+    Not getrusage's figure, which begins at what the parent held when it forked.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 2**10
 
 
 def refuse_difference(name: str, ours: object, baseline: object) -> None:
@@ -80,5 +143,20 @@ def refuse_difference(name: str, ours: object, baseline: object) -> None:
         sys.exit(f"{name}: ours is {ours!r}, the baseline's {baseline!r}: nothing is compared")
 
 
-def _figure(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+@contextlib.contextmanager
+def in_silence() -> Iterator[None]:
+    """Keep what libraries print, and the builder's progress, out of the rows."""
+    nowhere = io.StringIO()
+    with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        yield
+
+
+@contextlib.contextmanager
+def on_one_core() -> Iterator[None]:
+    """Keep this process, and what it starts, on one core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

@@ -1,0 +1,27 @@
+"""Datasets built from the sources of `media.py`, kept for the benchmarks that read them."""
+
+import hashlib
+from pathlib import Path
+
+from full_size import benchmark_folder
+from measuring import in_silence
+from media import media_sources
+
+from vpo_builder.build import BuildReport, BuildRequest, build
+from vpo_builder.config import load_config
+from vpo_builder.schema import Split
+
+
+def build_of(images: int, split: Split, out: Path, overrides: tuple[str, ...] = ()) -> BuildReport:
+    """Build a split of so many pictures into `out`, in this process."""
+    sources = media_sources(images)
+    config = load_config("default", overrides)
+    request = BuildRequest(split, out, sources.coco, sources.vggsound, config)
+    with in_silence():
+        return build(request)
+
+
+def kept_build(images: int, split: Split) -> Path:
+    """Return the folder of such a dataset, built unless it was before; a finished one is kept."""
+    version = hashlib.sha256(Path(__file__).with_name("media.py").read_bytes()).hexdigest()[:12]
+    return build_of(images, split, benchmark_folder() / f"built-{version}-{images}").folder
