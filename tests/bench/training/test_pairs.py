@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -138,3 +140,13 @@ def test_a_bank_goes_on_from_its_state():
     other.write(sounds_of([{1}]))
     for name, value in bank.state_dict().items():
         assert torch.equal(value, other.state_dict()[name])
+
+
+def test_sounds_of_other_kinds_do_not_match_though_their_classes_are_the_same():
+    sounds = sounds_of([{1}, {1}, {1}, {1}])
+    kinds = torch.tensor([7, 7, 8, 9])
+    pairs = shuffled_pairs(replace(sounds, kinds=kinds), generator())
+    given = pairs.waveforms[:, 0, 0].long() - 1
+    assert shuffled_pairs(sounds, generator()).matched.all()
+    assert pairs.matched.tolist() == (kinds[given] == kinds).tolist()
+    assert not pairs.matched.all()
