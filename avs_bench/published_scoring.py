@@ -8,6 +8,7 @@ import torch
 
 from avs_bench.config import ModelSettings, Settings, read_preset
 from avs_bench.data.example import AVSDataset
+from avs_bench.data.spectrograms import VGGISH_STEP
 from avs_bench.evaluation import Questions, Subject, Watcher, refuse_unknown_probes, score
 from avs_bench.prediction.opening import OpenedModel, Published, open_published
 from avs_bench.results import Result
@@ -62,9 +63,12 @@ def _settings(opened: OpenedModel, published: Published) -> Settings:
     if published.preset is not None:
         return read_preset(published.preset, published.overrides)
     base = read_preset(READING)
+    step = VGGISH_STEP if opened.clip_frames > 1 else base.audio.frame_step
     return replace(
         base,
         model=ModelSettings(opened.name, {}),
-        audio=replace(base.audio, channels=opened.channels, seconds=opened.seconds),
+        audio=replace(
+            base.audio, channels=opened.channels, seconds=opened.seconds, frame_step=step
+        ),
         image=replace(base.image, long_side=opened.long_side, frames=opened.clip_frames),
     )

@@ -17,6 +17,7 @@ FFT = 512
 MELS = 64
 
 EXAMPLE_FRAMES = 96  # 0.96 s, VGGish's unit and the size of CAVP's 1 s picture
+VGGISH_STEP = EXAMPLE_FRAMES * HOP / SAMPLE_RATE  # seconds from one example to the next: 0.96
 LOGMEL_FRAMES = {3 * SAMPLE_RATE: 300, SAMPLE_RATE: EXAMPLE_FRAMES}
 
 

@@ -78,9 +78,13 @@ def _heard(example: Example) -> set[int]:
 
 
 def _unseen(example: Example, other: Example) -> list[SoundSource]:
-    """The sources of another example whose class is not in the picture of this one."""
+    """The sources of another example whose class is not in the picture of this one.
+
+    A recording in which several classes sound counts only if none of them is.
+    """
     seen = _heard(example) | set(example.silent)
-    return [source for source in other.sources if source.class_index not in seen]
+    mixed = {source.clip for source in other.sources if source.class_index in seen}
+    return [source for source in other.sources if source.clip not in mixed]
 
 
 def _partners(

@@ -15,6 +15,7 @@ from avs_bench.data.datasets import read_dataset
 from avs_bench.data.holdout import hold_out
 from avs_bench.data.images import PictureReader
 from avs_bench.data.loader import plain_batches, training_batches, training_order
+from avs_bench.data.spectrograms import VGGISH_STEP, vggish_examples
 from tests.avsbench_trees import (
     AVSS_CLASSES,
     AVSS_VIDEOS,
@@ -109,6 +110,17 @@ def test_a_moment_at_the_ends_is_moved_into_the_recording_and_a_short_one_tiled(
     soundfile.write(tmp_path / "b.wav", np.arange(5_000, dtype=np.int16), 16_000)
     short = read_moment(tmp_path / "b.wav", 4, 16_000, 1.0)
     np.testing.assert_array_equal(short[:5_000], short[5_000:10_000])
+
+
+def test_a_frame_hears_the_very_vggish_example_of_the_whole_recording(tmp_path):
+    noise = np.random.default_rng(0).integers(-9_000, 9_000, (80_000, 2)).astype(np.int16)
+    soundfile.write(tmp_path / "a.wav", noise, 16_000, subtype="PCM_16")
+    whole = torch.from_numpy(read_moment(tmp_path / "a.wav", 0, 80_000, 1.0))
+    step = read_preset("tpavi-r50-s4").audio.frame_step
+    assert step == VGGISH_STEP
+    moments = [read_moment(tmp_path / "a.wav", frame, 16_000, step) for frame in range(5)]
+    heard = vggish_examples(torch.from_numpy(np.stack(moments)))[:, 0]
+    assert torch.equal(heard, vggish_examples(whole))
 
 
 def test_clips_hold_unannotated_frames_whose_pixels_are_ignored(tmp_path):

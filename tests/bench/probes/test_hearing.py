@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from avs_bench.data.example import Example, SoundSource
 from avs_bench.probes import PROBES, probed_examples
 from vpo_builder.errors import InputError
 
@@ -96,3 +97,14 @@ def test_a_vpo_dataset_says_what_is_silent_and_which_picture_is_shared(dataset):
     names = {key: [dataset.classes[i] for i in e.silent] for key, e in by_picture.items()}
     assert names == {"6": ["cat"], "7": ["dog"], "8": []}
     assert [example.unit for example in dataset.subsets["val"]] == ["5"]
+
+
+def test_off_screen_gives_no_recording_in_which_a_class_of_the_picture_sounds_too(tmp_path):
+    def example(name, *labels):
+        sources = tuple(SoundSource(tmp_path / f"{name}.wav", label, 0.5, 0) for label in labels)
+        return Example(name, tmp_path, tmp_path, 16, 16, sources, {})
+
+    one, duet, other = example("one", 1), example("duet", 1, 2), example("other", 3)
+    probed = probed_examples(PROBES["off-screen"], [one, duet, other])
+    given = {e.example_id: e.sources[0].clip.stem for e in probed}
+    assert given["one"] == given["duet"] == "other"
