@@ -46,7 +46,7 @@ def main() -> None:
     """Build at each size in turns."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=80, help="pictures at 1x")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--build", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.build:
