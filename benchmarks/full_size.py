@@ -93,7 +93,7 @@ def benchmark_folder() -> Path:
 
 def _write_coco(folder: Path) -> None:
     (folder / "annotations").mkdir(parents=True)
-    outlines = {size: list(outlines(size)) for size in SIZES}
+    polygons = {size: list(outlines(size)) for size in SIZES}
     crowds = {size: list(_crowds(size)) for size in SIZES}
     for number, (part, (images, share)) in enumerate(PARTS.items()):
         (folder / part).mkdir()
@@ -102,7 +102,7 @@ def _write_coco(folder: Path) -> None:
         ids = ids * len(PARTS) + number  # no image is in two parts
         sizes = [SIZES[place] for place in random.choice(len(SIZES), images, p=SIZE_SHARES)]
         rows = _annotation_rows(random, images, share)
-        annotations = _annotations(random, rows, ids, sizes, outlines, crowds, number)
+        annotations = _annotations(random, rows, ids, sizes, polygons, crowds, number)
         photos = _photos(random, ids, sizes, part)
         head = {"info": {"description": "benchmark"}, "licenses": licenses()}
         write_json(folder, f"instances_{part}", head, photos, annotations, categories())
@@ -190,7 +190,7 @@ def _annotations(
     rows: NDArray[np.int64],
     ids: NDArray[np.int64],
     sizes: list[tuple[int, int]],
-    outlines: dict[tuple[int, int], list[str]],
+    polygons: dict[tuple[int, int], list[str]],
     crowds: dict[tuple[int, int], list[str]],
     part: int,
 ) -> Iterator[str]:
@@ -202,7 +202,7 @@ def _annotations(
     for (place, category), image, number, draw, crowd in zip(
         rows.tolist(), images, numbers.tolist(), draws, crowded.tolist(), strict=True
     ):
-        drawn = (crowds if crowd else outlines)[sizes[place]]
+        drawn = (crowds if crowd else polygons)[sizes[place]]
         segmentation, area, box = drawn[draw % len(drawn)]
         yield (
             f'{{"segmentation": {segmentation},"area": {area},"iscrowd": {int(crowd)},"image_id": '
