@@ -15,7 +15,7 @@ SS := $(DATA)/VPO/VPO-SS
 TINY := $(RUNS)/tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test lint bench clean
+.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test lint bench listen clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ lint: $(EVERYTHING) ## check style and types
 
 bench: $(EVERYTHING) ## measure each part, in one run, into benchmarks/RESULTS.md (one: make bench-metrics)
 	$(BIN)/python benchmarks/run_all.py
+
+listen: $(EVERYTHING) ## show whether each variant listens: docs/listening.md (hours; --jobs, --seeds)
+	$(BIN)/python -m benchmarks.listening $(ARGS)
 
 bench-%: $(EVERYTHING)
 	$(BIN)/python benchmarks/bench_$*.py $(ARGS)

@@ -1,0 +1,176 @@
+"""The study as jobs: variants × seeds, trained under one budget and scored on test."""
+
+import os
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from avs_bench.result_files import read_results
+from avs_bench.results import Result
+from vpo_builder.atomic import write_atomically
+from vpo_builder.errors import InputError
+
+IMAGES, CLIPS_PER_CLASS = 4600, 60
+"""Of the synthetic corpus; VPO-SS keeps more than 3,000 of its pictures."""
+PROBES = ("silence", "noise", "off-screen")
+COST = "cost.json"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is compared: a name, what it says in the table, and its settings over the preset's."""
+
+    name: str
+    title: str
+    overrides: tuple[str, ...]
+
+
+TWIN = Variant(
+    "visual-only",
+    "visual only",
+    ('model.options={fusion = "none"}', "contrastive.weight=0"),
+)
+PLAIN = Variant("cross-attention", "cross-attention", ("contrastive.weight=0",))
+LISTENER = Variant("cross-attention-contrastive", "cross-attention + contrastive", ())
+VARIANTS = (
+    TWIN,
+    Variant("addition", "addition", ('model.options={fusion = "add"}', "contrastive.weight=0")),
+    Variant("tpavi", "TPAVI", ('model.options={fusion = "tpavi"}', "contrastive.weight=0")),
+    PLAIN,
+    LISTENER,
+)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Where the study lies and how it is run."""
+
+    data: Path
+    runs: Path
+    seeds: tuple[int, ...]
+    jobs: int
+    overrides: tuple[str, ...]
+    device: str
+
+    @property
+    def dataset(self) -> Path:
+        """The folder of its VPO-SS."""
+        return self.data / "VPO" / "VPO-SS"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One variant trained with one seed, in its folder."""
+
+    variant: Variant
+    seed: int
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job took: processor seconds of its commands, and seconds by the clock."""
+
+    processor_seconds: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished job with its scores on test and its cost."""
+
+    job: Job
+    result: Result
+    cost: Cost
+
+
+def build(study: Study, images: int, clips_per_class: int) -> None:
+    """Build the study's VPO-SS unless it is there."""
+    if (study.dataset / "manifest.meta.json").exists():
+        return
+    synthetic = [f"synthetic.images={images}", f"synthetic.clips_per_class={clips_per_class}"]
+    command = [_program("vpo-build"), "--split", "ss", "--out", str(study.data)]
+    ended = subprocess.run([*command, *_settings(synthetic)], check=False).returncode
+    if ended:
+        raise InputError(f"vpo-build ended with {ended}, its own line says why")
+
+
+def jobs_of(study: Study) -> list[Job]:
+    """Return every job, seed by seed, so that a study that is stopped early has whole rounds."""
+    return [
+        Job(variant, seed, study.runs / f"{variant.name}-{seed}")
+        for seed in study.seeds
+        for variant in VARIANTS
+    ]
+
+
+def outcomes(study: Study) -> list[Outcome]:
+    """Run what is not finished, several jobs at a time, and return everything in order."""
+    jobs = jobs_of(study)
+    lock = threading.Lock()
+
+    def work(job: Job) -> Outcome:
+        outcome = _outcome(job, study)
+        with lock:
+            minutes = outcome.cost.processor_seconds / 60
+            print(f"{job.folder.name}: done, {minutes:.1f} processor minutes", flush=True)
+        return outcome
+
+    with ThreadPoolExecutor(study.jobs) as pool:
+        finished = list(pool.map(work, jobs))
+    order = {variant.name: place for place, variant in enumerate(VARIANTS)}
+    return sorted(finished, key=lambda one: (order[one.job.variant.name], one.job.seed))
+
+
+def _outcome(job: Job, study: Study) -> Outcome:
+    """Train and score one job, or return what it has left."""
+    cost = job.folder / COST
+    if not cost.exists():
+        write_atomically(cost, msgspec.json.encode(_run(job, study)))
+    (result,) = read_results(job.folder)
+    return Outcome(job, result, msgspec.json.decode(cost.read_bytes(), type=Cost))
+
+
+def _run(job: Job, study: Study) -> Cost:
+    settings = _settings([*job.variant.overrides, *study.overrides, f"train.seed={job.seed}"])
+    place = ["--data", str(study.dataset), "--device", study.device]
+    resume = ["--resume"] if (job.folder / "last.pt").exists() else []
+    train = ["train", "--preset", "listening", "--out", str(job.folder), *settings, *resume]
+    evaluate = ["eval", "--run", str(job.folder), "--subset", "test", "--probe", ",".join(PROBES)]
+    started = time.monotonic()
+    log = job.folder.with_suffix(".log")
+    processor = sum(_logged([*command, *place], log, study) for command in (train, evaluate))
+    return Cost(processor, time.monotonic() - started)
+
+
+def _logged(arguments: list[str], log: Path, study: Study) -> float:
+    """Run an avs-bench command, its words into `log`; return its processor seconds."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | ({"OMP_NUM_THREADS": "1"} if study.jobs > 1 else {})
+    command = [_program("avs-bench"), *arguments]
+    with log.open("a") as file:
+        file.write(f"$ {shlex.join(command)}\n")
+        file.flush()
+        process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise InputError(f"{log}: the last command in it ended with {process.returncode}: read it")
+    return usage.ru_utime + usage.ru_stime
+
+
+def _settings(settings: Sequence[str]) -> list[str]:
+    return [word for setting in settings for word in ("--set", setting)]
+
+
+def _program(name: str) -> str:
+    """Return the program that belongs to this interpreter."""
+    return str(Path(sys.executable).with_name(name))
