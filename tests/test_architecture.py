@@ -8,7 +8,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("vpo_builder", "avs_bench")
-LEAVES = {"schema", "manifest", "settings", "errors", "atomic", "sources.avsbench"}
+LEAVES = {
+    "schema",
+    "manifest",
+    "settings",
+    "errors",
+    "atomic",
+    "ffmpeg_program",
+    "sources.avsbench",
+}
 """The modules of vpo_builder that avs_bench may use: what both must agree on, and no more."""
 BANNED_NAMES = {"utils", "common", "helpers", "core", "base", "misc"}
 PICKLERS = {"pickle", "shelve", "dill", "marshal", "joblib"}

@@ -1,7 +1,5 @@
 """Calls of ffmpeg: never asking, never reaching the network, always with a time limit."""
 
-import functools
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -10,9 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-import imageio_ffmpeg
-
-from vpo_builder.errors import InputError
+from vpo_builder.ffmpeg_program import ffmpeg_program
 
 STALL_SECONDS = 60
 """A running ffmpeg that neither gives nor takes a byte for so long is ended."""
@@ -24,18 +20,6 @@ EMPTY_WORDS = ("To ignore this", "Conversion failed", "Error opening output", "L
 
 class FfmpegError(Exception):
     """ffmpeg could not do it; the text is the last line that it printed."""
-
-
-@functools.cache
-def ffmpeg_program() -> str:
-    """Return the system's ffmpeg, or the one that imageio-ffmpeg brings."""
-    program = shutil.which("ffmpeg")
-    if program:
-        return program
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError:
-        raise InputError("no ffmpeg found: install it (apt-get install ffmpeg)") from None
 
 
 def source(path: Path) -> list[str]:

@@ -7,8 +7,9 @@ import soundfile
 
 from tests.builder.small_corpus import tone
 from vpo_builder.config import load_config
+from vpo_builder.ffmpeg_program import ffmpeg_program
 from vpo_builder.records import Reason
-from vpo_builder.rendering.audio import ClipTask, ffmpeg_program, prepare_clip
+from vpo_builder.rendering.audio import ClipTask, prepare_clip
 
 CONFIG = load_config("default")
 

@@ -14,7 +14,7 @@ from tests.builder.building import run_build
 from tests.builder.loopback import Loopback
 from vpo_builder.errors import InputError
 from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, read_attempts
-from vpo_builder.rendering.audio import ffmpeg_program
+from vpo_builder.ffmpeg_program import ffmpeg_program
 from vpo_builder.sources.avsbench import find_trees
 from vpo_builder.sources.avsbench_lists import read_video_list
 

@@ -22,7 +22,7 @@ from vpo_builder.fetching.mirror import clip_parts
 from vpo_builder.fetching.reasons import FetchError, FetchReason
 from vpo_builder.fetching.youtube_errors import reason_of
 from vpo_builder.fetching.youtube_process import VideoAnswer, VideoRequest
-from vpo_builder.rendering.audio import ffmpeg_program
+from vpo_builder.ffmpeg_program import ffmpeg_program
 
 WATCH = "https://www.youtube.com/watch?v="
 AUDIO = "bestaudio/best"

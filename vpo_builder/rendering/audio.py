@@ -3,14 +3,12 @@
 import functools
 import io
 import re
-import shutil
 import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import ffmpeg
-import imageio_ffmpeg
 import numpy as np
 import soundfile
 import soxr
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 
 from vpo_builder.atomic import write_atomically
 from vpo_builder.config import AudioSettings, ClipSettings
-from vpo_builder.errors import InputError
+from vpo_builder.ffmpeg_program import ffmpeg_program
 from vpo_builder.records import Reason
 from vpo_builder.sources.archives import ArchiveMember, as_file
 
@@ -151,18 +149,6 @@ def encode_wav(waveform: Waveform, sample_rate: int) -> bytes:
     buffer = io.BytesIO()  # libsndfile hides why a write to a file failed
     soundfile.write(buffer, levels, sample_rate, subtype="PCM_16", format="WAV")
     return buffer.getvalue()
-
-
-@functools.cache
-def ffmpeg_program() -> str:
-    """Return the system's ffmpeg, or the one that imageio-ffmpeg brings."""
-    program = shutil.which("ffmpeg")
-    if program:
-        return program
-    try:
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except RuntimeError:
-        raise InputError("no ffmpeg found: install it (apt-get install ffmpeg)") from None
 
 
 @functools.cache

@@ -9,6 +9,7 @@ import ffmpeg
 from PIL import Image
 
 from vpo_builder.atomic import write_atomically
+from vpo_builder.ffmpeg_program import ffmpeg_program
 from vpo_builder.records import Reason
 from vpo_builder.rendering.audio import (
     FFMPEG_SECONDS,
@@ -16,7 +17,6 @@ from vpo_builder.rendering.audio import (
     UndecodableError,
     decode,
     encode_wav,
-    ffmpeg_program,
     resample_to_mono,
 )
 
