@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vpo_builder.errors import InputError
+from vpo_builder.fetching import PREFIX
 
 if TYPE_CHECKING:
     from vpo_builder.fetching.origins import FetchOptions
-
-PREFIX = "fetch."
 
 
 @dataclass(frozen=True)
