@@ -30,7 +30,7 @@ from vpo_builder.rendering.audio import ClipTask, prepare_clip
 GOAL = 12
 MOST_NOISE = 0.01  # of the power
 BOUND = {
-    "wav": "soxr's resampling, half of our time",
+    "wav": "soxr's resampling, two fifths of our time",
     "flac": "decoding: libFLAC takes three quarters of our time, for 882,000 samples a clip",
     "ogg": "decoding: libvorbis takes three quarters of our time, for 882,000 samples a clip",
 }

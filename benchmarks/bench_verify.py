@@ -52,7 +52,7 @@ def check_that_both_see() -> None:
 def main() -> None:
     """Check and time both sides."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=640)
+    parser.add_argument("--images", type=int, default=320)
     parser.add_argument("--repeats", type=int, default=9)
     options = parser.parse_args()
     check_that_both_see()
