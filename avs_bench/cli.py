@@ -64,8 +64,10 @@ def train(
     from avs_bench.config import PRESETS, read_preset
     from avs_bench.data.datasets import read_dataset
     from avs_bench.device import open_device
+    from avs_bench.processes import joined_processes
     from avs_bench.training.fit import fit
     from avs_bench.training.run_folder import stored_settings
+    from avs_bench.training.stopping import StoppedError
     from vpo_builder.settings import preset_names
 
     if held_out is not None:
@@ -76,17 +78,25 @@ def train(
             f"--preset is missing: give one of {', '.join(preset_names(PRESETS))} "
             "(only --resume without --set can do without)"
         )
-    settings = stored_settings(out) if preset is None else read_preset(preset, overrides)
-    fit(
-        settings,
-        read_dataset(folder),
-        out,
-        device=open_device(device),
-        resume=resume,
-        weights=weights,
-        partial_weights=partial_weights,
-        announce=tqdm.write,  # which a bar on the terminal makes room for
-    )
+    opened = open_device(device)
+    with joined_processes(opened) as processes:
+        settings = stored_settings(out) if preset is None else read_preset(preset, overrides)
+        try:
+            fit(
+                settings,
+                read_dataset(folder),
+                out,
+                device=opened,
+                resume=resume,
+                weights=weights,
+                partial_weights=partial_weights,
+                announce=tqdm.write,  # which a bar on the terminal makes room for
+                processes=processes,
+            )
+        except StoppedError as stopped:
+            if processes.leads:
+                click.echo(f"{out}: {stopped}", err=True)
+            raise SystemExit(stopped.exit_code) from None
 
 
 for command in (

@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,13 +16,14 @@ from torch import Tensor, nn
 from avs_bench.checkpoint import read_checkpoint, refuse_other_classes, trained_model
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
-from avs_bench.data.example import AVSDataset
+from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.holdout import class_indices
 from avs_bench.data.loader import plain_batches
 from avs_bench.inference import predicted_classes, segment
 from avs_bench.metrics import Confusion, Family
 from avs_bench.probes import PROBES, score_probe
-from avs_bench.results import ProbedSet, Result, ScoredSet
+from avs_bench.processes import ALONE, Processes
+from avs_bench.results import ProbedSet, Result, ScoredItem, ScoredSet, scored_set
 from avs_bench.scoring import Answer, scorer_of
 from avs_bench.showcase import Candidate, Showcase
 from vpo_builder.errors import InputError
@@ -74,11 +76,13 @@ def evaluate(
     families: Sequence[Family] = (),
     unseen: frozenset[int] = frozenset(),
     watch: Watcher | None = None,
+    processes: Processes = ALONE,
 ) -> tuple[ScoredSet, ...]:
     """Return what the model scores on a subset, in the dataset's own family and then in `families`.
 
     The model sees pictures as `settings.image.long_side` says and is scored at the masks' own
-    size, so runs at different sizes compare. Nothing depends on the batch. Raises InputError for
+    size, so runs at different sizes compare. Nothing depends on the batch, so `processes` score
+    whole units each and every one returns all counts. Raises InputError for
     an empty subset and for logits that are not numbers.
     """
     examples = dataset.subsets[subset]
@@ -87,7 +91,7 @@ def evaluate(
     model.eval()
     chosen = dict.fromkeys([dataset.family, *families])
     scorers = [scorer_of(name, len(dataset.classes), examples, unseen) for name in chosen]
-    for batch in plain_batches(dataset, examples, settings):
+    for batch in plain_batches(dataset, _share(examples, processes), settings):
         logits = segment(model, batch, device)
         preds = predicted_classes(logits).cpu()
         for row, example in enumerate(batch.examples):
@@ -98,7 +102,24 @@ def evaluate(
                 scorer.add(answer)
             if watch:
                 watch(batch, row, preds[row])
-    return tuple(scorer.scores() for scorer in scorers)
+    return tuple(_joined(scorer.scores(), processes) for scorer in scorers)
+
+
+def _share(examples: Sequence[Example], processes: Processes) -> Sequence[Example]:
+    """Return the examples whose units fall to this process."""
+    if processes.count == 1:
+        return examples
+    units = list(dict.fromkeys(example.unit for example in examples))
+    own = set(units[processes.rank :: processes.count])
+    return [example for example in examples if example.unit in own]
+
+
+def _joined(part: ScoredSet, processes: Processes) -> ScoredSet:
+    """Return the items of all processes as one set."""
+    messages = processes.messages(msgspec.json.encode(part.items))
+    kind = tuple[ScoredItem, ...]
+    items = (item for data in messages for item in msgspec.json.decode(data, type=kind))
+    return scored_set(part.family, part.classes, items)
 
 
 def evaluate_probes(

@@ -12,6 +12,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from vpo_builder.errors import InputError
+
+FAILED, EXIT_INPUT = "avs-bench/failed", 2
 BUCKET = 2**24
 """Values summed at a time: 64 MiB, large enough for a network's full speed."""
 
@@ -111,11 +114,25 @@ def torchrun_started() -> bool:
 def joined_processes(device: torch.device) -> Iterator[Processes]:
     """Join the processes that torchrun started, or stay alone where it did not.
 
-    Tensors on a CPU travel by gloo, those on a GPU by nccl.
+    Tensors on a CPU travel by gloo, those on a GPU by nccl. Of the InputErrors that the processes
+    meet the first is passed on, and the other processes end in silence.
     """
     if not torchrun_started():
         yield ALONE
         return
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
-    yield Processes(dist.get_rank(), dist.get_world_size())
+    store, rank, count = next(dist.rendezvous("env://"))
+    if device.type == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=count)
+    try:
+        yield Processes(rank, count)
+    except InputError:
+        if store.add(FAILED, 1) > 1:
+            raise SystemExit(EXIT_INPUT) from None
+        raise
+    except RuntimeError:  # every collective fails once another process has ended
+        if store.add(FAILED, 0) > 0:
+            raise SystemExit(EXIT_INPUT) from None
+        raise
     dist.destroy_process_group()  # not after an error: the others may be waiting

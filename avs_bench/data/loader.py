@@ -30,14 +30,21 @@ def training_order(dataset: AVSDataset, settings: Settings) -> TrainingOrder:
 
 
 def training_batches(
-    dataset: AVSDataset, settings: Settings, order: TrainingOrder, first_step: int, steps: int
+    dataset: AVSDataset,
+    settings: Settings,
+    order: TrainingOrder,
+    first_step: int,
+    steps: int,
+    rows: slice = slice(None),
 ) -> Iterator[Batch]:
     """Yield the batches of the optimisation steps from `first_step` up to `steps`.
+
+    Of each only `rows` are read, a process's share.
 
     Raises InputError for a file that cannot be read.
     """
     views = _TrainingViews(dataset, settings)
-    return _batches(views, order.batches(first_step, steps), dataset, settings)
+    return _batches(views, order.batches(first_step, steps, rows), dataset, settings)
 
 
 def plain_batches(

@@ -41,9 +41,11 @@ class TrainingOrder:
         places = range(step * self.batch_size, (step + 1) * self.batch_size)
         return [self._draw(*divmod(place, self.examples)) for place in places]
 
-    def batches(self, first_step: int, steps: int) -> Iterator[list[Draw]]:
-        """Yield the batches of the steps from `first_step` up to `steps`."""
-        return map(self.batch, range(first_step, steps))
+    def batches(
+        self, first_step: int, steps: int, rows: slice = slice(None)
+    ) -> Iterator[list[Draw]]:
+        """Yield these rows of the batches of the steps from `first_step` up to `steps`."""
+        return (self.batch(step)[rows] for step in range(first_step, steps))
 
     def _draw(self, epoch: int, place: int) -> Draw:
         return Draw(int(_permutation(self.examples, self.seed, epoch)[place]), epoch)

@@ -44,7 +44,7 @@ class AllReducedBatchNorm(_BatchNorm):
                 x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
         across = [0, *range(2, x.ndim)]
-        values = x.float()  # 16 bits are too few to sum in
+        values = x.float() if x.dtype.itemsize < 4 else x  # 16 bits are too few to sum in
         here = x.numel() // x.shape[1]
         sums = _SumOverProcesses.apply(torch.cat([values.sum(across), values.new_tensor([here])]))
         count = sums[-1].detach()

@@ -5,7 +5,8 @@ random needs to be kept in a checkpoint.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -62,9 +63,10 @@ class Learner:
         self.optimisers.begin(step)
         values: dict[str, Tensor] = {}
         epoch = step // self.epoch_steps
-        for terms in self.objective.loss_terms(self._executed, batch, epoch, step):
-            self.optimisers.backward(torch.stack(list(terms.values())).sum())
-            values = {name: values.get(name, 0) + term.detach() for name, term in terms.items()}
+        with _memory_errors_in_one_line(step):
+            for terms in self.objective.loss_terms(self._executed, batch, epoch, step):
+                self.optimisers.backward(torch.stack(list(terms.values())).sum())
+                values = {n: values.get(n, 0) + term.detach() for n, term in terms.items()}
         whole = self._processes.total(torch.stack(list(values.values()))).tolist()
         shown = dict(zip(values, whole, strict=True))
         _refuse_no_number(shown, step)
@@ -83,6 +85,20 @@ class Learner:
         self.model.load_state_dict(model)
         self.objective.load_state_dict(state["objective"])
         self.optimisers.load_state_dict(state["optimisers"])
+
+
+@contextmanager
+def _memory_errors_in_one_line(step: int) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # PyTorch's are RuntimeErrors, a GPU's has a class
+        full = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
+        if not full and "t allocate memory" not in str(error):
+            raise
+        raise InputError(
+            f"step {step}: out of memory; the last checkpoint is kept: begin a run with fewer "
+            "items at once, --set train.micro_batch_size=2, or a smaller --set image.crop"
+        ) from None
 
 
 def _refuse_no_number(terms: Mapping[str, float], step: int) -> None:

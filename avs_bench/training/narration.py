@@ -14,9 +14,9 @@ from avs_bench.training.progress import Progress
 Item = TypeVar("Item")
 
 
-def step_bar(batches: Iterable[Item], done: int, steps: int) -> "tqdm[Item]":
-    """Return `batches` with a bar of the steps, which only a terminal shows."""
-    hidden = not sys.stderr.isatty()
+def step_bar(batches: Iterable[Item], done: int, steps: int, shown: bool) -> "tqdm[Item]":
+    """Return `batches` with a bar of the steps, which only a terminal shows, and if `shown`."""
+    hidden = not (shown and sys.stderr.isatty())
     return tqdm(batches, initial=done, total=steps, unit="step", leave=False, disable=hidden)
 
 

@@ -27,8 +27,10 @@ CONFIG, HISTORY, LAST, BEST = "config.json", "history.jsonl", "last.pt", "best.p
 class RunFolder:
     """Writes a run's files; each is whole at any moment, so a kill loses no more than steps."""
 
-    def __init__(self, path: Path, origin: Origin) -> None:
+    def __init__(self, path: Path, origin: Origin, *, writes: bool = True) -> None:
+        """Open the folder of a run; of several processes only one `writes`."""
         self.path = path
+        self._writes = writes
         self._origin = origin
 
     def begin(self, learner: Learner, resume: bool) -> Progress:
@@ -42,7 +44,8 @@ class RunFolder:
         if checkpoint is None:
             progress = Progress()
             config = msgspec.json.format(msgspec.json.encode(to_tree(self._origin)), indent=2)
-            write_atomically(self.path / CONFIG, config + b"\n")
+            if self._writes:
+                write_atomically(self.path / CONFIG, config + b"\n")
         else:
             learner.load_state_dict(checkpoint.model, checkpoint.training["learner"])
             progress = _progress_from(checkpoint.training["progress"])
@@ -54,6 +57,8 @@ class RunFolder:
 
         last.pt comes last: what is killed before it is done again to the same bytes.
         """
+        if not self._writes:
+            return
         self._write_history(progress)
         model = learner.model.state_dict()
         if progress.sums is None and progress.best and progress.best.epoch == progress.epoch - 1:
@@ -79,7 +84,8 @@ class RunFolder:
         return checkpoint
 
     def _write_history(self, progress: Progress) -> None:
-        write_atomically(self.path / HISTORY, encode_lines(progress.history))
+        if self._writes:
+            write_atomically(self.path / HISTORY, encode_lines(progress.history))
 
 
 def _progress_from(tree: dict[str, Any]) -> Progress:

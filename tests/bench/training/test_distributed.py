@@ -1,0 +1,117 @@
+"""Several processes train like one, and stop, fail and resume together."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from avs_bench.checkpoint import read_checkpoint
+from avs_bench.models.shared_statistics import AllReducedBatchNorm
+from tests.bench.conftest import SMALL
+
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+FLAGS = [part for text in (*SMALL, "train.batch_size=4") for part in ("--set", text)]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+ROOT = Path(__file__).parents[3]
+
+
+def command(folder, out, processes, *more):
+    several = [*TORCHRUN, f"--nproc-per-node={processes}"]
+    start = several if processes > 1 else [sys.executable]
+    arguments = ["--data", folder, "--out", out, "--device", "cpu", *FLAGS, *more]
+    return [*start, "-m", "avs_bench", "train", "--preset", "tiny", *map(str, arguments)]
+
+
+def test_two_processes_have_the_curve_and_the_scores_of_one(folder, tmp_path):
+    found = []
+    for start in ([sys.executable], [*TORCHRUN, "--nproc-per-node=2"]):
+        out = tmp_path / f"{len(found)}.json"
+        words = [*start, "-m", "tests.bench.training.exact_worker", folder, out]
+        done = subprocess.run(
+            words, env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True, timeout=240
+        )
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads(out.read_text()))
+    one, two = found
+    assert len(one["curve"]) == 20
+    for alone, together in zip(one["curve"], two["curve"], strict=True):
+        assert together == pytest.approx(alone, abs=1e-9)
+    assert len(one["items"]) == 3
+    assert two["items"] == one["items"]
+
+
+def test_two_processes_leave_one_run_that_resumes(folder, tmp_path):
+    out = tmp_path / "run"
+    for more in ((), ("--resume",)):
+        done = subprocess.run(
+            command(folder, out, 2, "--set", "train.epochs=2", *more),
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stderr
+    assert "nothing left to do" in done.stdout
+    assert done.stdout.count("samples; model of") == 1
+    assert len((out / "history.jsonl").read_text().splitlines()) == 2
+
+
+def test_an_error_of_one_process_is_one_line(folder, dataset, tmp_path):
+    for example in dataset.subsets["train"]:
+        example.sources[0].clip.unlink(missing_ok=True)
+    done = subprocess.run(
+        command(folder, tmp_path / "run", 2),
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode != 0
+    assert len([line for line in done.stderr.splitlines() if line.startswith("error: ")]) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_keeps_the_step_and_the_run_resumes(folder, tmp_path, number):
+    long = ("--set", "train.epochs=2000")
+    process = subprocess.Popen(
+        command(folder, tmp_path / "run", 1, *long),
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 90
+    while not (tmp_path / "run" / "last.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    step = read_checkpoint(tmp_path / "run" / "last.pt").training["progress"]["step"]
+    assert said.endswith(f"stopped after step {step}; go on with --resume\n")
+    assert "Traceback" not in said
+
+
+def test_shared_statistics_are_those_of_the_whole_batch():
+    torch.distributed.init_process_group(
+        "gloo", store=torch.distributed.HashStore(), rank=0, world_size=1
+    )
+    try:
+        norm = torch.nn.BatchNorm2d(3).double()
+        ours = AllReducedBatchNorm.like(torch.nn.BatchNorm2d(3).double())
+        for _ in range(2):
+            x = torch.randn(4, 3, 5, 5, dtype=torch.double, requires_grad=True)
+            y = x.detach().clone().requires_grad_()
+            norm(x).pow(3).sum().backward()
+            ours(y).pow(3).sum().backward()
+            torch.testing.assert_close(y.grad, x.grad)
+        for name, value in norm.state_dict().items():
+            torch.testing.assert_close(ours.state_dict()[name], value)
+        torch.testing.assert_close(ours.weight.grad, norm.weight.grad)
+    finally:
+        torch.distributed.destroy_process_group()
