@@ -35,12 +35,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 class Page:
     """A page from disk in the browser."""
 
-    def __init__(self, browser: Any, path: Path) -> None:
+    def __init__(self, browser: Any, path: Path, view: str = "") -> None:
+        """Open a page; `view` is what stands behind the # of its address."""
         self.browser = browser
-        browser.get("about:blank")
+        browser.get("about:blank")  # a change of the part after # alone loads nothing
         for kind in ("browser", "performance"):
             browser.get_log(kind)
-        browser.get(path.resolve().as_uri())
+        browser.get(path.resolve().as_uri() + (f"#{view}" if view else ""))
 
     def run(self, script: str, *arguments: Any) -> Any:
         """Return what JavaScript returns."""

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browser import Page, browser
 from tests.builder.dataset_by_hand import AUDIO, DUETS, write_dataset
 from tests.builder.test_documents import write_documents
 from vpo_builder.colours import class_colours
@@ -20,16 +20,7 @@ from vpo_builder.gallery.choosing import choose_shown
 from vpo_builder.gallery.media import PEAKS, copy_clip
 from vpo_builder.manifest import META, read_manifest
 
-CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
-FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync "
-    "--autoplay-policy=no-user-gesture-required --window-size=1280,1000"
-)
-
-needs_browser = pytest.mark.skipif(
-    not (CHROMIUM.exists() and DRIVER.exists()), reason="needs chromium and chromium-driver"
-)
+__all__ = ["browser"]
 
 
 @pytest.fixture(scope="module")
@@ -45,31 +36,12 @@ def galleries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for flag in (*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
-    yield driver
-    driver.quit()
-
-
-class Page:
-    """A gallery in the browser."""
+class Gallery(Page):
+    """A gallery in the browser; it may ask for its own files."""
 
     def __init__(self, browser: Any, folder: Path, view: str = "") -> None:
-        self.browser = browser
-        browser.get("about:blank")  # a change of the part after # alone loads nothing
-        for kind in ("browser", "performance"):
-            browser.get_log(kind)
-        browser.get(f"{(folder / 'index.html').as_uri()}#{view}")
-
-    def run(self, script: str, *arguments: Any) -> Any:
-        return self.browser.execute_script(script, *arguments)
+        super().__init__(browser, folder / "index.html", view)
+        self.folder = folder
 
     def ids(self) -> list[str]:
         return self.run("return [...document.querySelectorAll('.card')].map(c => c.dataset.id)")
@@ -85,30 +57,18 @@ class Page:
             button = f"input[name={name}][value='{value}'] + span"
             self.browser.find_element("css selector", button).click()
 
-    def wait(self, condition: str) -> Any:
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        wait = WebDriverWait(self.browser, 15, poll_frequency=0.05)
-        return wait.until(lambda driver: driver.execute_script(f"return {condition}"))
-
     def press(self, *keys: str) -> None:
         from selenium.webdriver import ActionChains
 
         for key in keys:
             ActionChains(self.browser).send_keys(key).perform()
 
-    def check_quiet(self) -> None:
-        """No error was logged, and nothing was asked for outside the folder."""
-        assert self.browser.get_log("browser") == []
-        for entry in self.browser.get_log("performance"):
-            message = json.loads(entry["message"])["message"]
-            if message["method"] == "Network.requestWillBeSent":
-                assert message["params"]["request"]["url"].startswith(("file:", "data:", "about:"))
+    def check_quiet(self, own: Path | None = None) -> None:
+        super().check_quiet(own or self.folder)
 
 
-@needs_browser
 def test_it_loads_every_picture_and_mask_without_an_error(browser: Any, galleries: Path) -> None:
-    page = Page(browser, galleries / "one")
+    page = Gallery(browser, galleries / "one")
     assert len(page.ids()) == 8
     page.run("for (const i of document.images) i.loading = 'eager'")
     page.wait("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
@@ -117,9 +77,8 @@ def test_it_loads_every_picture_and_mask_without_an_error(browser: Any, gallerie
     page.check_quiet()
 
 
-@needs_browser
 def test_it_filters_by_class_subset_and_number_of_sources(browser: Any, galleries: Path) -> None:
-    page = Page(browser, galleries / "one")
+    page = Gallery(browser, galleries / "one")
     page.choose("category", "cat")
     assert len(page.ids()) == 3
     page.choose("subset", "test")
@@ -131,16 +90,15 @@ def test_it_filters_by_class_subset_and_number_of_sources(browser: Any, gallerie
     page.run("document.querySelector('.bar[data-category=dog]').click()")
     assert len(page.ids()) == 3
 
-    page = Page(browser, galleries / "both", "view=samples&sources=2")
+    page = Gallery(browser, galleries / "both", "view=samples&sources=2")
     assert len(page.ids()) == 3
     page.choose("sources", "1")
     assert len(page.ids()) == 8
     page.check_quiet()
 
 
-@needs_browser
 def test_it_plays_stops_and_mixes(browser: Any, galleries: Path) -> None:
-    page = Page(browser, galleries / "both", "view=samples&dataset=1")
+    page = Gallery(browser, galleries / "both", "view=samples&dataset=1")
     buttons = "document.querySelector('.card').querySelectorAll('.play')"
     assert page.run(f"return {buttons}.length") == 3
     page.run(f"{buttons}[0].click()")
@@ -155,9 +113,8 @@ def test_it_plays_stops_and_mixes(browser: Any, galleries: Path) -> None:
     page.check_quiet()
 
 
-@needs_browser
 def test_stereo_follows_the_published_mixing(browser: Any, galleries: Path) -> None:
-    page = Page(browser, galleries / "one")
+    page = Gallery(browser, galleries / "one")
     energies = page.browser.execute_async_script(
         """
         const done = arguments[0];
@@ -171,11 +128,10 @@ def test_stereo_follows_the_published_mixing(browser: Any, galleries: Path) -> N
     assert energies == pytest.approx([0.375, 0.125])
 
 
-@needs_browser
 def test_it_is_used_by_keyboard(browser: Any, galleries: Path) -> None:
     from selenium.webdriver.common.keys import Keys
 
-    page = Page(browser, galleries / "one")
+    page = Gallery(browser, galleries / "one")
     page.press(Keys.TAB)
     assert page.run("return document.activeElement.className") == "skip"
     page.press(Keys.ENTER, Keys.TAB)
@@ -189,7 +145,6 @@ def test_it_is_used_by_keyboard(browser: Any, galleries: Path) -> None:
     page.check_quiet()
 
 
-@needs_browser
 @pytest.mark.parametrize("name", ["one", "both"])
 def test_a_phone_s_width_needs_no_sideways_scrolling(
     browser: Any, galleries: Path, name: str
@@ -197,7 +152,7 @@ def test_a_phone_s_width_needs_no_sideways_scrolling(
     metrics = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     try:
-        page = Page(browser, galleries / name)
+        page = Gallery(browser, galleries / name)
         assert page.run("return innerWidth") == 360
         assert page.run("return document.documentElement.scrollWidth") <= 360
         widest = "Math.max(...[...document.querySelectorAll('.card')].map(c => c.offsetWidth))"
@@ -206,9 +161,8 @@ def test_a_phone_s_width_needs_no_sideways_scrolling(
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-@needs_browser
 def test_datasets_stand_side_by_side_by_class(browser: Any, galleries: Path) -> None:
-    page = Page(browser, galleries / "both")
+    page = Gallery(browser, galleries / "both")
     rows = page.run(
         "return [...document.querySelectorAll('.row')].map(r => [r.querySelector('h2').textContent,"
         "[...r.querySelectorAll('.column')].map(c => c.querySelectorAll('.card').length)])"
