@@ -31,8 +31,8 @@ GOAL = 12
 MOST_NOISE = 0.01  # of the power
 BOUND = {
     "wav": "soxr's resampling, two fifths of our time",
-    "flac": "decoding: libFLAC takes three quarters of our time, for 882,000 samples a clip",
-    "ogg": "decoding: libvorbis takes three quarters of our time, for 882,000 samples a clip",
+    "flac": "decoding: libFLAC takes three quarters of our time",
+    "ogg": "decoding: libvorbis takes three quarters of our time",
 }
 FORMS = {"44.1 kHz stereo": (44_100, 2), "16 kHz mono": (16_000, 1)}
 

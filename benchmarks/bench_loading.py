@@ -124,8 +124,7 @@ def measure_reading(dataset: AVSDataset, samples: int, repeats: int) -> None:
         }
         found = medians_in_turns(sides, repeats)
         here, there = (len(drawn) / found[side] for side in ("ours", "theirs"))
-        bound = "jitter of the crop, then decoding the JPEG and scaling" if pictures else ""
-        rows.add(name, here, there, "/s", at_least(goal), bound=bound)
+        rows.add(name, here, there, "/s", at_least(goal))
 
 
 def measure_wait(dataset: AVSDataset, steps: int) -> None:

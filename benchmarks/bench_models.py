@@ -40,7 +40,6 @@ BOUND = {
     "cavp-deeplabv3plus-r50": "convolutions, 57 % of the step, and matrix products, 25 %: both "
     "sides run the same kernels for them, and what is left is less than a fifth",
 }
-BF16_BOUND = "norms, activations and layout changes, which stay memory-bound beside 16-bit products"
 Run = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -193,7 +192,7 @@ def measure(case: Case, side: int, repeats: int) -> None:
     rows = Rows(title, against)
 
     def add(name: str, call: str, found: dict[str, float], goal: float | None) -> None:
-        bound = BOUND.get(case.name, "") if call == "ours" else BF16_BOUND
+        bound = BOUND.get(case.name, "") if call == "ours" else ""
         aim = None if goal is None else at_least(goal)
         rows.add(name, 1 / found[call], 1 / found["plain"], "/s", aim, bound=bound)
 
