@@ -71,12 +71,17 @@ class OptimSettings:
 
 @dataclass(frozen=True)
 class PairSettings:
-    """How shuffled pairs become matches again through the class-wise bank of clips."""
+    """How shuffled pairs become matches again through the class-wise bank of clips.
+
+    `cross_entropy_weight` is that of a segmentation term on the shuffled pairs themselves, which
+    the published loss has not.
+    """
 
     rematch_rate: float
     rematch_from_epoch: int
     bank_draw: Literal["oldest", "random"]
     bank_empty: Literal["skip", "silence"]
+    cross_entropy_weight: float
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,11 @@ class Batch:
 
     `images` [B, 3, H, W] uint8; `targets` [B, H', W'] int64 class indices, 255 ignored;
     `waveforms` [B, channels, samples] float32 at 16 kHz; `sounding` [B, classes] bool, the
-    classes heard; `pans` [B] float32, the pan of an item with exactly one source, NaN otherwise.
-    `kinds` [B] int64 differ where the examples' `sound_kind` does; None where the classes say
-    everything. `clips` says
-    which items are frames of one video, for models that see them together; None: none are.
+    classes heard; `seen` [B, classes] bool, those and the ones that are known to be in the whole
+    picture and silent; `pans` [B] float32, the pan of an item with exactly one source, NaN
+    otherwise. `kinds` [B] int64 differ where the examples' `sound_kind` does; None where the
+    classes say everything. `clips` says which items are frames of one video, for models that see
+    them together; None: none are.
     """
 
     examples: tuple[Example, ...]
@@ -47,6 +48,7 @@ class Batch:
     targets: Tensor
     waveforms: Tensor
     sounding: Tensor
+    seen: Tensor
     pans: Tensor
     kinds: Tensor | None = None
     clips: ClipLayout | None = None
@@ -92,6 +94,9 @@ def collate(items: Sequence[Loaded], classes: int, clips: ClipLayout | None = No
     for row, item in zip(sounding, items, strict=True):
         row[[source.class_index for source in item.sources]] = True
     kinds = [item.example.sound_kind for item in items]
+    seen = sounding.clone()
+    for row, item in zip(seen, items, strict=True):
+        row[list(item.example.silent)] = True
     pans = [item.sources[0].pan if len(item.sources) == 1 else np.nan for item in items]
     return Batch(
         examples=tuple(item.example for item in items),
@@ -99,6 +104,7 @@ def collate(items: Sequence[Loaded], classes: int, clips: ClipLayout | None = No
         targets=torch.stack([item.target for item in items]),
         waveforms=torch.from_numpy(np.stack([item.waveform for item in items])),
         sounding=sounding,
+        seen=seen,
         pans=torch.tensor(pans, dtype=torch.float32),
         kinds=torch.tensor([digest(kind) for kind in kinds]) if any(kinds) else None,
         clips=clips,

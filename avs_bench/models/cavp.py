@@ -13,7 +13,8 @@ class CAVP(nn.Module):
     with the audio embeddings, `head` scores the fused features. `audio_encoder` is None in a
     visual-only model. `shuffled_items` says what becomes of the shuffled half of a training batch
     behind the fusion: "head" sends it through the head for the BatchNorm's statistics, as
-    published; "skip" does not, which is cheaper and a different function.
+    published; "score" gives its logits back as well, for a loss on them; "skip" leaves it out of
+    the head, which is cheaper and a different function.
     """
 
     def __init__(
@@ -39,15 +40,17 @@ class CAVP(nn.Module):
         Item k·B + b of the sounds is heard with image b. K is 2 in contrastive training, the
         images' own sounds first and the shuffled ones after them, and whatever you like in
         evaluation; image features are computed once all the same. In training only the own
-        sounds are scored: `logits` has B items and all else K·B. In evaluation all have K·B.
+        sounds are scored, unless `shuffled_items` is "score": `logits` has B items and all else
+        K·B. In evaluation all have K·B.
         """
         visual = self.decoder(self.backbone(images))
         audio = None if self.audio_encoder is None else self.audio_encoder(spectrograms)
         if audio is None:  # as many items as there are sounds, though none is heard
             visual = visual.repeat(spectrograms.shape[0] // images.shape[0], 1, 1, 1)
         features, attention = self.fusion(visual, audio)
-        scored = images.shape[0] if self.training else features.shape[0]
-        heard = features if self.shuffled_items == "head" else features[:scored]
+        every = not self.training or self.shuffled_items == "score"
+        scored = features.shape[0] if every else images.shape[0]
+        heard = features[:scored] if self.shuffled_items == "skip" else features
         logits = F.interpolate(
             self.head(heard)[:scored], images.shape[-2:], mode="bilinear", align_corners=False
         )

@@ -27,7 +27,7 @@ class Variant:
     `fusion` "cross-attention", "tpavi", "add" or "none" (visual only) for CAVP models, "tpavi"
     or "tpavi-visual" (places attend to places too) for TPAVI's; `audio_encoder` "resnet18" (3 s
     or 1 s) or "vgg" (1 s) for CAVP, "vggish" or "none" (the model is given embeddings) for
-    TPAVI; `shuffled_items` "head" (published) or "skip", see `CAVP`.
+    TPAVI; `shuffled_items` "head" (published) "score" or "skip", see `CAVP`.
     """
 
     classes: int
@@ -58,7 +58,7 @@ def build_model(
         raise InputError(f"model {name} for {classes} classes: give 1 (binary) or more")
     _refuse_other("audio_channels", audio_channels, 1, 2)
     _refuse_other("output_stride", output_stride, None, 8, 16)
-    _refuse_other("shuffled_items", shuffled_items, None, "head", "skip")
+    _refuse_other("shuffled_items", shuffled_items, None, "head", "score", "skip")
     variant = Variant(classes, audio_channels, output_stride, fusion, audio_encoder, shuffled_items)
     return MODELS[name](variant)
 

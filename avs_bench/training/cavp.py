@@ -17,9 +17,10 @@ from avs_bench.losses.cross_entropy import cross_entropy
 from avs_bench.models.execution import ExecutedModel
 from avs_bench.training.bank import AudioBank
 from avs_bench.training.contrast import Contrast
-from avs_bench.training.pairs import Pairs, rematched, shuffled_pairs
+from avs_bench.training.pairs import Pairs, heard_targets, rematched, shuffled_pairs
 from avs_bench.training.sounds import Sounds
 from avs_bench.training.splitting import Splitting
+from vpo_builder.errors import InputError
 
 
 class CavpObjective:
@@ -31,6 +32,12 @@ class CavpObjective:
     def __init__(
         self, settings: Settings, classes: int, device: torch.device, splitting: Splitting
     ) -> None:
+        options = settings.model.options
+        if settings.pairs.cross_entropy_weight and options.get("shuffled_items") != "score":
+            raise InputError(
+                "pairs.cross_entropy_weight scores shuffled pairs, which this model does not: add "
+                "--set 'model.options={shuffled_items = \"score\"}'"
+            )
         self._settings = settings
         self._device = device
         self._splitting = splitting
@@ -44,7 +51,7 @@ class CavpObjective:
 
         All that is random depends on (seed, step) alone, `step` counting from the run's start.
         """
-        if self._settings.contrastive.weight:
+        if self._settings.contrastive.weight or self._settings.pairs.cross_entropy_weight:
             yield from self._with_contrast(model, batch, epoch, step)
             return
         count = self._splitting.valid_pixels(batch.targets)
@@ -79,10 +86,11 @@ class CavpObjective:
         for rows in parts:
             output = output if whole else model(*self._inputs(batch, pairs, rows))
             term = contrast.term(output.features, splitting.place(rows, batch))
-            yield {
+            terms = {
                 "cross_entropy": self._cross_entropy(output.logits, batch, rows, count),
                 "contrastive": settings.weight * term,
             }
+            yield terms | self._on_shuffled_pairs(output.logits, batch, pairs, rows, count)
 
     def _pairs(self, sounds: Sounds, epoch: int, generator: Generator) -> Pairs:
         pairs = shuffled_pairs(sounds, generator)
@@ -112,4 +120,17 @@ class CavpObjective:
         return cavp_logmel(waveforms.to(self._device))
 
     def _cross_entropy(self, logits: Tensor, batch: Batch, rows: slice, count: int) -> Tensor:
-        return cross_entropy(logits, batch.targets[rows].to(self._device), count)
+        own = logits[: rows.stop - rows.start]
+        return cross_entropy(own, batch.targets[rows].to(self._device), count)
+
+    def _on_shuffled_pairs(
+        self, logits: Tensor, batch: Batch, pairs: Pairs, rows: slice, count: int
+    ) -> dict[str, Tensor]:
+        """Return the term that teaches silence directly, which the published loss has not."""
+        weight = self._settings.pairs.cross_entropy_weight
+        if not weight:
+            return {}
+        place = self._splitting.place(rows, batch)
+        targets = heard_targets(batch.targets[rows], pairs, place).to(self._device)
+        shuffled = logits[rows.stop - rows.start :]
+        return {"shuffled_cross_entropy": weight * cross_entropy(shuffled, targets, count)}

@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 from avs_bench.config import PairSettings
 from avs_bench.training.bank import AudioBank
 from avs_bench.training.sounds import Sounds
+from vpo_builder.schema import IGNORE
 
 
 @dataclass(frozen=True)
@@ -15,11 +16,13 @@ class Pairs:
     """The images of a batch with other sounds.
 
     `waveforms` [B, channels, samples]; `matched` [B] bool: the sound has exactly the classes of
-    the image's own, so the image's target holds for it too.
+    the image's own, so the image's target holds for it too; `absent` [B] bool: none of its
+    classes is in the image, so nothing that is seen is heard.
     """
 
     waveforms: Tensor
     matched: Tensor
+    absent: Tensor
 
 
 def shuffled_pairs(sounds: Sounds, generator: Generator) -> Pairs:
@@ -28,7 +31,8 @@ def shuffled_pairs(sounds: Sounds, generator: Generator) -> Pairs:
     matched = (sounds.sounding[other] == sounds.sounding).all(dim=1)
     if sounds.kinds is not None:  # the classes alone do not tell the sounds apart
         matched &= sounds.kinds[other] == sounds.kinds
-    return Pairs(sounds.waveforms[other], matched)
+    absent = ~(sounds.sounding[other] & sounds.seen).any(dim=1)
+    return Pairs(sounds.waveforms[other], matched, absent)
 
 
 def rematched(
@@ -44,14 +48,27 @@ def rematched(
     count = int(settings.rematch_rate * len(mismatched))
     drawn = mismatched[torch.randperm(len(mismatched), generator=generator)[:count]]
     waveforms, matched = pairs.waveforms.clone(), pairs.matched.clone()
+    absent = pairs.absent.clone()
     for item in drawn.tolist():
         if sounds.sounding[item].sum() != 1 or sounds.pans[item].isnan():
             continue
         clip = bank.read(int(sounds.sounding[item].nonzero()), generator)
         if clip is not None:
             waveforms[item] = panned(clip, sounds.pans[item], waveforms.shape[1])
-            matched[item] = True
-    return replace(pairs, waveforms=waveforms, matched=matched)
+            matched[item], absent[item] = True, False
+    return replace(pairs, waveforms=waveforms, matched=matched, absent=absent)
+
+
+def heard_targets(targets: Tensor, pairs: Pairs, rows: slice) -> Tensor:
+    """Return the targets [n, H, W] of the images `rows` under their shuffled sounds.
+
+    Their own where the sound matches, background where it is of something that is not in the
+    picture, and 255 where it could be of another object there, whose mask is not known.
+    """
+    shape = (-1, 1, 1)
+    matched, absent = pairs.matched[rows].view(shape), pairs.absent[rows].view(shape)
+    silent = torch.where(absent & (targets != IGNORE), 0, IGNORE)
+    return torch.where(matched, targets, silent)
 
 
 def panned(clip: Tensor, pan: Tensor, channels: int) -> Tensor:

@@ -12,12 +12,14 @@ from avs_bench.processes import Processes
 class Sounds:
     """The sounds of B items.
 
-    `waveforms` [B, channels, samples]; `sounding` [B, classes] bool, the classes heard; `pans`
-    [B], the pan of an item with exactly one source, NaN otherwise; `kinds` [B] as in `Batch`.
+    `waveforms` [B, channels, samples]; `sounding` and `seen` [B, classes] bool, the classes heard
+    and those in the picture; `pans` [B], the pan of an item with exactly one source, NaN
+    otherwise; `kinds` [B] as in `Batch`.
     """
 
     waveforms: Tensor
     sounding: Tensor
+    seen: Tensor
     pans: Tensor
     kinds: Tensor | None = None
 
@@ -25,5 +27,5 @@ class Sounds:
     def of_all(cls, batch: Batch, processes: Processes) -> "Sounds":
         """Return those of the whole batch, of which `batch` is this process's part."""
         kinds = None if batch.kinds is None else processes.joined(batch.kinds)
-        joined = map(processes.joined, (batch.waveforms, batch.sounding, batch.pans))
+        joined = map(processes.joined, (batch.waveforms, batch.sounding, batch.seen, batch.pans))
         return cls(*joined, kinds)

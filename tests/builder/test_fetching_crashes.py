@@ -132,8 +132,13 @@ def test_a_build_killed_at_any_change_of_state_resumes_to_the_same_bytes(
 
 
 def spawn(out: Path, server: Loopback, *options: str) -> "subprocess.Popen[str]":
+    """Start a build that hears SIGINT, even where the tests run in a shell's background."""
     command = [*BUILD, "--split", "ss", "--out", str(out), *options, *server.options()]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # an ignored one is inherited
+    try:
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_processes_killed_at_random_times_resume_to_the_same_bytes(

@@ -58,6 +58,15 @@ def test_shuffled_items_count_in_the_heads_statistics_unless_skipped():
     assert skipped.shape == own.shape
 
 
+def test_shuffled_items_are_scored_where_a_loss_wants_them():
+    images, sounds = torch.randn(2, 3, 64, 64), torch.randn(4, 1, 96, 64)
+    model, scoring = tiny().train(), tiny(shuffled_items="score").train()
+    scoring.load_state_dict(model.state_dict())
+    logits = scoring(images, sounds).logits
+    assert len(logits) == 4
+    torch.testing.assert_close(logits[:2], model(images, sounds).logits)
+
+
 def test_every_parameter_gets_a_gradient():
     model = tiny().train()
     output = model(torch.randn(2, 3, 64, 64), torch.randn(4, 1, 96, 64))
@@ -128,7 +137,7 @@ def test_cross_attention_equals_the_published_order_of_operations_and_its_gradie
         ("tiny", {"output_stride": 8}, "has no output_stride"),
         ("cavp-deeplabv3plus-r50", {"output_stride": 12}, "choose one of 8, 16"),
         ("tiny", {"audio_channels": 3}, "choose one of 1, 2"),
-        ("tiny", {"shuffled_items": "drop"}, "choose one of head, skip"),
+        ("tiny", {"shuffled_items": "drop"}, "choose one of head, score, skip"),
     ],
 )
 def test_a_wrong_name_or_option_is_one_clear_line(name, options, part):

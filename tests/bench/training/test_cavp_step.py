@@ -50,7 +50,7 @@ def batch() -> Batch:
     pans = torch.tensor([math.nan if len(classes) > 1 else 0.5 for classes in CLASSES])
     waveforms = torch.randn(6, 1, 48_000, generator=generator) / 10
     images = torch.zeros(6, 3, SIDE, SIDE, dtype=torch.uint8)
-    return Batch((None,) * 6, images, targets, waveforms, sounding, pans)
+    return Batch((None,) * 6, images, targets, waveforms, sounding, sounding, pans)
 
 
 @pytest.fixture

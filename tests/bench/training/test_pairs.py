@@ -5,11 +5,15 @@ import torch
 
 from avs_bench.config import PairSettings
 from avs_bench.training.bank import AudioBank
-from avs_bench.training.pairs import Pairs, rematched, shuffled_pairs
+from avs_bench.training.pairs import Pairs, heard_targets, rematched, shuffled_pairs
 from avs_bench.training.sounds import Sounds
 
 SETTINGS = PairSettings(
-    rematch_rate=0.5, rematch_from_epoch=1, bank_draw="oldest", bank_empty="skip"
+    rematch_rate=0.5,
+    rematch_from_epoch=1,
+    bank_draw="oldest",
+    bank_empty="skip",
+    cross_entropy_weight=0.0,
 )
 SAMPLES = 4
 
@@ -28,6 +32,7 @@ def sounds_of(
     return Sounds(
         waveforms=mono.clone() if channels == 1 else stereo,
         sounding=sounding,
+        seen=sounding,
         pans=torch.where(single, pan, torch.nan),
     )
 
@@ -57,7 +62,8 @@ def test_a_shuffled_pair_matches_when_the_class_sets_are_equal():
 
 
 def mismatched(sounds: Sounds) -> Pairs:
-    return Pairs(-sounds.waveforms, torch.zeros(len(sounds.waveforms), dtype=torch.bool))
+    none = torch.zeros(len(sounds.waveforms), dtype=torch.bool)
+    return Pairs(-sounds.waveforms, matched=none, absent=~none)
 
 
 def test_the_drawn_single_source_items_get_a_clip_of_their_class():
@@ -85,7 +91,9 @@ def test_matched_pairs_are_left_alone():
     sounds = sounds_of([{1}, {2}])
     bank = bank_of()
     bank.write(sounds)
-    before = Pairs(-sounds.waveforms, torch.tensor([True, True]))
+    before = Pairs(
+        -sounds.waveforms, matched=torch.tensor([True, True]), absent=torch.tensor([False, False])
+    )
     after = rematched(before, sounds, bank, SETTINGS, generator())
     assert torch.equal(after.waveforms, before.waveforms)
 
@@ -94,7 +102,7 @@ def test_a_clip_from_the_bank_is_heard_where_the_object_is():
     heard = sounds_of([{1}], channels=2, pans=[0.2])
     bank = bank_of()
     bank.write(heard)
-    full = PairSettings(1.0, 1, "oldest", "skip")
+    full = PairSettings(1.0, 1, "oldest", "skip", 0.0)
     seen = sounds_of([{1}], channels=2, pans=[0.9])
     pairs = rematched(mismatched(seen), seen, bank, full, generator())
     assert pairs.waveforms[0, :, 0].tolist() == pytest.approx([0.1, 0.9])
@@ -114,7 +122,7 @@ def test_the_oldest_clip_is_read_until_it_is_written_over():
 
 
 def test_upstream_gives_silence_until_the_queue_is_full():
-    bank = bank_of(PairSettings(0.5, 1, "oldest", "silence"), depth=3)
+    bank = bank_of(PairSettings(0.5, 1, "oldest", "silence", 0.0), depth=3)
     seen = []
     for _ in range(5):
         seen.append(level(bank.read(1, generator())))
@@ -123,7 +131,7 @@ def test_upstream_gives_silence_until_the_queue_is_full():
 
 
 def test_a_random_draw_reaches_every_clip_and_only_written_ones():
-    bank = bank_of(PairSettings(0.5, 1, "random", "skip"), depth=4)
+    bank = bank_of(PairSettings(0.5, 1, "random", "skip", 0.0), depth=4)
     for value in (1.0, 2.0):
         written = sounds_of([{1}])
         written.waveforms.fill_(value)
@@ -150,3 +158,31 @@ def test_sounds_of_other_kinds_do_not_match_though_their_classes_are_the_same():
     assert shuffled_pairs(sounds, generator()).matched.all()
     assert pairs.matched.tolist() == (kinds[given] == kinds).tolist()
     assert not pairs.matched.all()
+
+
+def test_what_a_shuffled_sound_says_about_the_mask():
+    sounds = sounds_of([{1}, {2}, {3}, {4}])
+    seen = sounds.seen.clone()
+    seen[2, 1] = True  # a silent object of class 1 stands in the third picture
+    given = torch.tensor([1, 1, 0, 3])  # heard with pictures 0, 1, 2 and 3
+    heard = sounds.sounding[given]
+    pairs = Pairs(
+        sounds.waveforms[given],
+        matched=(heard == sounds.sounding).all(dim=1),
+        absent=~(heard & seen).any(dim=1),
+    )
+    targets = torch.tensor([1, 2, 3, 4])[:, None, None].repeat(1, 2, 2)
+    targets[:, 0, 0] = 255
+    masks = heard_targets(targets, pairs, slice(0, 4))
+    assert masks[0].tolist() == [[255, 0], [0, 0]]  # nothing that is seen is heard
+    assert torch.equal(masks[1], targets[1])  # its own class
+    assert (masks[2] == 255).all()  # it may be the silent object, whose mask is not known
+    assert torch.equal(masks[3], targets[3])
+    assert torch.equal(heard_targets(targets[1:3], pairs, slice(1, 3)), masks[1:3])
+
+
+def test_shuffling_finds_the_sounds_of_nothing_that_is_seen():
+    sounds = replace(sounds_of([{1}, {2}, {3}]), seen=torch.ones(3, 5, dtype=torch.bool))
+    assert not shuffled_pairs(sounds, generator()).absent.any()
+    pairs = shuffled_pairs(sounds_of([{1}, {2}, {3}]), generator())
+    assert torch.equal(pairs.absent, ~pairs.matched)

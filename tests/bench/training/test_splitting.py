@@ -23,8 +23,9 @@ CPU = torch.device("cpu")
 class Plain(nn.Module):
     """Sees and hears without BatchNorm; counts its calls in a buffer and drops some features."""
 
-    def __init__(self) -> None:
+    def __init__(self, scores_all: bool = False) -> None:
         super().__init__()
+        self.scores_all = scores_all
         generator = torch.Generator().manual_seed(1)
         self.seen = nn.Parameter(torch.randn(5, 3, generator=generator))
         self.heard = nn.Parameter(torch.randn(5, 64, generator=generator))
@@ -37,7 +38,8 @@ class Plain(nn.Module):
         seen = seen.repeat(len(spectrograms) // len(images), 1, 1, 1)
         heard = spectrograms.mean(dim=(1, 2)) @ self.heard.T
         features = (seen * heard[..., None, None]).sigmoid()
-        logits = torch.einsum("kd,bdhw->bkhw", self.scored, features[: len(images)])
+        scored = features if self.scores_all else features[: len(images)]
+        logits = torch.einsum("kd,bdhw->bkhw", self.scored, scored)
         return AVSOutput(logits, features)
 
 
@@ -55,18 +57,26 @@ def batch():
         targets=targets,
         waveforms=torch.randn(6, 1, 48_000, generator=generator) / 10,
         sounding=nn.functional.one_hot(classes, CLASSES).bool(),
+        seen=nn.functional.one_hot(classes, CLASSES).bool(),
         pans=torch.full((6,), 0.5),
     )
 
 
-@pytest.mark.parametrize("weight", [0.0, 0.7])
+@pytest.mark.parametrize(("weight", "on_shuffled"), [(0.0, 0.0), (0.7, 0.0), (0.7, 0.6)])
 @pytest.mark.parametrize("part_size", [1, 4])
-def test_parts_add_up_to_the_loss_and_the_gradient_of_the_whole_batch(batch, weight, part_size):
-    settings = read_preset("tiny", SMALL)
-    settings = replace(settings, contrastive=replace(settings.contrastive, weight=weight))
+def test_parts_add_up_to_the_loss_and_the_gradient_of_the_whole_batch(
+    batch, weight, on_shuffled, part_size
+):
+    settings = read_preset("tiny", (*SMALL, f"pairs.cross_entropy_weight={on_shuffled}"))
+    options = {"shuffled_items": "score"} if on_shuffled else {}
+    settings = replace(
+        settings,
+        model=replace(settings.model, options=options),
+        contrastive=replace(settings.contrastive, weight=weight),
+    )
     results = []
     for size in (0, part_size):
-        model = Plain()
+        model = Plain(scores_all=bool(on_shuffled))
         objective = CavpObjective(settings, CLASSES, CPU, Splitting(part_size=size))
         losses = []
         for terms in objective.loss_terms(ExecutedModel(model, Execution()), batch, 1, 0):

@@ -53,6 +53,7 @@ def batch_of(classes: int) -> Batch:
         targets=targets,
         waveforms=torch.randn(N, 1, 16_000, generator=generator) / 10,
         sounding=torch.zeros(N, 2, dtype=torch.bool),
+        seen=torch.zeros(N, 2, dtype=torch.bool),
         pans=torch.full((N,), torch.nan),
         clips=ClipLayout(LENGTHS, FRAMES),
     )
