@@ -7,26 +7,15 @@ from pathlib import Path
 
 import click
 
+from avs_bench.checkpoint_options import PATH, checkpoint_options
 from avs_bench.extras import require_torch
 from vpo_builder.errors import InputError, one_line_errors
-
-PATH = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=PATH)
 @click.option("--out", required=True, type=PATH, help="Folder for masks, overlays and the page.")
-@click.option("--run", "run", type=PATH, help="Folder of a run: its best.pt predicts.")
-@click.option(
-    "--checkpoint",
-    "checkpoints",
-    multiple=True,
-    type=PATH,
-    help="A checkpoint file instead; of a paper with --model or --preset, repeatable.",
-)
-@click.option("--model", help="The model of a published checkpoint: see avs-bench models.")
-@click.option("--preset", help="A preset with the model, picture size and sound of one instead.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the preset.")
+@checkpoint_options("predicts")
 @click.option("--labels", type=PATH, help="Class names of one: json of name to index.")
 @click.option("--audio", type=PATH, help="What is heard with the one picture or video.")
 @click.option("--fps", default="1", show_default=True, help="Masks a second, or native.")

@@ -7,27 +7,17 @@ from typing import Any
 
 import click
 
+from avs_bench.checkpoint_options import PATH, checkpoint_options
 from avs_bench.extras import require_torch
 from vpo_builder.errors import InputError, one_line_errors
 from vpo_builder.schema import SUBSETS, Subset
 
-PATH = click.Path(path_type=Path)
 FAMILIES = ("dataset", "frame", "video")
 PROBES = "silence,noise,shuffled,off-screen,single,swap-channels"
 
 
 @click.command("eval")
-@click.option("--run", "run", type=PATH, help="Folder of a run: its best.pt is evaluated.")
-@click.option(
-    "--checkpoint",
-    "checkpoints",
-    multiple=True,
-    type=PATH,
-    help="A checkpoint file instead; of a paper with --model or --preset, repeatable.",
-)
-@click.option("--model", help="The model of a published checkpoint: see avs-bench models.")
-@click.option("--preset", help="A preset with the model, picture size and sound of one instead.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the preset.")
+@checkpoint_options("is evaluated")
 @click.option("--data", "folder", required=True, type=PATH, help="Dataset to score on.")
 @click.option("--subset", type=click.Choice(SUBSETS), default="test", show_default=True)
 @click.option("--probe", "probes", default="", metavar="NAMES", help=f"Of {PROBES}.")

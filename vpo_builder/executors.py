@@ -111,7 +111,7 @@ class PoolExecutor:
         self, function: Callable[[Task], Result], tasks: Sequence[Task], label: str
     ) -> list[Result]:
         """See Executor."""
-        size = max(1, len(tasks) // (self._workers * BATCHES_PER_WORKER))
+        size = batch_size(len(tasks), self._workers)
         return list(progress(self.stream(function, tasks, size), len(tasks), label))
 
     def stream(
@@ -169,6 +169,11 @@ class PoolExecutor:
     def _new_pool(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(self._workers, context, initializer=_begin_worker)
+
+
+def batch_size(tasks: int, workers: int) -> int:
+    """Return how many of a list of tasks go to a worker at once."""
+    return max(1, tasks // (workers * BATCHES_PER_WORKER))
 
 
 def run_batch(function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:

@@ -14,12 +14,12 @@ from typing import Any
 
 from vpo_builder.errors import InputError
 from vpo_builder.executors import (
-    BATCHES_PER_WORKER,
     MAX_DEATHS,
     WAITING_PER_WORKER,
     Executor,
     Result,
     Task,
+    batch_size,
     batched,
     run_batch,
     worker_died,
@@ -66,7 +66,7 @@ class RayExecutor:
         self, function: Callable[[Task], Result], tasks: Sequence[Task], label: str
     ) -> list[Result]:
         """See Executor."""
-        size = max(1, len(tasks) // (self._workers * BATCHES_PER_WORKER))
+        size = batch_size(len(tasks), self._workers)
         return list(progress(self.stream(function, tasks, size), len(tasks), label))
 
     def stream(

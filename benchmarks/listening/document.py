@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from avs_bench.data.vpo import read_vpo
-from avs_bench.metrics import Figure, compare, foreground_fpr_dataset, miou_dataset
+from avs_bench.metrics import compare, foreground_fpr_dataset, miou_dataset
 from avs_bench.report.runs import read_runs
 from avs_bench.results import ProbedSet, Result
 from benchmarks.listening.pictures import write_pictures
@@ -89,7 +89,7 @@ def _introduction(study: Study, runs: ByVariant) -> str:
         f"but do not, and synthesised sounds. {counterfactual:,} of the test samples share their "
         "picture with another one that has another sound, so that the picture alone cannot say "
         "what to segment.",
-        f"Every variant is the `listening` preset ({result.epochs and _epochs(result)} epochs, "
+        f"Every variant is the `listening` preset ({result.settings['train']['epochs']} epochs, "
         f"crops of {result.settings['image']['crop']} pixels, batch "
         f"{result.settings['train']['batch_size']}, from scratch) with {len(study.seeds)} seeds, "
         "and differs only in how it takes the sound in and in the contrastive loss. Settings were "
@@ -97,10 +97,6 @@ def _introduction(study: Study, runs: ByVariant) -> str:
         "The pictures are drawn: the table says what the method does on data that anyone can "
         "build, and nothing about real photographs.",
     )
-
-
-def _epochs(result: Result) -> int:
-    return int(result.settings["train"]["epochs"])
 
 
 def _table(runs: ByVariant) -> str:
@@ -265,7 +261,7 @@ def _score(result: Result) -> float:
 
 
 def _rate(result: Result, probe: str) -> float:
-    return _figure(foreground_fpr_dataset, _probed(result, probe))
+    return foreground_fpr_dataset(_probed(result, probe).answer.overall).value
 
 
 def _rate_under(probe: str) -> Callable[[Result], float]:
@@ -275,10 +271,6 @@ def _rate_under(probe: str) -> Callable[[Result], float]:
 def _gain(result: Result) -> float:
     silent = miou_dataset(_probed(result, "silence").labelled.overall).value
     return _score(result) - silent
-
-
-def _figure(figure: Callable[..., Figure], probed: ProbedSet) -> float:
-    return figure(probed.answer.overall).value
 
 
 def _probed(result: Result, probe: str) -> ProbedSet:
