@@ -109,9 +109,8 @@ class CavpObjective:
         return Contrast(places, len(targets), processes)
 
     def _inputs(self, batch: Batch, pairs: Pairs, rows: slice) -> tuple[Tensor, Tensor]:
-        others = pairs.waveforms[self._splitting.place(rows, batch)]
-        sounds = self._spectrograms(torch.cat([batch.waveforms[rows], others]))
-        return self._images(batch, rows), sounds
+        waveforms, index = pairs.own_and_heard(self._splitting.place(rows, batch))
+        return self._images(batch, rows), self._spectrograms(waveforms)[index.to(self._device)]
 
     def _images(self, batch: Batch, rows: slice) -> Tensor:
         return normalise(batch.images[rows].to(self._device))

@@ -1,6 +1,6 @@
 """Shuffled pairs, their match test, and matches made again from the bank (protocol §5)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
@@ -15,14 +15,27 @@ from vpo_builder.schema import IGNORE
 class Pairs:
     """The images of a batch with other sounds.
 
-    `waveforms` [B, channels, samples]; `matched` [B] bool: the sound has exactly the classes of
+    `sounds` [B + drawn, channels, samples], the batch's own and clips from the bank; `heard` [B],
+    which of them each image is given; `matched` [B] bool: the sound has exactly the classes of
     the image's own, so the image's target holds for it too; `absent` [B] bool: none of its
     classes is in the image, so nothing that is seen is heard.
     """
 
-    waveforms: Tensor
+    sounds: Tensor
+    heard: Tensor
     matched: Tensor
     absent: Tensor
+
+    def own_and_heard(self, rows: slice) -> tuple[Tensor, Tensor]:
+        """Return what the n images `rows` are seen with, each waveform once.
+
+        The waveforms are [M, channels, samples]; the index [2n] into them names the images' own
+        sounds first and the shuffled ones after them. Most sounds of a batch are heard with two
+        images, and whatever is computed from a sound alone need not be computed twice.
+        """
+        own = torch.arange(rows.start, rows.stop)
+        distinct, index = torch.cat([own, self.heard[rows]]).unique(return_inverse=True)
+        return self.sounds[distinct], index
 
 
 def shuffled_pairs(sounds: Sounds, generator: Generator) -> Pairs:
@@ -32,7 +45,7 @@ def shuffled_pairs(sounds: Sounds, generator: Generator) -> Pairs:
     if sounds.kinds is not None:  # the classes alone do not tell the sounds apart
         matched &= sounds.kinds[other] == sounds.kinds
     absent = ~(sounds.sounding[other] & sounds.seen).any(dim=1)
-    return Pairs(sounds.waveforms[other], matched, absent)
+    return Pairs(sounds.waveforms, other, matched, absent)
 
 
 def rematched(
@@ -47,16 +60,16 @@ def rematched(
     mismatched = (~pairs.matched).nonzero().squeeze(1)
     count = int(settings.rematch_rate * len(mismatched))
     drawn = mismatched[torch.randperm(len(mismatched), generator=generator)[:count]]
-    waveforms, matched = pairs.waveforms.clone(), pairs.matched.clone()
-    absent = pairs.absent.clone()
+    matched, heard, absent = pairs.matched.clone(), pairs.heard.clone(), pairs.absent.clone()
+    clips = list(pairs.sounds)
     for item in drawn.tolist():
         if sounds.sounding[item].sum() != 1 or sounds.pans[item].isnan():
             continue
         clip = bank.read(int(sounds.sounding[item].nonzero()), generator)
         if clip is not None:
-            waveforms[item] = panned(clip, sounds.pans[item], waveforms.shape[1])
-            matched[item], absent[item] = True, False
-    return replace(pairs, waveforms=waveforms, matched=matched, absent=absent)
+            heard[item], matched[item], absent[item] = len(clips), True, False
+            clips.append(panned(clip, sounds.pans[item], pairs.sounds.shape[1]))
+    return Pairs(torch.stack(clips), heard, matched, absent)
 
 
 def heard_targets(targets: Tensor, pairs: Pairs, rows: slice) -> Tensor:

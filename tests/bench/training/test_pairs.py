@@ -53,17 +53,21 @@ def test_a_shuffled_pair_matches_when_the_class_sets_are_equal():
     classes = [{1}, {1}, {1, 2}, {2}, {2, 1}, {3}]
     sounds = sounds_of(classes)
     pairs = shuffled_pairs(sounds, generator())
-    given = (pairs.waveforms[:, 0, 0] - 1).long().tolist()
+    drawn = (given(pairs)[:, 0, 0] - 1).long().tolist()
 
-    assert sorted(given) == list(range(6))
-    assert given != list(range(6))
-    expected = [classes[own] == classes[other] for own, other in enumerate(given)]
+    assert sorted(drawn) == list(range(6))
+    assert drawn != list(range(6))
+    expected = [classes[own] == classes[other] for own, other in enumerate(drawn)]
     assert pairs.matched.tolist() == expected
+
+
+def given(pairs: Pairs) -> torch.Tensor:
+    return pairs.sounds[pairs.heard]
 
 
 def mismatched(sounds: Sounds) -> Pairs:
     none = torch.zeros(len(sounds.waveforms), dtype=torch.bool)
-    return Pairs(-sounds.waveforms, matched=none, absent=~none)
+    return Pairs(-sounds.waveforms, torch.arange(len(none)), matched=none, absent=~none)
 
 
 def test_the_drawn_single_source_items_get_a_clip_of_their_class():
@@ -76,7 +80,7 @@ def test_the_drawn_single_source_items_get_a_clip_of_their_class():
     assert 1 <= len(changed) <= 2  # half of five, rounded down, less the item with two sources
     for item in range(5):
         expected = item + 1 if item in changed else -(item + 1)
-        assert pairs.waveforms[item, 0, 0] == expected
+        assert given(pairs)[item, 0, 0] == expected
 
 
 def test_an_item_with_several_sources_is_never_rematched():
@@ -91,11 +95,10 @@ def test_matched_pairs_are_left_alone():
     sounds = sounds_of([{1}, {2}])
     bank = bank_of()
     bank.write(sounds)
-    before = Pairs(
-        -sounds.waveforms, matched=torch.tensor([True, True]), absent=torch.tensor([False, False])
-    )
+    both = torch.tensor([True, True])
+    before = Pairs(-sounds.waveforms, torch.tensor([0, 1]), matched=both, absent=~both)
     after = rematched(before, sounds, bank, SETTINGS, generator())
-    assert torch.equal(after.waveforms, before.waveforms)
+    assert torch.equal(given(after), given(before))
 
 
 def test_a_clip_from_the_bank_is_heard_where_the_object_is():
@@ -105,7 +108,7 @@ def test_a_clip_from_the_bank_is_heard_where_the_object_is():
     full = PairSettings(1.0, 1, "oldest", "skip", 0.0)
     seen = sounds_of([{1}], channels=2, pans=[0.9])
     pairs = rematched(mismatched(seen), seen, bank, full, generator())
-    assert pairs.waveforms[0, :, 0].tolist() == pytest.approx([0.1, 0.9])
+    assert given(pairs)[0, :, 0].tolist() == pytest.approx([0.1, 0.9])
 
 
 def test_the_oldest_clip_is_read_until_it_is_written_over():
@@ -154,9 +157,9 @@ def test_sounds_of_other_kinds_do_not_match_though_their_classes_are_the_same():
     sounds = sounds_of([{1}, {1}, {1}, {1}])
     kinds = torch.tensor([7, 7, 8, 9])
     pairs = shuffled_pairs(replace(sounds, kinds=kinds), generator())
-    given = pairs.waveforms[:, 0, 0].long() - 1
+    drawn = given(pairs)[:, 0, 0].long() - 1
     assert shuffled_pairs(sounds, generator()).matched.all()
-    assert pairs.matched.tolist() == (kinds[given] == kinds).tolist()
+    assert pairs.matched.tolist() == (kinds[drawn] == kinds).tolist()
     assert not pairs.matched.all()
 
 
@@ -164,10 +167,11 @@ def test_what_a_shuffled_sound_says_about_the_mask():
     sounds = sounds_of([{1}, {2}, {3}, {4}])
     seen = sounds.seen.clone()
     seen[2, 1] = True  # a silent object of class 1 stands in the third picture
-    given = torch.tensor([1, 1, 0, 3])  # heard with pictures 0, 1, 2 and 3
-    heard = sounds.sounding[given]
+    drawn = torch.tensor([1, 1, 0, 3])  # heard with pictures 0, 1, 2 and 3
+    heard = sounds.sounding[drawn]
     pairs = Pairs(
-        sounds.waveforms[given],
+        sounds.waveforms,
+        drawn,
         matched=(heard == sounds.sounding).all(dim=1),
         absent=~(heard & seen).any(dim=1),
     )
@@ -186,3 +190,22 @@ def test_shuffling_finds_the_sounds_of_nothing_that_is_seen():
     assert not shuffled_pairs(sounds, generator()).absent.any()
     pairs = shuffled_pairs(sounds_of([{1}, {2}, {3}]), generator())
     assert torch.equal(pairs.absent, ~pairs.matched)
+
+
+def test_a_sound_heard_with_two_images_is_named_once():
+    sounds = sounds_of([{1}, {2}, {3}, {4}])
+    bank = bank_of(PairSettings(1.0, 1, "oldest", "skip", 0.0))
+    bank.write(sounds_of([{4}]))
+    pairs = Pairs(
+        sounds.waveforms,
+        torch.tensor([1, 0, 1, 2]),
+        matched=torch.zeros(4, dtype=torch.bool),
+        absent=torch.ones(4, dtype=torch.bool),
+    )
+    pairs = rematched(pairs, sounds, bank, PairSettings(1.0, 1, "oldest", "skip", 0.0), generator())
+    assert pairs.heard.tolist() == [1, 0, 1, 4]  # the fourth got the only clip of its class
+    for rows, distinct in ((slice(0, 4), 5), (slice(0, 2), 2), (slice(2, 4), 4)):
+        waveforms, index = pairs.own_and_heard(rows)
+        assert len(waveforms) == distinct
+        expected = torch.cat([sounds.waveforms[rows], given(pairs)[rows]])
+        assert torch.equal(waveforms[index], expected)
