@@ -14,14 +14,14 @@ import msgspec
 import torch
 from torch import nn
 
-from avs_bench.config import Settings
+from avs_bench.config import Settings, read_stored
 from avs_bench.data.example import AVSDataset
 from avs_bench.models import build_model
 from avs_bench.models.checkpoint_files import UNREADABLE
 from avs_bench.models.execution import store_channels_last
 from vpo_builder.atomic import atomic_path
 from vpo_builder.errors import InputError
-from vpo_builder.settings import from_tree, to_tree
+from vpo_builder.settings import to_tree
 
 FORMAT = 1
 KEYS = {"settings", "classes", "dataset", "manifest_sha256", "epochs", "model", "training"}
@@ -41,8 +41,8 @@ class Origin:
 class Checkpoint:
     """A file's content after `epochs` whole epochs.
 
-    `model` is a state dict, `training` what a resumed run needs besides (empty in best.pt);
-    `where` names the file in errors.
+    `model` is the state dict that val scores, `training` what a resumed run needs besides (empty
+    in best.pt); `where` names the file in errors.
     """
 
     origin: Origin
@@ -100,7 +100,7 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
         plain = msgspec.convert(content, _Plain)
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: {error}: the file was edited; give another checkpoint") from None
-    settings = from_tree(Settings, plain.settings, str(path))
+    settings = read_stored(plain.settings, str(path))
     origin = Origin(settings, plain.classes, plain.dataset, plain.manifest_sha256)
     return Checkpoint(origin, plain.epochs, model, plain.training, str(path))
 

@@ -3,13 +3,20 @@
 No field has a default: every value stands in `presets/*.toml`, with its meaning and its source.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
-from vpo_builder.settings import load_settings
+from vpo_builder.errors import InputError
+from vpo_builder.settings import from_tree, load_settings
 
 PRESETS = Path(__file__).parent / "presets"
+LATER: Mapping[str, Any] = {
+    "pairs.cross_entropy_weight": 0.0,
+    "train.ema_decay": 0.0,
+}
+"""Settings that the first runs did not store, each with the value that trains as they did."""
 Precision = Literal["fp32", "bf16", "fp16"]
 
 
@@ -116,6 +123,7 @@ class TrainSettings:
     micro_batch_size: int
     checkpoint_steps: int
     validate_epochs: int
+    ema_decay: float
     deterministic: bool
     precision: Precision
     channels_last: bool
@@ -157,3 +165,33 @@ class Settings:
 def read_preset(preset: str, overrides: tuple[str, ...] = ()) -> Settings:
     """Return the settings of a preset with `key.path=value` overrides; raise InputError."""
     return load_settings(Settings, PRESETS, preset, overrides)
+
+
+def read_stored(tree: Mapping[str, Any], where: str) -> Settings:
+    """Return the settings that `where`, a file of a run, keeps as nested mappings.
+
+    An older run's lack those that came later and are read as what they were in effect. Raises
+    InputError for a file of another version that cannot be read so, and for an edited one.
+    """
+    filled = {group: dict(v) if isinstance(v, Mapping) else v for group, v in tree.items()}
+    for path, neutral in LATER.items():
+        group, _, name = path.partition(".")
+        if isinstance(filled.get(group), dict):
+            filled[group].setdefault(name, neutral)
+    for path in _missing(Settings, filled):
+        raise InputError(
+            f"{where}: has no setting {path}: an older version of avs-bench wrote it: use that "
+            "version, or train again"
+        )
+    return from_tree(Settings, filled, where)
+
+
+def _missing(kind: type, tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the settings of `kind` that a tree does not have."""
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        path, hint = prefix + field.name, hints[field.name]
+        if field.name not in tree:
+            yield path
+        elif is_dataclass(hint) and isinstance(tree[field.name], Mapping):
+            yield from _missing(hint, tree[field.name], f"{path}.")

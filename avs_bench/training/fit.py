@@ -103,7 +103,7 @@ def _score_on_val(
     last = progress.step == learner.steps
     if not last and not _is_due(progress.epoch + 1, settings.train.validate_epochs):
         return None
-    model, device = learner.model, learner.device
+    model, device = learner.scored_model, learner.device
     scores = evaluate(model, dataset, "val", settings, device, processes=processes)[0]
     figures = [figure(scores.overall) for figure in SELECTION[scores.family]]
     return {figure.name: figure.value for figure in figures}

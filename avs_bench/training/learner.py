@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from avs_bench.checkpoint import model_of
 from avs_bench.config import Settings
@@ -19,6 +19,7 @@ from avs_bench.data.seeds import digest
 from avs_bench.models.execution import ExecutedModel, Execution, refuse_unrunnable
 from avs_bench.models.shared_statistics import share_statistics
 from avs_bench.processes import ALONE, Processes
+from avs_bench.training.averaging import WeightAverage, averaging_of
 from avs_bench.training.objectives import build_objective
 from avs_bench.training.optimisers import Optimisers
 from avs_bench.training.splitting import splitting_of
@@ -51,6 +52,12 @@ class Learner:
         scaled = train.precision == "fp16"
         self.optimisers = Optimisers(self.model, settings.optim, self.steps, scaled=scaled)
         self._executed = ExecutedModel(self.model, execution)
+        self._average: WeightAverage | None = averaging_of(self.model, train.ema_decay)
+
+    @property
+    def scored_model(self) -> nn.Module:
+        """The model that val scores and best.pt keeps: the one trained, or its moving average."""
+        return self._average.model if self._average else self.model
 
     def step(self, batch: Batch, step: int) -> dict[str, float]:
         """Do optimisation step `step`, counted from 0, with this process's share of the batch.
@@ -71,18 +78,22 @@ class Learner:
         shown = dict(zip(values, whole, strict=True))
         _refuse_no_number(shown, step)
         self.optimisers.descend(self._processes)
+        if self._average:
+            self._average.add(self.model, step)
         return shown
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps beside the model's weights."""
-        return {
+        """Return what a checkpoint keeps beside the weights of `scored_model`."""
+        state = {
             "objective": self.objective.state_dict(),
             "optimisers": self.optimisers.state_dict(),
         }
+        return state | ({"weights": self.model.state_dict()} if self._average else {})
 
-    def load_state_dict(self, model: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, scored: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint."""
-        self.model.load_state_dict(model)
+        self.scored_model.load_state_dict(scored)
+        self.model.load_state_dict(state.get("weights", scored))
         self.objective.load_state_dict(state["objective"])
         self.optimisers.load_state_dict(state["optimisers"])
 

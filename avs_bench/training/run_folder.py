@@ -13,13 +13,13 @@ from avs_bench.checkpoint import (
     refuse_other_origin,
     write_checkpoint,
 )
-from avs_bench.config import Settings
+from avs_bench.config import Settings, read_stored
 from avs_bench.training.learner import Learner
 from avs_bench.training.progress import Best, Progress
 from vpo_builder.atomic import write_atomically
 from vpo_builder.errors import InputError
 from vpo_builder.manifest import encode_lines
-from vpo_builder.settings import from_tree, to_tree
+from vpo_builder.settings import to_tree
 
 CONFIG, HISTORY, LAST, BEST = "config.json", "history.jsonl", "last.pt", "best.pt"
 
@@ -60,7 +60,7 @@ class RunFolder:
         if not self._writes:
             return
         self._write_history(progress)
-        model = learner.model.state_dict()
+        model = learner.scored_model.state_dict()
         if progress.sums is None and progress.best and progress.best.epoch == progress.epoch - 1:
             write_checkpoint(self.path / BEST, Checkpoint(self._origin, progress.epoch, model, {}))
         training = {"learner": learner.state_dict(), "progress": asdict(progress)}
@@ -102,4 +102,4 @@ def stored_settings(folder: Path) -> Settings:
         raise InputError(f"{folder}: no {CONFIG}, so no run to go on with: give --preset") from None
     except msgspec.DecodeError as error:
         raise InputError(f"{path}: not the settings of a run: {error}") from None
-    return from_tree(Settings, tree["settings"], str(path))
+    return read_stored(tree["settings"], str(path))

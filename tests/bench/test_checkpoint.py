@@ -14,6 +14,7 @@ from avs_bench.checkpoint import (
     trained_model,
     write_checkpoint,
 )
+from avs_bench.config import LATER
 from vpo_builder.errors import InputError
 
 
@@ -63,7 +64,7 @@ def test_anything_else_is_one_line(checkpoint, tmp_path, content):
         ("classes", 5, "Expected `array`, got `int` - at `$.classes`"),
         ("epochs", "four", "Expected `int`, got `str` - at `$.epochs`"),
         ("settings", [], "Expected `object`, got `array` - at `$.settings`"),
-        ("settings", {"model": {}}, "missing required field `name`"),
+        ("settings", {"model": []}, "has no setting audio: an older version of avs-bench wrote it"),
         ("model", 3, "its model is no state dict of tensors"),
         ("model", {"head.bias": 3}, "its model is no state dict of tensors"),
     ],
@@ -75,6 +76,27 @@ def test_an_edited_checkpoint_is_one_line(checkpoint, tmp_path, key, value, said
     with pytest.raises(InputError, match=r"best\.pt: ") as caught:
         read_checkpoint(path)
     assert said in str(caught.value)
+
+
+def test_a_checkpoint_older_than_a_setting_is_read_as_what_it_was(checkpoint, settings, tmp_path):
+    path = tmp_path / "best.pt"
+    write_checkpoint(path, checkpoint)
+    content = torch.load(path, weights_only=True)
+    for key in LATER:
+        group, name = key.split(".")
+        del content["settings"][group][name]
+    torch.save(content, path)
+    assert read_checkpoint(path).origin.settings == settings
+
+
+def test_one_older_than_that_names_the_first_setting_it_lacks(checkpoint, tmp_path):
+    path = tmp_path / "best.pt"
+    write_checkpoint(path, checkpoint)
+    content = torch.load(path, weights_only=True)
+    del content["settings"]["optim"]["momentum"]
+    torch.save(content, path)
+    with pytest.raises(InputError, match=r"has no setting optim\.momentum: an older version"):
+        read_checkpoint(path)
 
 
 def test_weights_of_another_model_name_the_first_that_miss(checkpoint, tmp_path):
