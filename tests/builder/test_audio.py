@@ -9,7 +9,7 @@ from tests.builder.small_corpus import tone
 from vpo_builder.config import load_config
 from vpo_builder.ffmpeg_program import ffmpeg_program
 from vpo_builder.records import Reason
-from vpo_builder.rendering.audio import ClipTask, prepare_clip
+from vpo_builder.rendering.audio import ClipTask, decode, prepare_clip
 
 CONFIG = load_config("default")
 
@@ -42,6 +42,20 @@ def test_every_format_becomes_16khz_mono_pcm16(
     spectrum = np.abs(np.fft.rfft(written[8000:24_000]))
     assert spectrum.argmax() == 440
     assert 0.25 < np.abs(written).max() < 0.35
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize(
+    ("suffix", "subtype"), [("wav", "PCM_16"), ("flac", "PCM_16"), ("flac", "PCM_24")]
+)
+def test_decoding_gives_the_mean_of_the_channels_as_read_in_float32(
+    tmp_path: Path, suffix: str, subtype: str, channels: int
+) -> None:
+    path = tmp_path / f"clip.{suffix}"
+    loud = np.random.default_rng(0).normal(0, 0.5, (4_000, channels))
+    soundfile.write(path, loud, 16_000, subtype=subtype)
+    expected = soundfile.read(path, dtype="float32", always_2d=True)[0].mean(axis=1)
+    assert np.array_equal(decode(path).mono, expected)
 
 
 def test_a_longer_clip_is_cut_to_ten_seconds_exactly(tmp_path: Path) -> None:

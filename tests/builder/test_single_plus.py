@@ -173,7 +173,7 @@ def test_the_command_prints_the_funnel(s4_tree: Path, tmp_path: Path) -> None:
 
 def test_sound_of_another_rate_keeps_its_time() -> None:
     seconds = np.arange(5 * 44_100, dtype=np.float32) / 44_100
-    wave = np.sin(2 * np.pi * 440 * seconds)[:, None]
+    wave = np.sin(2 * np.pi * 440 * seconds)
     mono = resample_to_mono(Recording(wave, 44_100, 5.0), RATE)
     wanted = np.sin(2 * np.pi * 440 * np.arange(5 * RATE) / RATE)
     assert mono.shape == (5 * RATE,)

@@ -35,23 +35,18 @@ class UndecodableError(ValueError):
 
 @dataclass(frozen=True)
 class Recording:
-    """Decoded sound: [samples, channels] in full scale, and the seconds its file announces."""
+    """Decoded sound: the mean of its channels, [samples] in full scale, and the seconds its file
+    announces.
+    """
 
-    samples: Waveform
+    mono: Waveform
     sample_rate: int
     announced_seconds: float | None
 
     @property
     def seconds(self) -> float:
         """The length that decoding gave."""
-        return len(self.samples) / self.sample_rate
-
-    @functools.cached_property
-    def mono(self) -> Waveform:
-        """The mean of the channels."""
-        if self.samples.shape[1] == 2:  # the same figures as mean gives, in a thirtieth of its time
-            return (self.samples[:, 0] + self.samples[:, 1]) / np.float32(2)
-        return np.asarray(self.samples.mean(axis=1))
+        return len(self.mono) / self.sample_rate
 
 
 @dataclass(frozen=True)
@@ -134,7 +129,8 @@ def resample_to_mono(recording: Recording, sample_rate: int) -> Waveform:
     length = round(len(mono) * sample_rate / recording.sample_rate)
     if recording.sample_rate != sample_rate:
         mono = soxr.resample(mono, recording.sample_rate, sample_rate, quality="HQ")
-        mono = np.pad(mono, (0, max(0, length - len(mono))))
+        if len(mono) < length:
+            mono = np.pad(mono, (0, length - len(mono)))
     return np.asarray(mono[:length])
 
 
@@ -173,21 +169,37 @@ def _decode_by_soundfile(path: Path) -> Recording:
     try:
         with soundfile.SoundFile(path) as file:
             announced = file.frames / file.samplerate
-            samples = _read_samples(file)
+            mono = _read_mono(file)
             rate = file.samplerate
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
         raise UndecodableError(str(error)) from None
     if path.suffix.lower() == ".wav":
         announced = max(announced, _wav_seconds(path) or 0.0)
-    return _recording(samples, rate, announced)
+    return _recording(mono, rate, announced)
 
 
-def _read_samples(file: soundfile.SoundFile) -> Waveform:
-    """Return all samples in full scale; those of 16-bit wavs in a third of libsndfile's time."""
-    if (file.format, file.subtype) == ("WAV", "PCM_16"):
-        levels = file.read(dtype="int16", always_2d=True)
-        return np.asarray(levels * np.float32(2**-15))  # exactly what reading float32 gives
-    return np.asarray(file.read(dtype="float32", always_2d=True))
+def _read_mono(file: soundfile.SoundFile) -> Waveform:
+    """Return the mean of the channels in full scale.
+
+    16-bit levels are scaled here: exactly what reading float32 gives, and libsndfile takes three
+    times as long over it for a wav. They are let go before the mean is made: asked for more at
+    once, the allocator returns it to the system, and a clip takes twice as long.
+    """
+    if file.subtype == "PCM_16":
+        samples = file.read(dtype="int16", always_2d=True).astype(np.float32)
+        return _mean_of_channels(samples, 2**-15)
+    return _mean_of_channels(file.read(dtype="float32", always_2d=True), 1)
+
+
+def _mean_of_channels(samples: Waveform, scale: float) -> Waveform:
+    """Return the mean of [samples, channels] times a power of two, which rounds nothing."""
+    channels = samples.shape[1]
+    if channels == 2:  # the same figures as mean gives, in a thirtieth of its time
+        mono, scale = samples[:, 0] + samples[:, 1], scale / 2
+    else:
+        mono = samples[:, 0] if channels == 1 else samples.mean(axis=1)
+    mono *= np.float32(scale)
+    return mono
 
 
 def decode_arguments(path: Path, excerpt: Excerpt | None = None) -> list[str]:
@@ -214,7 +226,8 @@ def _decode_by_ffmpeg(path: Path, excerpt: Excerpt | None = None) -> Recording:
             timeout=FFMPEG_SECONDS,
             check=True,
         )
-        samples, rate = soundfile.read(io.BytesIO(run.stdout), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(io.BytesIO(run.stdout)) as file:
+            mono, rate = _read_mono(file), file.samplerate
     except subprocess.SubprocessError as error:
         raise UndecodableError(str(error)) from None
     except (soundfile.SoundFileError, RuntimeError) as error:
@@ -223,8 +236,8 @@ def _decode_by_ffmpeg(path: Path, excerpt: Excerpt | None = None) -> Recording:
     if excerpt is not None and announced is not None:
         announced = min(excerpt.seconds, announced - excerpt.start)
         if announced <= 0:
-            return Recording(samples, rate, 0.0)  # it begins where the recording has ended
-    return _recording(samples, rate, announced)
+            return Recording(mono, rate, 0.0)  # it begins where the recording has ended
+    return _recording(mono, rate, announced)
 
 
 def _duration(messages: bytes) -> float | None:
@@ -236,12 +249,12 @@ def _duration(messages: bytes) -> float | None:
     return 3600 * hours + 60 * minutes + seconds
 
 
-def _recording(samples: Waveform, rate: int, announced: float | None) -> Recording:
-    if not len(samples):
+def _recording(mono: Waveform, rate: int, announced: float | None) -> Recording:
+    if not len(mono):
         raise UndecodableError("no samples")
-    if not np.isfinite(samples).all():
+    if not np.isfinite(mono).all():
         raise UndecodableError("samples that are no numbers")
-    return Recording(samples, rate, announced)
+    return Recording(mono, rate, announced)
 
 
 def _wav_seconds(path: Path) -> float | None:
