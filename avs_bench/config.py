@@ -15,6 +15,7 @@ PRESETS = Path(__file__).parent / "presets"
 LATER: Mapping[str, Any] = {
     "pairs.cross_entropy_weight": 0.0,
     "train.ema_decay": 0.0,
+    "train.patience": 0,
 }
 """Settings that the first runs did not store, each with the value that trains as they did."""
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -123,6 +124,7 @@ class TrainSettings:
     micro_batch_size: int
     checkpoint_steps: int
     validate_epochs: int
+    patience: int
     ema_decay: float
     deterministic: bool
     precision: Precision

@@ -52,6 +52,14 @@ def watcher_of(showcase: Showcase, dataset: AVSDataset) -> Watcher:
     return watch
 
 
+class ScoringStoppedError(Exception):
+    """Scoring was told to stop and has given up what it had."""
+
+
+def _never() -> int:
+    return 0
+
+
 @dataclass(frozen=True)
 class Questions:
     """What an evaluation asks beside the scores of the dataset's own family.
@@ -77,13 +85,15 @@ def evaluate(
     unseen: frozenset[int] = frozenset(),
     watch: Watcher | None = None,
     processes: Processes = ALONE,
+    stopped_by: Callable[[], int] = _never,
 ) -> tuple[ScoredSet, ...]:
     """Return what the model scores on a subset, in the dataset's own family and then in `families`.
 
     The model sees pictures as `settings.image.long_side` says and is scored at the masks' own
     size, so runs at different sizes compare. Nothing depends on the batch, so `processes` score
     whole units each and every one returns all counts. Raises InputError for
-    an empty subset and for logits that are not numbers.
+    an empty subset and for logits that are not numbers, and ScoringStoppedError in every process
+    after the batch in which `stopped_by` was not 0 in one.
     """
     examples = dataset.subsets[subset]
     if not examples:
@@ -92,6 +102,8 @@ def evaluate(
     chosen = dict.fromkeys([dataset.family, *families])
     scorers = [scorer_of(name, len(dataset.classes), examples, unseen) for name in chosen]
     for batch in plain_batches(dataset, _share(examples, processes), settings):
+        if stopped_by():
+            break
         logits = segment(model, batch, device)
         preds = predicted_classes(logits).cpu()
         for row, example in enumerate(batch.examples):
@@ -102,6 +114,8 @@ def evaluate(
                 scorer.add(answer)
             if watch:
                 watch(batch, row, preds[row])
+    if processes.largest(stopped_by()):
+        raise ScoringStoppedError
     return tuple(_joined(scorer.scores(), processes) for scorer in scorers)
 
 

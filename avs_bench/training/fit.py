@@ -11,9 +11,7 @@ from avs_bench.config import Settings
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import hold_out, holdout_line
 from avs_bench.data.loader import training_batches, training_order
-from avs_bench.evaluation import evaluate
-from avs_bench.metrics.families import SELECTION
-from avs_bench.models.weights import load_weights
+from avs_bench.models.weights import LoadedWeights, load_weights
 from avs_bench.processes import ALONE, Processes
 from avs_bench.training.learner import Learner
 from avs_bench.training.narration import closing, epoch_line, opening, step_bar
@@ -21,6 +19,7 @@ from avs_bench.training.progress import Progress
 from avs_bench.training.run_folder import RunFolder
 from avs_bench.training.stopping import StoppedError, StopRequest
 from avs_bench.training.tpavi import refuse_untrained_vggish
+from avs_bench.training.validation import Validation
 from vpo_builder.errors import InputError
 
 
@@ -48,65 +47,64 @@ def fit(
     announce = announce if processes.leads else _say_nothing
     if resume and weights:
         raise InputError("--weights begins a run and --resume goes on with one: leave one out")
-    torch.use_deterministic_algorithms(settings.train.deterministic, warn_only=True)
-    whole, held_out = dataset, settings.train.holdout_classes
-    dataset = hold_out(whole, held_out)
-    if held_out:
-        announce(holdout_line(whole, dataset, held_out))
+    train = settings.train
+    torch.use_deterministic_algorithms(train.deterministic, warn_only=True)
+    dataset = _without(train.holdout_classes, dataset, announce)
     order = training_order(dataset, settings)
     learner = Learner(settings, len(dataset.classes), device, order.steps_per_epoch, processes)
-    loaded = {path: load_weights(learner.model, path, partial=partial_weights) for path in weights}
-    for path, report in loaded.items():
-        announce(report.summary(path))
+    loaded = _load(weights, learner, partial_weights, announce)
+    stop = StopRequest()
+    validation = Validation(learner, dataset, settings, processes, lambda: stop.signal)
     run = RunFolder(folder, origin_of(settings, dataset), writes=processes.leads)
     progress = run.begin(learner, resume)
     _refuse_other_starts(progress, folder, processes)
-    announce(opening(dataset, learner, progress))
+    announce(opening(dataset, learner, progress, train.epochs))
     if not progress.step:
-        refuse_untrained_vggish(settings, learner.model, loaded.values())
+        refuse_untrained_vggish(settings, learner.model, loaded)
 
     started = time.monotonic()
-    rows = processes.share(settings.train.batch_size)
+    rows = processes.share(train.batch_size)
     batches = training_batches(dataset, settings, order, progress.step, learner.steps, rows)
     shown = step_bar(batches, progress.step, learner.steps, processes.leads)
-    with StopRequest() as stop, shown as bar:
-        for batch in bar:
-            terms = learner.step(batch, progress.step)
-            progress = progress.after_step(terms)
-            bar.set_postfix(terms, refresh=False)
-            epoch_ended = progress.step % learner.epoch_steps == 0
-            if epoch_ended:
-                score = _score_on_val(learner, dataset, settings, progress, processes)
-                rate = learner.optimisers.learning_rate(progress.step - 1)
-                progress = progress.after_epoch(learner.epoch_steps, rate, score)
-                announce(epoch_line(progress, settings.train.epochs, time.monotonic() - started))
+    with stop, shown as bar:
+        coming = iter(bar)
+        while not progress.is_over(train.epochs):
+            if not progress.awaits_score(
+                learner.epoch_steps
+            ):  # as a run that stopped while scoring
+                terms = learner.step(next(coming), progress.step)
+                progress = progress.after_step(terms)
+                bar.set_postfix(terms, refresh=False)
+            if progress.awaits_score(learner.epoch_steps):
+                progress = validation.after(progress)
+            if progress.sums is None:
+                announce(epoch_line(progress, train.epochs, time.monotonic() - started))
             stopped_by = processes.largest(stop.signal)
-            due = epoch_ended or _is_due(progress.step, settings.train.checkpoint_steps)
-            if due or stopped_by:
-                run.keep(learner, progress)
-            if stopped_by and progress.step < learner.steps:
+            run.keep(learner, progress, now=bool(stopped_by))
+            if stopped_by and not progress.is_over(train.epochs):
                 raise StoppedError(stopped_by, progress.step)
     announce(closing(progress, folder))
     return progress
 
 
-def _score_on_val(
-    learner: Learner,
-    dataset: AVSDataset,
-    settings: Settings,
-    progress: Progress,
-    processes: Processes,
-) -> dict[str, float] | None:
-    """Return the figures that choose the best epoch: none without a val, None if not due."""
-    if not dataset.subsets["val"]:
-        return {}
-    last = progress.step == learner.steps
-    if not last and not _is_due(progress.epoch + 1, settings.train.validate_epochs):
-        return None
-    model, device = learner.scored_model, learner.device
-    scores = evaluate(model, dataset, "val", settings, device, processes=processes)[0]
-    figures = [figure(scores.overall) for figure in SELECTION[scores.family]]
-    return {figure.name: figure.value for figure in figures}
+def _without(
+    classes: Sequence[str], dataset: AVSDataset, announce: Callable[[str], None]
+) -> AVSDataset:
+    """Return the dataset without the examples of held-out classes, and say how many they are."""
+    kept = hold_out(dataset, classes)
+    if classes:
+        announce(holdout_line(dataset, kept, classes))
+    return kept
+
+
+def _load(
+    weights: Sequence[Path], learner: Learner, partial: bool, announce: Callable[[str], None]
+) -> list[LoadedWeights]:
+    """Load weights to begin with, and say what of each file was taken."""
+    reports = [load_weights(learner.model, path, partial=partial) for path in weights]
+    for path, report in zip(weights, reports, strict=True):
+        announce(report.summary(path))
+    return reports
 
 
 def _refuse_other_starts(progress: Progress, folder: Path, processes: Processes) -> None:
@@ -121,7 +119,3 @@ def _refuse_other_starts(progress: Progress, folder: Path, processes: Processes)
 
 def _say_nothing(line: str) -> None:
     """Leave speaking to the first process."""
-
-
-def _is_due(step: int, every: int) -> bool:
-    return bool(every) and step % every == 0

@@ -20,13 +20,13 @@ def step_bar(batches: Iterable[Item], done: int, steps: int, shown: bool) -> "tq
     return tqdm(batches, initial=done, total=steps, unit="step", leave=False, disable=hidden)
 
 
-def opening(dataset: AVSDataset, learner: Learner, progress: Progress) -> str:
+def opening(dataset: AVSDataset, learner: Learner, progress: Progress, epochs: int) -> str:
     """Say what is trained on what, and from where."""
     sizes = ", ".join(f"{len(examples)} {name}" for name, examples in dataset.subsets.items())
     parameters = sum(p.numel() for p in learner.model.parameters()) / 1e6
     begun = f"goes on after step {progress.step}" if progress.step else "begins"
-    if progress.step == learner.steps:
-        begun = "finished, nothing left to do"
+    if progress.is_over(epochs):
+        begun = f"{_end_of(progress)}, nothing left to do"
     return (
         f"{dataset.name}: {sizes} samples; model of {parameters:.2f} M parameters on "
         f"{learner.device}; {learner.steps} steps, {learner.epoch_steps} an epoch; {begun}"
@@ -43,10 +43,17 @@ def epoch_line(progress: Progress, epochs: int, seconds: float) -> str:
 
 
 def closing(progress: Progress, folder: Path) -> str:
-    """Say which epoch is kept, and why."""
+    """Say why the run ended, which epoch is kept, and why."""
     if progress.best is None or progress.best.score is None:
-        return f"{folder}: val is empty, so the last epoch is kept as best.pt"
+        return f"{folder}: {_end_of(progress)}; val is empty, so the last epoch is kept as best.pt"
+    number, score = progress.best.epoch, progress.best.score
+    name = next(iter(progress.history[number]["val"]))
     return (
-        f"{folder}: best.pt is epoch {progress.best.epoch + 1}, "
-        f"miou_dataset {progress.best.score:.4f} on val"
+        f"{folder}: {_end_of(progress)}; best.pt is epoch {number + 1}, {name} {score:.4f} on val"
     )
+
+
+def _end_of(progress: Progress) -> str:
+    if progress.ended:
+        return f"ended early, after epoch {progress.epoch} ({progress.ended})"
+    return "finished"

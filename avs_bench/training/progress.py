@@ -30,6 +30,19 @@ class Progress:
         """Epochs done, which is the number of the one under way."""
         return len(self.history)
 
+    @property
+    def ended(self) -> str | None:
+        """Why the run ended before its last epoch; None if it did not."""
+        return self.history[-1].get("ended") if self.history else None
+
+    def is_over(self, epochs: int) -> bool:
+        """Return whether nothing is left to do of a run of so many epochs."""
+        return self.epoch == epochs or self.ended is not None
+
+    def awaits_score(self, epoch_steps: int) -> bool:
+        """Return whether the steps of an epoch are done and `after_epoch` is due."""
+        return self.sums is not None and self.step % epoch_steps == 0
+
     def after_step(self, terms: Mapping[str, float]) -> "Progress":
         """Return the progress once a step has ended with these loss terms."""
         before = self.sums or dict.fromkeys(terms, 0.0)
@@ -58,6 +71,19 @@ class Progress:
         return replace(
             self, sums=None, history=(*self.history, record), best=self._best_after(score)
         )
+
+    def ended_by(self, patience: int) -> "Progress":
+        """Return the progress, ended if the last `patience` validations (0: any) gave no better.
+
+        It depends on the history alone, so the processes of a run agree without asking.
+        """
+        since = [r for r in self.history if self.best and r["epoch"] > self.best.epoch]
+        scored = [record["val"] for record in since if "val" in record]
+        if not patience or len(scored) < patience:
+            return self
+        name = next(iter(scored[-1]))
+        why = f"no better {name} on val in {patience} validations"
+        return replace(self, history=(*self.history[:-1], self.history[-1] | {"ended": why}))
 
     def _best_after(self, score: Mapping[str, float] | None) -> Best | None:
         if score is None:

@@ -52,12 +52,15 @@ class RunFolder:
         self._write_history(progress)
         return progress
 
-    def keep(self, learner: Learner, progress: Progress) -> None:
-        """Write history, best.pt if the epoch just ended is the best, and last.pt, in this order.
+    def keep(self, learner: Learner, progress: Progress, *, now: bool = False) -> None:
+        """Write what is due after a step, or `now` in any case.
 
-        last.pt comes last: what is killed before it is done again to the same bytes.
+        That is the history, best.pt if the epoch just ended is the best, and last.pt, in this
+        order: what is killed before last.pt is written is done again to the same bytes.
         """
-        if not self._writes:
+        every = self._origin.settings.train.checkpoint_steps
+        due = progress.sums is None or (every and progress.step % every == 0)
+        if not self._writes or not (due or now):
             return
         self._write_history(progress)
         model = learner.scored_model.state_dict()

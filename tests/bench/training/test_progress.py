@@ -35,3 +35,27 @@ def test_an_epoch_records_the_mean_of_its_steps():
 )
 def test_the_best_epoch_is_the_first_of_the_highest_or_the_last_without_val(scores, best):
     assert epochs(*scores).best == best
+
+
+@pytest.mark.parametrize(
+    ("scores", "patience", "ends_after"),
+    [
+        ([0.1, 0.3, 0.3, 0.2, 0.4], 2, 4),
+        ([0.1, 0.3, 0.2, 0.4, 0.3, 0.2], 3, None),
+        ([0.3, 0.2, 0.1, 0.1, 0.1], 0, None),
+        ([0.3, None, None, 0.2, None, 0.1], 2, 6),
+        ([None, None, None], 1, None),
+    ],
+)
+def test_a_run_ends_after_so_many_validations_without_a_better_one(scores, patience, ends_after):
+    progress = Progress()
+    for score in scores:
+        progress = progress.after_step({"a": 1.0})
+        progress = progress.after_epoch(1, 0.1, None if score is None else {"m": score})
+        progress = progress.ended_by(patience)
+        if progress.ended:
+            break
+    assert (progress.epoch if progress.ended else None) == ends_after
+    assert progress.is_over(99) == bool(ends_after)
+    if ends_after:
+        assert progress.history[-1]["ended"] == f"no better m on val in {patience} validations"

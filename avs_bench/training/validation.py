@@ -1,0 +1,65 @@
+"""The end of an epoch: the scores that choose the best one, and whether the run goes on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from avs_bench.config import Settings
+from avs_bench.data.example import AVSDataset
+from avs_bench.evaluation import ScoringStoppedError, evaluate
+from avs_bench.metrics.families import SELECTION
+from avs_bench.processes import Processes
+from avs_bench.training.learner import Learner
+from avs_bench.training.progress import Progress
+from vpo_builder.errors import InputError
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Scores a learner on the val subset of `dataset`, and stops when `stopped_by` is not 0."""
+
+    learner: Learner
+    dataset: AVSDataset
+    settings: Settings
+    processes: Processes
+    stopped_by: Callable[[], int]
+
+    def __post_init__(self) -> None:
+        patience = self.settings.train.patience
+        if patience < 0:
+            raise InputError(f"setting train.patience: expected at least 0 (never), got {patience}")
+        if patience and not self.dataset.subsets["val"]:
+            raise InputError(
+                f"setting train.patience: {patience} validations without a better one, but the "
+                f"val subset of {self.dataset.folder} is empty: leave the setting at 0"
+            )
+
+    def after(self, progress: Progress) -> Progress:
+        """Return the progress with its epoch ended; as it was, if it was stopped on the way."""
+        try:
+            score = self._score(progress)
+        except ScoringStoppedError:
+            return progress
+        rate = self.learner.optimisers.learning_rate(progress.step - 1)
+        progress = progress.after_epoch(self.learner.epoch_steps, rate, score)
+        train = self.settings.train
+        return progress if progress.is_over(train.epochs) else progress.ended_by(train.patience)
+
+    def _score(self, progress: Progress) -> dict[str, float] | None:
+        """Return the figures that choose the best epoch: none without a val, None if not due."""
+        if not self.dataset.subsets["val"]:
+            return {}
+        train = self.settings.train
+        due = train.validate_epochs and (progress.epoch + 1) % train.validate_epochs == 0
+        if not due and progress.epoch + 1 < train.epochs:
+            return None
+        scores = evaluate(
+            self.learner.scored_model,
+            self.dataset,
+            "val",
+            self.settings,
+            self.learner.device,
+            processes=self.processes,
+            stopped_by=self.stopped_by,
+        )[0]
+        figures = [figure(scores.overall) for figure in SELECTION[scores.family]]
+        return {figure.name: figure.value for figure in figures}
