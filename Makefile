@@ -15,7 +15,7 @@ SS := $(DATA)/VPO/VPO-SS
 TINY := $(RUNS)/tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test lint bench listen clean
+.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test prove-resume lint bench listen clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ report: $(EVERYTHING) ## print the table of what `make eval` measured
 
 test: $(EVERYTHING) ## run the tests
 	$(BIN)/python -m pytest -q -n auto $(ARGS)
+
+prove-resume: $(EVERYTHING) ## kill a training run ten times, and compare it with one left alone
+	$(BIN)/python -m pytest -q -s -m proof tests/bench/training/test_killed.py $(ARGS)
 
 lint: $(EVERYTHING) ## check style and types
 	$(BIN)/ruff check .

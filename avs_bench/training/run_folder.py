@@ -16,7 +16,7 @@ from avs_bench.checkpoint import (
 from avs_bench.config import Settings, read_stored
 from avs_bench.training.learner import Learner
 from avs_bench.training.progress import Best, Progress
-from vpo_builder.atomic import write_atomically
+from vpo_builder.atomic import remove_leftovers, write_atomically
 from vpo_builder.errors import InputError
 from vpo_builder.manifest import encode_lines
 from vpo_builder.settings import to_tree
@@ -41,6 +41,8 @@ class RunFolder:
         other settings or other data.
         """
         checkpoint = self._checkpoint_to_resume(resume)
+        if self._writes:
+            remove_leftovers(self.path)  # a kill in mid-checkpoint leaves one the size of last.pt
         if checkpoint is None:
             progress = Progress()
             config = msgspec.json.format(msgspec.json.encode(to_tree(self._origin)), indent=2)

@@ -1,9 +1,4 @@
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -11,7 +6,6 @@ import torch
 
 from avs_bench.checkpoint import model_of, read_checkpoint
 from avs_bench.training.fit import fit
-from tests.bench.conftest import SMALL
 from vpo_builder.errors import InputError
 
 CPU = torch.device("cpu")
@@ -35,33 +29,6 @@ def test_a_run_leaves_config_history_and_two_checkpoints(settings, dataset, tmp_
     assert best.origin.classes == dataset.classes
     assert best.origin.manifest_sha256 == dataset.sha256
     assert not best.training
-
-
-def test_a_killed_run_resumed_has_the_history_and_weights_of_one_that_was_not(
-    settings, dataset, folder, tmp_path
-):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    settings = replace(settings, train=replace(settings.train, checkpoint_steps=1))
-    train(settings, dataset, whole)
-
-    flags = [part for text in (*SMALL, "train.checkpoint_steps=1") for part in ("--set", text)]
-    command = [sys.executable, "-m", "avs_bench", "train", "--preset", "tiny", "--data", folder]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [*command, "--out", killed, *flags], env=environment, stdout=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 60
-    while not (killed / "last.pt").exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert 0 < read_checkpoint(killed / "last.pt").training["progress"]["step"] < 6
-
-    train(settings, dataset, killed, resume=True)
-    assert (killed / "history.jsonl").read_bytes() == (whole / "history.jsonl").read_bytes()
-    expected, resumed = (read_checkpoint(run / "last.pt") for run in (whole, killed))
-    for name, value in expected.model.items():
-        assert torch.equal(value, resumed.model[name]), name
 
 
 def test_lines_written_after_the_last_checkpoint_are_not_there_twice(settings, dataset, tmp_path):

@@ -1,0 +1,101 @@
+"""A run that is killed by SIGKILL again and again ends as one that never was.
+
+`make test` kills a run twice; `make prove-resume` kills one ten times, which takes a minute.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from avs_bench.checkpoint import read_checkpoint
+from avs_bench.training.fit import fit
+from tests.bench.conftest import SMALL
+from tests.bench.training.doomed_train import ROOT, Moment
+
+TWICE = ("step", "checkpoint")
+TEN_TIMES = (
+    *("imports", "set-up", "reading", "step", "step", "step"),
+    *("validation", "validation", "checkpoint", "checkpoint"),
+)
+MOST_SIGHTINGS = {"imports": 200, "set-up": 10, "reading": 3}
+"""Milliseconds that a phase lasts, on a fast machine; of the other phases six."""
+
+
+def moments(phases: Sequence[str], seed: int) -> Iterator[Moment]:
+    """Yield a random moment in each of the phases, in random order."""
+    draw = random.Random(seed)
+    for phase in draw.sample(phases, len(phases)):
+        checkpoints = 0 if phase in ("imports", "set-up") else draw.randint(0, 3)
+        yield Moment(phase, checkpoints, draw.randint(1, MOST_SIGHTINGS.get(phase, 6)))
+
+
+def start(words: Sequence[object]) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", *map(str, words)]
+    return subprocess.run(
+        command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+
+
+def same(one: object, other: object) -> bool:
+    """Return whether two contents of checkpoints are the same to the last bit."""
+    if isinstance(one, torch.Tensor):
+        return one.dtype == other.dtype and torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other
+
+
+def steps_kept(run: Path) -> int:
+    last = run / "last.pt"
+    return read_checkpoint(last).training["progress"]["step"] if last.exists() else 0
+
+
+@pytest.mark.parametrize(
+    ("phases", "epochs"),
+    [
+        pytest.param(TWICE, 4, id="twice"),
+        pytest.param(TEN_TIMES, 16, id="ten times", marks=pytest.mark.proof),
+    ],
+)
+def test_a_run_killed_again_and_again_ends_as_one_that_never_was(
+    phases, epochs, settings, dataset, folder, tmp_path
+):
+    whole, killed, report = tmp_path / "whole", tmp_path / "killed", tmp_path / "report"
+    train = replace(settings.train, epochs=epochs, checkpoint_steps=1)
+    quiet = {"device": torch.device("cpu"), "announce": lambda line: None}
+    fit(replace(settings, train=train), dataset, whole, **quiet)
+
+    changed = (*SMALL, f"train.epochs={epochs}", "train.checkpoint_steps=1")
+    words = ["train", "--preset", "tiny", "--data", folder, "--out", killed, "--resume"]
+    words += [word for setting in changed for word in ("--set", setting)]
+    doomed = "tests.bench.training.doomed_train"
+    for moment in moments(phases, seed=0):
+        at = (moment.phase, moment.checkpoints, moment.sighting)
+        died = start([doomed, report, *at, *words])
+        assert died.returncode == -signal.SIGKILL, died.stdout + died.stderr
+        kept = f"{steps_kept(killed)} of {2 * epochs} steps kept"
+        print(f"{moment}: died in {report.read_text()}, {kept}, left behind {left_over(killed)}")
+    finished = start(["avs_bench", *words])
+    assert finished.returncode == 0, finished.stderr
+
+    assert (killed / "history.jsonl").read_bytes() == (whole / "history.jsonl").read_bytes()
+    for name in ("last.pt", "best.pt"):
+        expected, found = (read_checkpoint(run / name) for run in (whole, killed))
+        assert same(vars(expected) | {"where": ""}, vars(found) | {"where": ""})
+    assert left_over(killed) == []
+
+
+def left_over(run: Path) -> list[str]:
+    """Return the files that a killed writer had begun."""
+    return sorted(path.name for path in run.glob(".*"))
