@@ -1,5 +1,6 @@
 """Masks: COCO's segmentations -> palette PNGs that hold the published class values."""
 
+import functools
 import io
 import math
 from collections.abc import Sequence
@@ -52,10 +53,10 @@ def merge_masks(codes: Sequence[dict[str, Any]], values: Sequence[int]) -> Mask:
         key=lambda layer: (-int(coco_mask.area(layer[0])), layer[1]),
     )
     height, width = codes[0]["size"]
-    merged = np.zeros((height, width), np.uint8)
+    merged = np.zeros((height, width), np.uint8, order="F")  # by columns, as run lengths are
     for code, value in layers:
-        merged[coco_mask.decode(code).astype(bool)] = value
-    return merged
+        np.copyto(merged, np.uint8(value), where=coco_mask.decode(code).view(bool))
+    return np.ascontiguousarray(merged)
 
 
 def is_hidden(code: dict[str, Any], others: Sequence[dict[str, Any]]) -> bool:
@@ -107,11 +108,12 @@ def _check_size(size: Any, height: int, width: int) -> None:
         raise ValueError(f"size {size}, the image is {[height, width]}")
 
 
-def _voc_palette() -> list[int]:
+@functools.cache
+def _voc_palette() -> bytes:
     """Return PASCAL VOC's 256 colours: the index's bits, dealt to R, G, B from the top down."""
     palette = []
     for index in range(256):
         for channel in range(3):
             bits = (index >> (3 * place + channel) & 1 for place in range(3))
             palette.append(sum(bit << (7 - place) for place, bit in enumerate(bits)))
-    return palette
+    return bytes(palette)
