@@ -41,6 +41,12 @@ def main() -> None:
 @click.option(
     "--holdout-classes", "held_out", metavar="A,B", help="Classes left out of train and val."
 )
+@click.option(
+    "--select-on-test-as-published",
+    "on_test",
+    is_flag=True,
+    help="Choose the best epoch on TEST, for comparison with published figures only.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in --out where it was stopped.")
 @click.option("--weights", multiple=True, type=PATH, help="Weights to begin with; repeatable.")
 @click.option("--partial-weights", is_flag=True, help="Load what fits of --weights.")
@@ -52,6 +58,7 @@ def train(
     out: Path,
     overrides: tuple[str, ...],
     held_out: str | None,
+    on_test: bool,
     resume: bool,
     weights: tuple[Path, ...],
     partial_weights: bool,
@@ -61,7 +68,7 @@ def train(
     require_torch()
     from tqdm import tqdm
 
-    from avs_bench.config import PRESETS, read_preset
+    from avs_bench.config import AS_PUBLISHED, PRESETS, read_preset
     from avs_bench.data.datasets import read_dataset
     from avs_bench.device import open_device
     from avs_bench.processes import joined_processes
@@ -73,6 +80,8 @@ def train(
     if held_out is not None:
         names = [name.strip() for name in held_out.split(",")]
         overrides += (f"train.holdout_classes={json.dumps(names)}",)  # a TOML array as well
+    if on_test:
+        overrides += (f"train.selection={AS_PUBLISHED}",)
     if preset is None and (overrides or not resume):
         raise InputError(
             f"--preset is missing: give one of {', '.join(preset_names(PRESETS))} "

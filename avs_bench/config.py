@@ -16,9 +16,12 @@ LATER: Mapping[str, Any] = {
     "pairs.cross_entropy_weight": 0.0,
     "train.ema_decay": 0.0,
     "train.patience": 0,
+    "train.selection": "val",
 }
 """Settings that the first runs did not store, each with the value that trains as they did."""
 Precision = Literal["fp32", "bf16", "fp16"]
+Selection = Literal["val", "test-as-published"]
+AS_PUBLISHED: Selection = "test-as-published"
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ class TrainSettings:
     micro_batch_size: int
     checkpoint_steps: int
     validate_epochs: int
+    selection: Selection
     patience: int
     ema_decay: float
     deterministic: bool
@@ -175,17 +179,23 @@ def read_stored(tree: Mapping[str, Any], where: str) -> Settings:
     An older run's lack those that came later and are read as what they were in effect. Raises
     InputError for a file of another version that cannot be read so, and for an edited one.
     """
-    filled = {group: dict(v) if isinstance(v, Mapping) else v for group, v in tree.items()}
-    for path, neutral in LATER.items():
-        group, _, name = path.partition(".")
-        if isinstance(filled.get(group), dict):
-            filled[group].setdefault(name, neutral)
+    filled = with_later(tree)
     for path in _missing(Settings, filled):
         raise InputError(
             f"{where}: has no setting {path}: an older version of avs-bench wrote it: use that "
             "version, or train again"
         )
     return from_tree(Settings, filled, where)
+
+
+def with_later(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return stored settings with those that came later, in the groups that there are."""
+    filled = {group: dict(v) if isinstance(v, Mapping) else v for group, v in tree.items()}
+    for path, neutral in LATER.items():
+        group, _, name = path.partition(".")
+        if isinstance(filled.get(group), dict):
+            filled[group].setdefault(name, neutral)
+    return filled
 
 
 def _missing(kind: type, tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from avs_bench.config import AS_PUBLISHED
 from avs_bench.metrics import Confusion, Family, FrameScores, Record, VideoScores, by_unit
 from avs_bench.metrics.groups import OVERALL, Group
 from vpo_builder.schema import Subset
@@ -119,6 +120,11 @@ class Result:
     sets: tuple[ScoredSet, ...]
     probes: tuple[ProbedSet, ...] = ()
     format: int = FORMAT
+
+    @property
+    def chosen_on_test(self) -> bool:
+        """Whether the run's epoch was chosen by its score on test, as the published code does."""
+        return self.settings.get("train", {}).get("selection") == AS_PUBLISHED
 
     @property
     def file_stem(self) -> str:

@@ -66,7 +66,7 @@ def evaluate(
     from avs_bench.evaluation import Questions, score_checkpoint, watcher_of
     from avs_bench.prediction.opening import Published
     from avs_bench.published_scoring import score_published
-    from avs_bench.report.runs import Run
+    from avs_bench.report.runs import run_of
     from avs_bench.report.tables import tables_of
     from avs_bench.report.text import markdown
     from avs_bench.result_files import examples_folder, write_result
@@ -94,7 +94,7 @@ def evaluate(
     home = paths[0].parent
     showcase.write(examples_folder(home, result))
     stored = write_result(home, result)
-    click.echo(markdown(tables_of([Run(home.resolve().name, home, (result,))]).every))
+    click.echo(markdown(tables_of([run_of(home.resolve().name, home, (result,))]).every))
     click.echo(f"\n{stored}")
 
 

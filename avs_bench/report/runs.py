@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from avs_bench.config import with_later
 from avs_bench.metrics import Family
 from avs_bench.report.submission import is_submission, read_submission
 from avs_bench.result_faults import labels_by_item
@@ -18,6 +19,8 @@ from vpo_builder.errors import InputError
 from vpo_builder.schema import Subset
 
 HISTORY = "history.jsonl"
+CHOSEN_ON_TEST = "(CHOSEN ON TEST)"
+"""Follows the name of a run whose epoch was chosen on test, wherever the name is written."""
 BUILD_DIGITS = 12
 """How much of a manifest's sha256 names a build in a report."""
 
@@ -53,6 +56,14 @@ class Entry:
     run: str
     result: Result
     scores: ScoredSet
+
+
+def run_of(
+    name: str, path: Path, results: tuple[Result, ...], history: tuple[dict[str, Any], ...] = ()
+) -> Run:
+    """Return a run whose name says if its epoch was chosen on test."""
+    marked = any(result.chosen_on_test for result in results) and CHOSEN_ON_TEST not in name
+    return Run(f"{name} {CHOSEN_ON_TEST}" if marked else name, path, results, history)
 
 
 def read_runs(paths: Sequence[Path]) -> tuple[Run, ...]:
@@ -120,7 +131,7 @@ def seed_groups(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 
 def _all_but_the_seed(result: Result) -> str:
-    settings = result.settings
+    settings = with_later(result.settings)
     train = {key: value for key, value in settings.get("train", {}).items() if key != "seed"}
     what = (result.checkpoint, settings | {"train": train}, result.classes)
     return json.dumps([*what, result.trained_on_sha256, result.dataset_sha256], sort_keys=True)
@@ -132,13 +143,13 @@ def _seed(result: Result) -> Any:
 
 def _read_path(path: Path, name: str) -> tuple[Run, ...]:
     if not path.is_file():
-        return (Run(name, path, read_results(path), _history(path / HISTORY)),)
+        return (run_of(name, path, read_results(path), _history(path / HISTORY)),)
     if not is_submission(path):
-        return (Run(name, path, (read_result(path),)),)
+        return (run_of(name, path, (read_result(path),)),)
     submitted = read_submission(path).runs
     alone = len(submitted) == 1
     return tuple(
-        Run(name if alone else f"{name}: {one.name}", path, tuple(r.result for r in one.results))
+        run_of(name if alone else f"{name}: {one.name}", path, tuple(r.result for r in one.results))
         for one in submitted
     )
 

@@ -37,12 +37,14 @@ class Number:
 class Row:
     """A row: words, then a number or None for each figure.
 
-    `run` is the (first) run that it is of, None in a `published` row.
+    `run` is the (first) run that it is of, None in a `published` row; `on_test` if its epoch was
+    chosen on test.
     """
 
     words: tuple[str, ...]
     numbers: tuple[Number | None, ...]
     run: str | None = None
+    on_test: bool = False
 
     @property
     def published(self) -> bool:
@@ -69,13 +71,13 @@ class Table:
     def best(self, figure: str) -> frozenset[int]:
         """Return our rows with the best printed value of a figure, if there is a choice.
 
-        Published rows do not compete: their epoch was chosen on test.
+        Rows whose epoch was chosen on test do not compete, the published ones among them.
         """
         column = self.figures.index(figure)
         known = {
             place: round(100 * number.value, 2)
             for place, row in enumerate(self.rows)
-            if not row.published
+            if not (row.published or row.on_test)
             and (number := row.numbers[column]) is not None
             and not math.isnan(number.value)
         }

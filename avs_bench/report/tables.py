@@ -34,6 +34,10 @@ OTHER_BUILDS = (
     "Several builds of the dataset are reported, each in tables of its own: figures on different "
     "manifests do not compare."
 )
+ON_TEST = (
+    "CHOSEN ON TEST: of these runs the epoch is the one that scores best on test, as the published "
+    "code chooses it: figures too high to compare with those of an epoch chosen on val."
+)
 PARTS = "Parts of a subset lack classes: means are over the classes that occur in the part."
 
 
@@ -103,6 +107,7 @@ def _score_table(place: Place, entries: Sequence[Entry]) -> Table:
     notes += [INTERVALS] * any(len(group) == 1 for group in groups)
     notes += [SPREADS] * any(len(group) > 1 for group in groups)
     notes += [f"[{row.key}] {row.source}." for row in published]
+    notes += [ON_TEST] * any(entry.result.chosen_on_test for entry in entries)
     notes += [OTHER_BUILDS] * bool(place.build)
     notes += [SYNTHETIC] * any(entry.result.synthetic for entry in entries)
     return Table(
@@ -122,8 +127,9 @@ def _score_row(group: Sequence[Entry], figures: Sequence[RecordFigure]) -> Row:
     epochs = ", ".join(str(entry.result.epochs) for entry in group)
     known = any(entry.result.epochs for entry in group)  # published weights do not say theirs
     checkpoint = f"{first.result.checkpoint}, epoch {epochs}" if known else first.result.checkpoint
+    on_test = first.result.chosen_on_test
     words = (names, first.result.model, checkpoint, str(len(first.scores.items)))
-    return Row(words, tuple(_number(group, figure) for figure in figures), first.run)
+    return Row(words, tuple(_number(group, figure) for figure in figures), first.run, on_test)
 
 
 def _published_row(row: PublishedRow, names: Sequence[str]) -> Row:

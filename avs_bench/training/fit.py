@@ -38,11 +38,11 @@ def fit(
     """Train a model into `folder` and return how it went.
 
     `weights` are loaded one after the other before the first step, see `load_weights`; a resumed
-    run has its own. `best.pt` is the epoch with the highest miou_dataset on val; where val is
-    empty it is the last one. `announce` gets a line per epoch. Raises InputError for a file that
-    cannot be read, for a folder that holds another run, and for a loss that is no longer a number;
-    StoppedError after SIGTERM or SIGINT, once last.pt is written. Of several `processes`, each
-    sees its share of every batch, and the first one writes.
+    run has its own. `best.pt` is the epoch that scores best on val, or on what `train.selection`
+    says; where val is empty it is the last one. `announce` gets a line per epoch. Raises InputError
+    for a file that cannot be read, for a folder that holds another run, and for a loss that is no
+    longer a number; StoppedError after SIGTERM or SIGINT, once last.pt is written. Of several
+    `processes`, each sees its share of every batch, and the first one writes.
     """
     announce = announce if processes.leads else _say_nothing
     if resume and weights:
@@ -58,7 +58,7 @@ def fit(
     run = RunFolder(folder, origin_of(settings, dataset), writes=processes.leads)
     progress = run.begin(learner, resume)
     _refuse_other_starts(progress, folder, processes)
-    announce(opening(dataset, learner, progress, train.epochs))
+    announce(opening(dataset, learner, progress, train))
     if not progress.step:
         refuse_untrained_vggish(settings, learner.model, loaded)
 
@@ -83,7 +83,7 @@ def fit(
             run.keep(learner, progress, now=bool(stopped_by))
             if stopped_by and not progress.is_over(train.epochs):
                 raise StoppedError(stopped_by, progress.step)
-    announce(closing(progress, folder))
+    announce(closing(progress, folder, train))
     return progress
 
 

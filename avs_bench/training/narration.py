@@ -7,11 +7,18 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from avs_bench.config import AS_PUBLISHED, TrainSettings
 from avs_bench.data.example import AVSDataset
 from avs_bench.training.learner import Learner
-from avs_bench.training.progress import Progress
+from avs_bench.training.progress import EpochRecord, Progress
 
 Item = TypeVar("Item")
+
+ON_TEST = (
+    "WARNING: --select-on-test-as-published: best.pt is the epoch that scores best on TEST, as the "
+    "published code chooses it: its figures on test are too high and compare with published ones "
+    "only, never with those of a run whose epoch was chosen on val"
+)
 
 
 def step_bar(batches: Iterable[Item], done: int, steps: int, shown: bool) -> "tqdm[Item]":
@@ -20,37 +27,50 @@ def step_bar(batches: Iterable[Item], done: int, steps: int, shown: bool) -> "tq
     return tqdm(batches, initial=done, total=steps, unit="step", leave=False, disable=hidden)
 
 
-def opening(dataset: AVSDataset, learner: Learner, progress: Progress, epochs: int) -> str:
+def opening(dataset: AVSDataset, learner: Learner, progress: Progress, train: TrainSettings) -> str:
     """Say what is trained on what, and from where."""
     sizes = ", ".join(f"{len(examples)} {name}" for name, examples in dataset.subsets.items())
     parameters = sum(p.numel() for p in learner.model.parameters()) / 1e6
     begun = f"goes on after step {progress.step}" if progress.step else "begins"
-    if progress.is_over(epochs):
+    if progress.is_over(train.epochs):
         begun = f"{_end_of(progress)}, nothing left to do"
-    return (
+    return _warned(
+        train,
         f"{dataset.name}: {sizes} samples; model of {parameters:.2f} M parameters on "
-        f"{learner.device}; {learner.steps} steps, {learner.epoch_steps} an epoch; {begun}"
+        f"{learner.device}; {learner.steps} steps, {learner.epoch_steps} an epoch; {begun}",
     )
 
 
 def epoch_line(progress: Progress, epochs: int, seconds: float) -> str:
     """Say how the epoch just ended went; `seconds` since the program's start."""
     record = progress.history[-1]
-    val = "".join(f"  val {name} {value:.4f}" for name, value in record.get("val", {}).items())
+    subset, scores = _scores_of(record)
+    val = "".join(f"  {subset} {name} {value:.4f}" for name, value in scores.items())
     mark = "  best" if progress.best and progress.best.epoch == record["epoch"] else ""
     number, loss = record["epoch"] + 1, record["loss"]
     return f"epoch {number}/{epochs}  loss {loss:.4f}{val}{mark}  {seconds:.0f} s"
 
 
-def closing(progress: Progress, folder: Path) -> str:
+def closing(progress: Progress, folder: Path, train: TrainSettings) -> str:
     """Say why the run ended, which epoch is kept, and why."""
     if progress.best is None or progress.best.score is None:
         return f"{folder}: {_end_of(progress)}; val is empty, so the last epoch is kept as best.pt"
     number, score = progress.best.epoch, progress.best.score
-    name = next(iter(progress.history[number]["val"]))
-    return (
-        f"{folder}: {_end_of(progress)}; best.pt is epoch {number + 1}, {name} {score:.4f} on val"
+    subset, scores = _scores_of(progress.history[number])
+    return _warned(
+        train,
+        f"{folder}: {_end_of(progress)}; best.pt is epoch {number + 1}, "
+        f"{next(iter(scores))} {score:.4f} on {subset}",
     )
+
+
+def _warned(train: TrainSettings, line: str) -> str:
+    return f"{ON_TEST}\n{line}" if train.selection == AS_PUBLISHED else line
+
+
+def _scores_of(record: EpochRecord) -> tuple[str, dict[str, float]]:
+    """Return what an epoch was scored on, TEST where that is so, and its figures, if any."""
+    return ("TEST", record["test"]) if "test" in record else ("val", record.get("val", {}))
 
 
 def _end_of(progress: Progress) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from vpo_builder.schema import Subset
+
 EpochRecord = dict[str, Any]
 """One line of history.jsonl: a function of the settings and the data, so without any clock."""
 
@@ -50,12 +52,17 @@ class Progress:
         return replace(self, step=self.step + 1, sums=sums)
 
     def after_epoch(
-        self, steps: int, learning_rate: float, score: Mapping[str, float] | None
+        self,
+        steps: int,
+        learning_rate: float,
+        score: Mapping[str, float] | None,
+        subset: Subset = "val",
     ) -> "Progress":
         """Return the progress once an epoch of `steps` steps has ended.
 
-        `score` holds the figures on val, the first of which chooses the best epoch, the earlier
-        of two equal ones. It is empty where val is, and then the latest epoch counts as the best;
+        `score` holds the figures on `subset`, the first of which chooses the best epoch, the
+        earlier of two equal ones. It is empty where val is, and then the latest epoch counts as
+        the best;
         None is an epoch that was not validated.
         """
         terms = {name: total / steps for name, total in (self.sums or {}).items()}
@@ -67,22 +74,22 @@ class Progress:
             **terms,
         }
         if score:
-            record["val"] = dict(score)
+            record[subset] = dict(score)
         return replace(
             self, sums=None, history=(*self.history, record), best=self._best_after(score)
         )
 
-    def ended_by(self, patience: int) -> "Progress":
+    def ended_by(self, patience: int, subset: Subset = "val") -> "Progress":
         """Return the progress, ended if the last `patience` validations (0: any) gave no better.
 
         It depends on the history alone, so the processes of a run agree without asking.
         """
         since = [r for r in self.history if self.best and r["epoch"] > self.best.epoch]
-        scored = [record["val"] for record in since if "val" in record]
+        scored = [record[subset] for record in since if subset in record]
         if not patience or len(scored) < patience:
             return self
         name = next(iter(scored[-1]))
-        why = f"no better {name} on val in {patience} validations"
+        why = f"no better {name} on {subset} in {patience} validations"
         return replace(self, history=(*self.history[:-1], self.history[-1] | {"ended": why}))
 
     def _best_after(self, score: Mapping[str, float] | None) -> Best | None:

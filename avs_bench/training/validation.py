@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from avs_bench.config import Settings
+from avs_bench.config import AS_PUBLISHED, Settings
 from avs_bench.data.example import AVSDataset
 from avs_bench.evaluation import ScoringStoppedError, evaluate
 from avs_bench.metrics.families import SELECTION
@@ -11,11 +11,15 @@ from avs_bench.processes import Processes
 from avs_bench.training.learner import Learner
 from avs_bench.training.progress import Progress
 from vpo_builder.errors import InputError
+from vpo_builder.schema import Subset
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Scores a learner on the val subset of `dataset`, and stops when `stopped_by` is not 0."""
+    """Scores a learner on the subset that chooses the best epoch: val, or as published test.
+
+    It stops when `stopped_by` is not 0.
+    """
 
     learner: Learner
     dataset: AVSDataset
@@ -27,11 +31,23 @@ class Validation:
         patience = self.settings.train.patience
         if patience < 0:
             raise InputError(f"setting train.patience: expected at least 0 (never), got {patience}")
-        if patience and not self.dataset.subsets["val"]:
+        if self.dataset.subsets[self.subset]:
+            return
+        if self.subset == "test":
+            raise InputError(
+                f"{self.dataset.folder}: its test subset is empty and shall choose the best epoch: "
+                "leave --select-on-test-as-published out"
+            )
+        if patience:
             raise InputError(
                 f"setting train.patience: {patience} validations without a better one, but the "
                 f"val subset of {self.dataset.folder} is empty: leave the setting at 0"
             )
+
+    @property
+    def subset(self) -> Subset:
+        """The subset that is scored."""
+        return "test" if self.settings.train.selection == AS_PUBLISHED else "val"
 
     def after(self, progress: Progress) -> Progress:
         """Return the progress with its epoch ended; as it was, if it was stopped on the way."""
@@ -40,13 +56,15 @@ class Validation:
         except ScoringStoppedError:
             return progress
         rate = self.learner.optimisers.learning_rate(progress.step - 1)
-        progress = progress.after_epoch(self.learner.epoch_steps, rate, score)
+        progress = progress.after_epoch(self.learner.epoch_steps, rate, score, self.subset)
         train = self.settings.train
-        return progress if progress.is_over(train.epochs) else progress.ended_by(train.patience)
+        if progress.is_over(train.epochs):
+            return progress
+        return progress.ended_by(train.patience, self.subset)
 
     def _score(self, progress: Progress) -> dict[str, float] | None:
         """Return the figures that choose the best epoch: none without a val, None if not due."""
-        if not self.dataset.subsets["val"]:
+        if not self.dataset.subsets[self.subset]:
             return {}
         train = self.settings.train
         due = train.validate_epochs and (progress.epoch + 1) % train.validate_epochs == 0
@@ -55,7 +73,7 @@ class Validation:
         scores = evaluate(
             self.learner.scored_model,
             self.dataset,
-            "val",
+            self.subset,
             self.settings,
             self.learner.device,
             processes=self.processes,

@@ -7,7 +7,7 @@ import numpy as np
 
 from avs_bench.metrics import Confusion, FrameScores, VideoScores
 from avs_bench.metrics.record import Record
-from avs_bench.report.runs import Run
+from avs_bench.report.runs import Run, run_of
 from avs_bench.results import ProbedSet, Result, ScoredSet, scored_item, scored_set
 
 CLASSES = ("background", "cat", "dog")
@@ -85,4 +85,4 @@ def result(*sets: ScoredSet, seed: int = 0, **changed: Any) -> Result:
 
 def run(name: str, *results: Result, history: tuple[dict[str, Any], ...] = ()) -> Run:
     """Return a run by that name."""
-    return Run(name, Path(name), results, history)
+    return run_of(name, Path(name), results, history)

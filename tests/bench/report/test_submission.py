@@ -243,3 +243,16 @@ class TestWriting:
         one = result(pictures(0.8))
         with pytest.raises(InputError, match="2 runs of 1 names"):
             write_submission(tmp_path / "a.json", submission_of([("a", [one]), ("a", [one])]))
+
+
+def test_a_run_chosen_on_test_is_marked_whatever_its_file_calls_it(tmp_path):
+    chosen = {"train": {"selection": "test-as-published"}}
+    folder = write(tmp_path / "run", pictures(0.8), settings=chosen)
+    path = tmp_path / "board.json"
+    assert report(folder, "--submit", path).exit_code == 0
+    assert read_submission(path).runs[0].name == "run (CHOSEN ON TEST)"
+    path.write_bytes(path.read_bytes().replace(b" (CHOSEN ON TEST)", b""))
+    printed = report(path, "--out", tmp_path / "report")
+    assert printed.exit_code == 0, printed.output
+    assert "| board.json (CHOSEN ON TEST) |" in printed.stdout
+    assert "board.json (CHOSEN ON TEST)" in (tmp_path / "report" / "index.html").read_text()
