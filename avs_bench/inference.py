@@ -33,7 +33,7 @@ def run_model(
     output = model(clips.pack(pictures), clips.pack(examples), clips.valid(pictures.device))
     return replace(
         output,
-        logits=clips.unpack(output.logits),
+        scores=clips.unpack(output.scores),
         attention=None if output.attention is None else clips.unpack(output.attention),
     )
 

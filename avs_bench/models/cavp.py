@@ -1,6 +1,5 @@
 """The CAVP architecture: backbone, decoder, audio encoder, fusion and head in a row."""
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from avs_bench.models.output import AVSOutput
@@ -40,7 +39,7 @@ class CAVP(nn.Module):
         Item k·B + b of the sounds is heard with image b. K is 2 in contrastive training, the
         images' own sounds first and the shuffled ones after them, and whatever you like in
         evaluation; image features are computed once all the same. In training only the own
-        sounds are scored, unless `shuffled_items` is "score": `logits` has B items and all else
+        sounds are scored, unless `shuffled_items` is "score": the scores have B items and all else
         K·B. In evaluation all have K·B.
         """
         visual = self.decoder(self.backbone(images))
@@ -51,7 +50,5 @@ class CAVP(nn.Module):
         every = not self.training or self.shuffled_items == "score"
         scored = features.shape[0] if every else images.shape[0]
         heard = features[:scored] if self.shuffled_items == "skip" else features
-        logits = F.interpolate(
-            self.head(heard)[:scored], images.shape[-2:], mode="bilinear", align_corners=False
-        )
-        return AVSOutput(logits, features, attention, audio)
+        size = (images.shape[-2], images.shape[-1])
+        return AVSOutput(self.head(heard)[:scored], features, attention, audio, size=size)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -12,7 +13,8 @@ class AVSOutput:
     N counts items: K·B for B images heard with K sounds each (own sounds first, then the
     shuffled ones), B·T for B clips of T frames.
 
-    `logits` [N, classes, H, W], at the size of the images; classes is 1 for a binary model.
+    `scores` [N, classes, h', w'], where the head computes them; classes is 1 for a binary model.
+    `size` (H, W) of the images, None if the scores have it.
     `features` [N, D, h, w], fused and before L2 normalisation, for the contrastive loss; None for
     the TPAVI models.
     `attention` [N, heads, h, w], how strongly each place answers the sound; None without one.
@@ -21,9 +23,20 @@ class AVSOutput:
     [N, 256, h_i, w_i] after ReLU and the audio [B, T, 256] that each was fused with.
     """
 
-    logits: Tensor
+    scores: Tensor
     features: Tensor | None = None
     attention: Tensor | None = None
     audio: Tensor | None = None
     maps: tuple[Tensor, ...] = ()
     map_audio: tuple[Tensor, ...] = ()
+    size: tuple[int, int] | None = None
+
+    @property
+    def logits(self) -> Tensor:
+        """Return the scores at the size of the images, bilinear: [N, classes, H, W].
+
+        Made anew at each call; a loss that can do without takes the scores.
+        """
+        if self.size is None:
+            return self.scores
+        return F.interpolate(self.scores, self.size, mode="bilinear", align_corners=False)

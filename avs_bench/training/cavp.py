@@ -57,7 +57,7 @@ class CavpObjective:
         count = self._splitting.valid_pixels(batch.targets)
         for rows in self._splitting.parts(batch):
             output = model(self._images(batch, rows), self._spectrograms(batch.waveforms[rows]))
-            yield {"cross_entropy": self._cross_entropy(output.logits, batch, rows, count)}
+            yield {"cross_entropy": self._cross_entropy(output.scores, batch, rows, count)}
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return what a checkpoint keeps beside the model."""
@@ -87,10 +87,10 @@ class CavpObjective:
             output = output if whole else model(*self._inputs(batch, pairs, rows))
             term = contrast.term(output.features, splitting.place(rows, batch))
             terms = {
-                "cross_entropy": self._cross_entropy(output.logits, batch, rows, count),
+                "cross_entropy": self._cross_entropy(output.scores, batch, rows, count),
                 "contrastive": settings.weight * term,
             }
-            yield terms | self._on_shuffled_pairs(output.logits, batch, pairs, rows, count)
+            yield terms | self._on_shuffled_pairs(output.scores, batch, pairs, rows, count)
 
     def _pairs(self, sounds: Sounds, epoch: int, generator: Generator) -> Pairs:
         pairs = shuffled_pairs(sounds, generator)
@@ -118,12 +118,12 @@ class CavpObjective:
     def _spectrograms(self, waveforms: Tensor) -> Tensor:
         return cavp_logmel(waveforms.to(self._device))
 
-    def _cross_entropy(self, logits: Tensor, batch: Batch, rows: slice, count: int) -> Tensor:
-        own = logits[: rows.stop - rows.start]
+    def _cross_entropy(self, scores: Tensor, batch: Batch, rows: slice, count: int) -> Tensor:
+        own = scores[: rows.stop - rows.start]
         return cross_entropy(own, batch.targets[rows].to(self._device), count)
 
     def _on_shuffled_pairs(
-        self, logits: Tensor, batch: Batch, pairs: Pairs, rows: slice, count: int
+        self, scores: Tensor, batch: Batch, pairs: Pairs, rows: slice, count: int
     ) -> dict[str, Tensor]:
         """Return the term that teaches silence directly, which the published loss has not."""
         weight = self._settings.pairs.cross_entropy_weight
@@ -131,5 +131,5 @@ class CavpObjective:
             return {}
         place = self._splitting.place(rows, batch)
         targets = heard_targets(batch.targets[rows], pairs, place).to(self._device)
-        shuffled = logits[rows.stop - rows.start :]
+        shuffled = scores[rows.stop - rows.start :]
         return {"shuffled_cross_entropy": weight * cross_entropy(shuffled, targets, count)}

@@ -88,7 +88,7 @@ class TpaviObjective:
         output = model(clips.pack(images), clips.pack(sounds), clips.valid(self._device))
         return replace(
             output,
-            logits=clips.unpack(output.logits),
+            scores=clips.unpack(output.scores),
             maps=tuple(clips.unpack(seen) for seen in output.maps),
             map_audio=tuple(clips.unpack(heard.flatten(0, 1)) for heard in output.map_audio),
         )

@@ -33,3 +33,24 @@ def test_a_step_without_a_valid_pixel_has_loss_zero():
     targets[:] = 255
     assert valid_pixels(targets) == 0
     assert cross_entropy(logits, targets, 0).item() == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("size", [(24, 20), (6, 20), (9, 11), (3, 2)])
+def test_coarse_scores_are_taken_at_the_size_of_the_targets(size, dtype, monkeypatch):
+    generator = torch.Generator().manual_seed(1)
+    scores = (20 * torch.randn(4, 5, 6, 7, generator=generator)).to(dtype).requires_grad_()
+    targets = torch.randint(0, 5, (4, *size), generator=generator)
+    targets[0] = 255
+    count = valid_pixels(targets)
+    precise = scores.detach().double().requires_grad_()
+    logits = F.interpolate(precise, size, mode="bilinear", align_corners=False)
+    expected = 3 * F.cross_entropy(logits, targets, ignore_index=255)
+    expected.backward()
+    loss = 3 * cross_entropy(scores, targets, count)
+    loss.backward()
+    tolerance = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 1e-2}[dtype]
+    torch.testing.assert_close(loss.double(), expected, rtol=1e-5, atol=0)
+    torch.testing.assert_close(scores.grad.double(), precise.grad, rtol=tolerance, atol=tolerance)
+    monkeypatch.setattr("avs_bench.losses.cross_entropy.CACHED", 1)  # one picture at a time
+    torch.testing.assert_close(3 * cross_entropy(scores, targets, count), loss)
