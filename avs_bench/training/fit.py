@@ -1,6 +1,5 @@
 """The training loop: read a batch, take a step; at an epoch's end score on val and keep."""
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from avs_bench.data.loader import training_batches, training_order
 from avs_bench.models.weights import LoadedWeights, load_weights
 from avs_bench.processes import ALONE, Processes
 from avs_bench.training.learner import Learner
-from avs_bench.training.narration import closing, epoch_line, opening, step_bar
+from avs_bench.training.narration import Narrator, closing, opening, step_bar
 from avs_bench.training.progress import Progress
 from avs_bench.training.run_folder import RunFolder
 from avs_bench.training.stopping import StoppedError, StopRequest
@@ -62,25 +61,23 @@ def fit(
     if not progress.step:
         refuse_untrained_vggish(settings, learner.model, loaded)
 
-    started = time.monotonic()
+    narrator = Narrator(announce, train)
     rows = processes.share(train.batch_size)
     batches = training_batches(dataset, settings, order, progress.step, learner.steps, rows)
-    shown = step_bar(batches, progress.step, learner.steps, processes.leads)
-    with stop, shown as bar:
-        coming = iter(bar)
+    bar = step_bar(batches, progress.step, learner.steps, processes.leads)
+    with stop, run.failures_in_one_line(), narrator.following(bar) as coming:
         while not progress.is_over(train.epochs):
-            if not progress.awaits_score(
-                learner.epoch_steps
-            ):  # as a run that stopped while scoring
+            if not progress.awaits_score(learner.epoch_steps):  # else it was stopped at scoring
                 terms = learner.step(next(coming), progress.step)
                 progress = progress.after_step(terms)
-                bar.set_postfix(terms, refresh=False)
+                narrator.step(terms)
             if progress.awaits_score(learner.epoch_steps):
                 progress = validation.after(progress)
             if progress.sums is None:
-                announce(epoch_line(progress, train.epochs, time.monotonic() - started))
+                narrator.epoch(progress)
             stopped_by = processes.largest(stop.signal)
-            run.keep(learner, progress, now=bool(stopped_by))
+            if stopped_by or run.is_due(progress):
+                run.keep(learner, progress)
             if stopped_by and not progress.is_over(train.epochs):
                 raise StoppedError(stopped_by, progress.step)
     announce(closing(progress, folder, train))

@@ -4,9 +4,7 @@ Whatever is random in a step depends on (seed, step) and, for dropout, on the pr
 random needs to be kept in a checkpoint.
 """
 
-import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,10 +18,15 @@ from avs_bench.models.execution import ExecutedModel, Execution, refuse_unrunnab
 from avs_bench.models.shared_statistics import share_statistics
 from avs_bench.processes import ALONE, Processes
 from avs_bench.training.averaging import WeightAverage, averaging_of
+from avs_bench.training.failures import memory_errors, refuse_no_number
 from avs_bench.training.objectives import build_objective
 from avs_bench.training.optimisers import Optimisers
 from avs_bench.training.splitting import splitting_of
-from vpo_builder.errors import InputError
+
+FEWER_ITEMS = (
+    "begin a run with fewer items at once, --set train.micro_batch_size=2, or a smaller "
+    "--set image.crop"
+)
 
 
 class Learner:
@@ -62,25 +65,30 @@ class Learner:
     def step(self, batch: Batch, step: int) -> dict[str, float]:
         """Do optimisation step `step`, counted from 0, with this process's share of the batch.
 
-        Returns the loss terms of the whole batch by name. Raises InputError if the loss is no
-        longer a number.
+        Returns the loss terms of the whole batch by name. Raises FailedError if the loss is no
+        longer a number and if memory is full.
         """
         torch.manual_seed(digest("dropout", self._seed, step, self._processes.rank))
         self.model.train()
         self.optimisers.begin(step)
+        with memory_errors(f"step {step}", FEWER_ITEMS):
+            values = self._backward(batch, step)
+            whole = self._processes.total(torch.stack(list(values.values()))).tolist()
+            shown = dict(zip(values, whole, strict=True))
+            refuse_no_number(shown, step)
+            self.optimisers.descend(self._processes)
+            if self._average:
+                self._average.add(self.model, step)
+        return shown
+
+    def _backward(self, batch: Batch, step: int) -> dict[str, Tensor]:
+        """Add the gradient of this process's share, part by part, and return its loss terms."""
         values: dict[str, Tensor] = {}
         epoch = step // self.epoch_steps
-        with _memory_errors_in_one_line(step):
-            for terms in self.objective.loss_terms(self._executed, batch, epoch, step):
-                self.optimisers.backward(torch.stack(list(terms.values())).sum())
-                values = {n: values.get(n, 0) + term.detach() for n, term in terms.items()}
-        whole = self._processes.total(torch.stack(list(values.values()))).tolist()
-        shown = dict(zip(values, whole, strict=True))
-        _refuse_no_number(shown, step)
-        self.optimisers.descend(self._processes)
-        if self._average:
-            self._average.add(self.model, step)
-        return shown
+        for terms in self.objective.loss_terms(self._executed, batch, epoch, step):
+            self.optimisers.backward(torch.stack(list(terms.values())).sum())
+            values = {n: values.get(n, 0) + term.detach() for n, term in terms.items()}
+        return values
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps beside the weights of `scored_model`."""
@@ -96,27 +104,3 @@ class Learner:
         self.model.load_state_dict(state.get("weights", scored))
         self.objective.load_state_dict(state["objective"])
         self.optimisers.load_state_dict(state["optimisers"])
-
-
-@contextmanager
-def _memory_errors_in_one_line(step: int) -> Iterator[None]:
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:  # PyTorch's are RuntimeErrors, a GPU's has a class
-        full = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
-        if not full and "t allocate memory" not in str(error):
-            raise
-        raise InputError(
-            f"step {step}: out of memory; the last checkpoint is kept: begin a run with fewer "
-            "items at once, --set train.micro_batch_size=2, or a smaller --set image.crop"
-        ) from None
-
-
-def _refuse_no_number(terms: Mapping[str, float], step: int) -> None:
-    if math.isfinite(sum(terms.values())):
-        return
-    shown = ", ".join(f"{name} {value}" for name, value in terms.items())
-    raise InputError(
-        f"step {step}: the loss is {sum(terms.values())} ({shown}); the last checkpoint "
-        "is kept: begin a run with a lower rate, such as --set optim.lr=1e-4"
-    )

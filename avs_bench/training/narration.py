@@ -1,7 +1,9 @@
 """What a run says while it goes on: a bar on a terminal, and a line an epoch everywhere."""
 
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,10 +23,56 @@ ON_TEST = (
 )
 
 
+class Narrator:
+    """Says how the steps and the epochs of a run go, to `announce` and on a bar.
+
+    Samples a second are of training alone: reading and steps, not the scoring between epochs.
+    """
+
+    def __init__(self, announce: Callable[[str], None], train: TrainSettings) -> None:
+        self._announce, self._train = announce, train
+        self._begun = self._since = time.monotonic()
+        self._samples, self._seconds = 0, 0.0
+
+    @contextmanager
+    def following(self, bar: "tqdm[Item]") -> Iterator[Iterator[Item]]:
+        """Yield the items of a bar, which stays open as long as the context."""
+        with bar as self._bar:
+            self._since = time.monotonic()
+            yield iter(bar)
+
+    def step(self, terms: Mapping[str, float]) -> None:
+        """Say which loss terms a step had, and how fast the steps go."""
+        now = time.monotonic()
+        self._samples += self._train.batch_size
+        self._seconds += now - self._since
+        self._since = now
+        self._bar.set_postfix({**terms, "samples/s": self._pace}, refresh=False)
+
+    def epoch(self, progress: Progress) -> None:
+        """Say how the epoch just ended went."""
+        now = time.monotonic()
+        pace = f"  {self._pace:.1f} samples/s" if self._samples else ""  # none if only scored
+        line = epoch_line(progress, self._train.epochs)
+        self._announce(f"{line}{pace}  {now - self._begun:.0f} s")
+        self._samples, self._seconds, self._since = 0, 0.0, now
+
+    @property
+    def _pace(self) -> float:
+        return self._samples / max(self._seconds, 1e-9)
+
+
 def step_bar(batches: Iterable[Item], done: int, steps: int, shown: bool) -> "tqdm[Item]":
     """Return `batches` with a bar of the steps, which only a terminal shows, and if `shown`."""
-    hidden = not (shown and sys.stderr.isatty())
-    return tqdm(batches, initial=done, total=steps, unit="step", leave=False, disable=hidden)
+    return tqdm(
+        batches,
+        initial=done,
+        total=steps,
+        leave=False,
+        disable=not (shown and sys.stderr.isatty()),
+        smoothing=0,  # the time left is by the mean step, in which validations have their part
+        bar_format="{l_bar}{bar}| step {n_fmt}/{total_fmt}, {remaining} left{postfix}",
+    )
 
 
 def opening(dataset: AVSDataset, learner: Learner, progress: Progress, train: TrainSettings) -> str:
@@ -41,14 +89,14 @@ def opening(dataset: AVSDataset, learner: Learner, progress: Progress, train: Tr
     )
 
 
-def epoch_line(progress: Progress, epochs: int, seconds: float) -> str:
-    """Say how the epoch just ended went; `seconds` since the program's start."""
+def epoch_line(progress: Progress, epochs: int) -> str:
+    """Say what the epoch just ended learnt and scored."""
     record = progress.history[-1]
     subset, scores = _scores_of(record)
     val = "".join(f"  {subset} {name} {value:.4f}" for name, value in scores.items())
     mark = "  best" if progress.best and progress.best.epoch == record["epoch"] else ""
     number, loss = record["epoch"] + 1, record["loss"]
-    return f"epoch {number}/{epochs}  loss {loss:.4f}{val}{mark}  {seconds:.0f} s"
+    return f"epoch {number}/{epochs}  loss {loss:.4f}{val}{mark}"
 
 
 def closing(progress: Progress, folder: Path, train: TrainSettings) -> str:

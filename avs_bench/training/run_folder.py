@@ -1,5 +1,7 @@
 """The folder of a run: config.json, history.jsonl, last.pt and best.pt."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from avs_bench.checkpoint import (
     write_checkpoint,
 )
 from avs_bench.config import Settings, read_stored
+from avs_bench.training.failures import FailedError
 from avs_bench.training.learner import Learner
 from avs_bench.training.progress import Best, Progress
 from vpo_builder.atomic import remove_leftovers, write_atomically
@@ -32,6 +35,7 @@ class RunFolder:
         self.path = path
         self._writes = writes
         self._origin = origin
+        self._kept: int | None = None
 
     def begin(self, learner: Learner, resume: bool) -> Progress:
         """Return where to start: the beginning, or with `resume` where last.pt was written.
@@ -51,18 +55,22 @@ class RunFolder:
         else:
             learner.load_state_dict(checkpoint.model, checkpoint.training["learner"])
             progress = _progress_from(checkpoint.training["progress"])
+            self._kept = progress.step
         self._write_history(progress)
         return progress
 
-    def keep(self, learner: Learner, progress: Progress, *, now: bool = False) -> None:
-        """Write what is due after a step, or `now` in any case.
-
-        That is the history, best.pt if the epoch just ended is the best, and last.pt, in this
-        order: what is killed before last.pt is written is done again to the same bytes.
-        """
+    def is_due(self, progress: Progress) -> bool:
+        """Return whether to keep what the step just done, or the epoch just ended, has led to."""
         every = self._origin.settings.train.checkpoint_steps
-        due = progress.sums is None or (every and progress.step % every == 0)
-        if not self._writes or not (due or now):
+        return progress.sums is None or (every > 0 and progress.step % every == 0)
+
+    def keep(self, learner: Learner, progress: Progress) -> None:
+        """Write history, best.pt if the epoch just ended is the best, and last.pt, in this order.
+
+        last.pt comes last: what is killed before it is done again to the same bytes.
+        """
+        self._kept = progress.step  # by the first of the processes
+        if not self._writes:
             return
         self._write_history(progress)
         model = learner.scored_model.state_dict()
@@ -72,6 +80,17 @@ class RunFolder:
         write_checkpoint(
             self.path / LAST, Checkpoint(self._origin, progress.epoch, model, training)
         )
+
+    @contextmanager
+    def failures_in_one_line(self) -> Iterator[None]:
+        """Raise InputError for a FailedError, with what is left of the run."""
+        try:
+            yield
+        except FailedError as failure:
+            left = "there is no checkpoint yet"
+            if self._kept is not None:
+                left = f"the last checkpoint, of step {self._kept}, is kept"
+            raise InputError(f"{failure.what}; {left}: {failure.remedy}") from None
 
     def _checkpoint_to_resume(self, resume: bool) -> Checkpoint | None:
         last = self.path / LAST

@@ -8,10 +8,16 @@ from avs_bench.data.example import AVSDataset
 from avs_bench.evaluation import ScoringStoppedError, evaluate
 from avs_bench.metrics.families import SELECTION
 from avs_bench.processes import Processes
+from avs_bench.training.failures import memory_errors
 from avs_bench.training.learner import Learner
 from avs_bench.training.progress import Progress
 from vpo_builder.errors import InputError
 from vpo_builder.schema import Subset
+
+FEWER_PICTURES = (
+    "begin a run that scores fewer pictures at once, --set evaluation.batch_size=1, or smaller "
+    "ones, --set image.long_side=512"
+)
 
 
 @dataclass(frozen=True)
@@ -70,14 +76,15 @@ class Validation:
         due = train.validate_epochs and (progress.epoch + 1) % train.validate_epochs == 0
         if not due and progress.epoch + 1 < train.epochs:
             return None
-        scores = evaluate(
-            self.learner.scored_model,
-            self.dataset,
-            self.subset,
-            self.settings,
-            self.learner.device,
-            processes=self.processes,
-            stopped_by=self.stopped_by,
-        )[0]
+        with memory_errors(f"scoring {self.subset} after step {progress.step}", FEWER_PICTURES):
+            scores = evaluate(
+                self.learner.scored_model,
+                self.dataset,
+                self.subset,
+                self.settings,
+                self.learner.device,
+                processes=self.processes,
+                stopped_by=self.stopped_by,
+            )[0]
         figures = [figure(scores.overall) for figure in SELECTION[scores.family]]
         return {figure.name: figure.value for figure in figures}

@@ -86,8 +86,14 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
     settings, dataset, tmp_path
 ):
     wild = replace(settings, optim=replace(settings.optim, lr=1e30))
-    with pytest.raises(InputError, match="the loss is nan"):
+    with pytest.raises(
+        InputError, match=r"step 1: the loss is nan .*; there is no checkpoint yet:"
+    ):
         train(wild, dataset, tmp_path / "run")
+    each = replace(wild, train=replace(wild.train, checkpoint_steps=1))
+    with pytest.raises(InputError, match=r"the last checkpoint, of step 1, is kept: begin a run"):
+        train(each, dataset, tmp_path / "each")
+    assert read_checkpoint(tmp_path / "each" / "last.pt").training["progress"]["step"] == 1
 
 
 def test_a_run_begins_with_the_weights_it_is_given(settings, dataset, tmp_path):
