@@ -3,6 +3,7 @@
 import io
 import itertools
 import re
+import time
 from dataclasses import replace
 
 import pytest
@@ -23,8 +24,9 @@ def test_the_bar_shows_terms_samples_a_second_and_the_time_left(monkeypatch, set
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     narrator = Narrator(print, replace(settings.train, batch_size=5))
-    with narrator.following(step_bar(range(8), 4, 8, shown=True)) as steps:
+    with narrator.following(step_bar(range(4), 4, 8, shown=True)) as steps:
         for _ in steps:
+            time.sleep(0.11)  # a bar is drawn ten times a second
             narrator.step({"cross_entropy": 1.25})
     shown = terminal.getvalue().split("\r")
     assert any(
