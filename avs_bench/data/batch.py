@@ -38,9 +38,8 @@ class Batch:
     `waveforms` [B, channels, samples] float32 at 16 kHz; `sounding` [B, classes] bool, the
     classes heard; `seen` [B, classes] bool, those and the ones that are known to be in the whole
     picture and silent; `pans` [B] float32, the pan of an item with exactly one source, NaN
-    otherwise. `kinds` [B] int64 differ where the examples' `sound_kind` does; None where the
-    classes say everything. `clips` says which items are frames of one video, for models that see
-    them together; None: none are.
+    otherwise; `kinds` [B] int64 differ where the examples' `sound_kind` does. `clips` says which
+    items are frames of one video, for models that see them together; None: none are.
     """
 
     examples: tuple[Example, ...]
@@ -50,7 +49,7 @@ class Batch:
     sounding: Tensor
     seen: Tensor
     pans: Tensor
-    kinds: Tensor | None = None
+    kinds: Tensor
     clips: ClipLayout | None = None
 
 
@@ -93,7 +92,7 @@ def collate(items: Sequence[Loaded], classes: int, clips: ClipLayout | None = No
     sounding = torch.zeros(len(items), classes, dtype=torch.bool)
     for row, item in zip(sounding, items, strict=True):
         row[[source.class_index for source in item.sources]] = True
-    kinds = [item.example.sound_kind for item in items]
+    kinds = [digest(item.example.sound_kind) for item in items]
     seen = sounding.clone()
     for row, item in zip(seen, items, strict=True):
         row[list(item.example.silent)] = True
@@ -106,7 +105,7 @@ def collate(items: Sequence[Loaded], classes: int, clips: ClipLayout | None = No
         sounding=sounding,
         seen=seen,
         pans=torch.tensor(pans, dtype=torch.float32),
-        kinds=torch.tensor([digest(kind) for kind in kinds]) if any(kinds) else None,
+        kinds=torch.tensor(kinds),
         clips=clips,
     )
 

@@ -42,8 +42,7 @@ def shuffled_pairs(sounds: Sounds, generator: Generator) -> Pairs:
     """Give every image the sound of a random one of the batch, perhaps its own."""
     other = torch.randperm(len(sounds.waveforms), generator=generator)
     matched = (sounds.sounding[other] == sounds.sounding).all(dim=1)
-    if sounds.kinds is not None:  # the classes alone do not tell the sounds apart
-        matched &= sounds.kinds[other] == sounds.kinds
+    matched &= sounds.kinds[other] == sounds.kinds  # S4's classes alone do not tell sounds apart
     absent = ~(sounds.sounding[other] & sounds.seen).any(dim=1)
     return Pairs(sounds.waveforms, other, matched, absent)
 

@@ -21,11 +21,10 @@ class Sounds:
     sounding: Tensor
     seen: Tensor
     pans: Tensor
-    kinds: Tensor | None = None
+    kinds: Tensor
 
     @classmethod
     def of_all(cls, batch: Batch, processes: Processes) -> "Sounds":
         """Return those of the whole batch, of which `batch` is this process's part."""
-        kinds = None if batch.kinds is None else processes.joined(batch.kinds)
-        joined = map(processes.joined, (batch.waveforms, batch.sounding, batch.seen, batch.pans))
-        return cls(*joined, kinds)
+        own = (batch.waveforms, batch.sounding, batch.seen, batch.pans, batch.kinds)
+        return cls(*map(processes.joined, own))

@@ -17,24 +17,28 @@ from avs_bench.training.splitting import Splitting
 
 CLASSES = [{1}, {1}, {2}, {1, 2}, {3}, {3}]
 """The classes that sound in the six items of the fixed batch."""
+SILENT = [set(), {2}, {3}, set(), {1, 2}, set()]
+"""The classes of what is seen there and makes no sound; no mask says where it is."""
 
 SIDE, COARSE, CHANNELS = 8, 4, 5
 
 
 class Listening(nn.Module):
-    """Fixed features and logits; remembers what it was given."""
+    """Fixed features and logits; remembers what it was given, and may score the shuffled half."""
 
-    def __init__(self) -> None:
+    def __init__(self, scores_all: bool = False) -> None:
         super().__init__()
+        self.scored = 12 if scores_all else 6
         generator = torch.Generator().manual_seed(7)
-        self.logits = torch.randn(6, 4, SIDE, SIDE, generator=generator)
+        self.logits = torch.randn(12, 4, SIDE, SIDE, generator=generator)
         self.features = torch.randn(12, CHANNELS, COARSE, COARSE, generator=generator)
         self.heard: list[torch.Tensor] = []
 
     def forward(self, images: torch.Tensor, spectrograms: torch.Tensor) -> AVSOutput:
         self.heard.append(spectrograms)
         half = len(spectrograms) > len(images)
-        return AVSOutput(self.logits, self.features if half else self.features[:6])
+        items = 12 if half else 6
+        return AVSOutput(self.logits[: min(items, self.scored)], self.features[:items])
 
 
 @pytest.fixture
@@ -46,11 +50,15 @@ def batch() -> Batch:
         for place, label in enumerate(sorted(classes)):
             targets[item, 4 * place : 4 * place + 4, :6] = label
             sounding[item, label] = True
+    seen = sounding.clone()
+    for item, classes in enumerate(SILENT):
+        seen[item, list(classes)] = True
     targets[:, :, 7] = 255
     pans = torch.tensor([math.nan if len(classes) > 1 else 0.5 for classes in CLASSES])
     waveforms = torch.randn(6, 1, 48_000, generator=generator) / 10
     images = torch.zeros(6, 3, SIDE, SIDE, dtype=torch.uint8)
-    return Batch((None,) * 6, images, targets, waveforms, sounding, sounding, pans)
+    kinds = torch.zeros(6, dtype=torch.long)
+    return Batch((None,) * 6, images, targets, waveforms, sounding, seen, pans, kinds)
 
 
 @pytest.fixture
@@ -66,6 +74,7 @@ def by_hand(batch, bank, epoch, step, settings):
     other = torch.randperm(6, generator=generator).tolist()
     sounds = [batch.waveforms[j] for j in other]
     matched = [CLASSES[i] == CLASSES[j] for i, j in enumerate(other)]
+    absent = [not CLASSES[j] & (CLASSES[i] | SILENT[i]) for i, j in enumerate(other)]
 
     if epoch >= 1:
         mismatched = [i for i in range(6) if not matched[i]]
@@ -74,7 +83,7 @@ def by_hand(batch, bank, epoch, step, settings):
             item = mismatched[place]
             if len(CLASSES[item]) == 1 and bank[min(CLASSES[item])]:
                 sounds[item] = bank[min(CLASSES[item])][0]
-                matched[item] = True
+                matched[item], absent[item] = True, False
     for item, classes in enumerate(CLASSES):
         if len(classes) == 1:
             queue = bank[min(classes)]
@@ -82,21 +91,39 @@ def by_hand(batch, bank, epoch, step, settings):
             del queue[:-6]
 
     model = Listening()
-    pixels = [
-        (i, y, x)
-        for i in range(6)
-        for y in range(SIDE)
-        for x in range(SIDE)
-        if batch.targets[i, y, x] != 255
-    ]
-    cross_entropy = -sum(
-        float(model.logits[i, :, y, x].log_softmax(0)[batch.targets[i, y, x]]) for i, y, x in pixels
-    ) / len(pixels)
-    term = contrast_by_hand(batch, matched, model.features, generator)
-    return sounds, {"cross_entropy": cross_entropy, "contrastive": 0.5 * term}
+    targets = batch.targets.tolist()
+    terms = {
+        "cross_entropy": cross_entropy_by_hand(model.logits[:6], targets, targets),
+        "contrastive": 0.5 * contrast_by_hand(batch, matched, model.features, generator, settings),
+    }
+    if settings.pairs.cross_entropy_weight:
+        heard = [
+            targets[i] if matched[i] else silent_mask(targets[i], known=absent[i]) for i in range(6)
+        ]
+        term = cross_entropy_by_hand(model.logits[6:], heard, targets)
+        terms["shuffled_cross_entropy"] = 0.7 * term
+    return sounds, terms
 
 
-def contrast_by_hand(batch, matched, features, generator):
+def silent_mask(target, known):
+    """Background where it is known that nothing seen is heard, 255 where something might be."""
+    return [[0 if known and label != 255 else 255 for label in row] for row in target]
+
+
+def cross_entropy_by_hand(logits, targets, counted):
+    """Sum over the pixels of `targets`, divided by the number of those of `counted`."""
+    total, count = 0.0, 0
+    for i in range(6):
+        for y in range(SIDE):
+            for x in range(SIDE):
+                count += counted[i][y][x] != 255
+                if targets[i][y][x] != 255:
+                    scores = [math.exp(v) for v in logits[i, :, y, x].tolist()]
+                    total -= math.log(scores[targets[i][y][x]] / sum(scores))
+    return total / count
+
+
+def contrast_by_hand(batch, matched, features, generator, settings):
     coarse = batch.targets[:, ::2, ::2]
     places = [(i, y, x) for i in range(6) for y in range(COARSE) for x in range(COARSE)]
     label_at = {place: int(coarse[place]) for place in places}
@@ -110,7 +137,7 @@ def contrast_by_hand(batch, matched, features, generator):
     own = []
     for label in sorted({label_at[p] for p in sounding}):
         members = [p for p in places if label_at[p] == label]
-        if len(members) >= 10:
+        if len(members) >= 10 or settings.contrastive.small_classes == "all":
             own += draw(members, 10)
     n = min(10, len(sounding), len(background))
     shuffled = draw(sounding, n)
@@ -134,13 +161,23 @@ def contrast_by_hand(batch, matched, features, generator):
     return total / len(unit)
 
 
-def test_match_mask_targets_bank_and_terms_follow_the_protocol(batch, small):
-    objective = CavpObjective(small, 4, torch.device("cpu"), Splitting())
+@pytest.mark.parametrize(("on_shuffled", "small_classes"), [(0.0, "skip"), (0.7, "all")])
+def test_match_mask_targets_bank_and_terms_follow_the_protocol(
+    batch, small, on_shuffled, small_classes
+):
+    scored = {"shuffled_items": "score"} if on_shuffled else {}
+    settings = replace(
+        small,
+        model=replace(small.model, options=scored),
+        pairs=replace(small.pairs, cross_entropy_weight=on_shuffled),
+        contrastive=replace(small.contrastive, small_classes=small_classes),
+    )
+    objective = CavpObjective(settings, 4, torch.device("cpu"), Splitting())
     bank = {label: [] for label in range(4)}
     rematches = 0
     for step, epoch in enumerate((0, 0, 1, 1, 2)):
-        sounds, expected = by_hand(batch, bank, epoch, step, small)
-        model = Listening()
+        sounds, expected = by_hand(batch, bank, epoch, step, settings)
+        model = Listening(scores_all=bool(on_shuffled))
         (terms,) = objective.loss_terms(model, batch, epoch, step)
 
         heard = cavp_logmel(torch.cat([batch.waveforms, torch.stack(sounds)]))

@@ -34,6 +34,7 @@ def sounds_of(
         sounding=sounding,
         seen=sounding,
         pans=torch.where(single, pan, torch.nan),
+        kinds=torch.zeros(len(classes), dtype=torch.long),
     )
 
 

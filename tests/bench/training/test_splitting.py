@@ -59,6 +59,7 @@ def batch():
         sounding=nn.functional.one_hot(classes, CLASSES).bool(),
         seen=nn.functional.one_hot(classes, CLASSES).bool(),
         pans=torch.full((6,), 0.5),
+        kinds=torch.zeros(6, dtype=torch.long),
     )
 
 

@@ -55,6 +55,7 @@ def batch_of(classes: int) -> Batch:
         sounding=torch.zeros(N, 2, dtype=torch.bool),
         seen=torch.zeros(N, 2, dtype=torch.bool),
         pans=torch.full((N,), torch.nan),
+        kinds=torch.zeros(N, dtype=torch.long),
         clips=ClipLayout(LENGTHS, FRAMES),
     )
 
