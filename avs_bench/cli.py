@@ -50,6 +50,7 @@ def main() -> None:
 @click.option("--resume", is_flag=True, help="Go on with the run in --out where it was stopped.")
 @click.option("--weights", multiple=True, type=PATH, help="Weights to begin with; repeatable.")
 @click.option("--partial-weights", is_flag=True, help="Load what fits of --weights.")
+@click.option("--tensorboard", is_flag=True, help="Write event files for TensorBoard too.")
 @DEVICE
 @one_line_errors
 def train(
@@ -62,6 +63,7 @@ def train(
     resume: bool,
     weights: tuple[Path, ...],
     partial_weights: bool,
+    tensorboard: bool,
     device: str,
 ) -> None:
     """Train a model into --out: config.json, history.jsonl, last.pt and best.pt."""
@@ -99,6 +101,7 @@ def train(
                 resume=resume,
                 weights=weights,
                 partial_weights=partial_weights,
+                tensorboard=tensorboard,
                 announce=tqdm.write,  # which a bar on the terminal makes room for
                 processes=processes,
             )

@@ -12,8 +12,9 @@ from avs_bench.data.holdout import hold_out, holdout_line
 from avs_bench.data.loader import training_batches, training_order
 from avs_bench.models.weights import LoadedWeights, load_weights
 from avs_bench.processes import ALONE, Processes
+from avs_bench.training.event_files import EventFiles, require_tensorboard
 from avs_bench.training.learner import Learner
-from avs_bench.training.narration import Narrator, closing, opening, step_bar
+from avs_bench.training.narration import Narrator, closing_line, opening_line, step_bar
 from avs_bench.training.progress import Progress
 from avs_bench.training.run_folder import RunFolder
 from avs_bench.training.stopping import StoppedError, StopRequest
@@ -31,6 +32,7 @@ def fit(
     resume: bool = False,
     weights: Sequence[Path] = (),
     partial_weights: bool = False,
+    tensorboard: bool = False,
     announce: Callable[[str], None] = print,
     processes: Processes = ALONE,
 ) -> Progress:
@@ -41,11 +43,14 @@ def fit(
     says; where val is empty it is the last one. `announce` gets a line per epoch. Raises InputError
     for a file that cannot be read, for a folder that holds another run, and for a loss that is no
     longer a number; StoppedError after SIGTERM or SIGINT, once last.pt is written. Of several
-    `processes`, each sees its share of every batch, and the first one writes.
+    `processes`, each sees its share of every batch, and the first one writes: with `tensorboard`
+    event files too.
     """
     announce = announce if processes.leads else _say_nothing
     if resume and weights:
         raise InputError("--weights begins a run and --resume goes on with one: leave one out")
+    if tensorboard:
+        require_tensorboard()
     train = settings.train
     torch.use_deterministic_algorithms(train.deterministic, warn_only=True)
     dataset = _without(train.holdout_classes, dataset, announce)
@@ -57,11 +62,13 @@ def fit(
     run = RunFolder(folder, origin_of(settings, dataset), writes=processes.leads)
     progress = run.begin(learner, resume)
     _refuse_other_starts(progress, folder, processes)
-    announce(opening(dataset, learner, progress, train))
+    announce(opening_line(dataset, learner, progress, train))
     if not progress.step:
         refuse_untrained_vggish(settings, learner.model, loaded)
 
-    narrator = Narrator(announce, train)
+    drawn = tensorboard and processes.leads
+    events = EventFiles(folder, progress.step, len(dataset.classes)) if drawn else None
+    narrator = Narrator(announce, train, events)
     rows = processes.share(train.batch_size)
     batches = training_batches(dataset, settings, order, progress.step, learner.steps, rows)
     bar = step_bar(batches, progress.step, learner.steps, processes.leads)
@@ -70,17 +77,18 @@ def fit(
             if not progress.awaits_score(learner.epoch_steps):  # else it was stopped at scoring
                 terms = learner.step(next(coming), progress.step)
                 progress = progress.after_step(terms)
-                narrator.step(terms)
+                narrator.step(progress, terms)
             if progress.awaits_score(learner.epoch_steps):
-                progress = validation.after(progress)
+                progress = validation.after(progress, events and events.watch)
             if progress.sums is None:
                 narrator.epoch(progress)
             stopped_by = processes.largest(stop.signal)
             if stopped_by or run.is_due(progress):
+                narrator.flush()
                 run.keep(learner, progress)
             if stopped_by and not progress.is_over(train.epochs):
                 raise StoppedError(stopped_by, progress.step)
-    announce(closing(progress, folder, train))
+    announce(closing_line(progress, folder, train))
     return progress
 
 

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from avs_bench.config import AS_PUBLISHED, TrainSettings
 from avs_bench.data.example import AVSDataset
+from avs_bench.training.event_files import EventFiles
 from avs_bench.training.learner import Learner
 from avs_bench.training.progress import EpochRecord, Progress
 
@@ -24,30 +25,37 @@ ON_TEST = (
 
 
 class Narrator:
-    """Says how the steps and the epochs of a run go, to `announce` and on a bar.
+    """Says how the steps and the epochs of a run go: to `announce`, on a bar, in event files.
 
     Samples a second are of training alone: reading and steps, not the scoring between epochs.
     """
 
-    def __init__(self, announce: Callable[[str], None], train: TrainSettings) -> None:
-        self._announce, self._train = announce, train
+    def __init__(
+        self,
+        announce: Callable[[str], None],
+        train: TrainSettings,
+        events: EventFiles | None = None,
+    ) -> None:
+        self._announce, self._train, self._events = announce, train, events
         self._begun = self._since = time.monotonic()
         self._samples, self._seconds = 0, 0.0
 
     @contextmanager
     def following(self, bar: "tqdm[Item]") -> Iterator[Iterator[Item]]:
         """Yield the items of a bar, which stays open as long as the context."""
-        with bar as self._bar:
+        with bar as self._bar, closing(self._events) if self._events else nullcontext():
             self._since = time.monotonic()
             yield iter(bar)
 
-    def step(self, terms: Mapping[str, float]) -> None:
-        """Say which loss terms a step had, and how fast the steps go."""
+    def step(self, progress: Progress, terms: Mapping[str, float]) -> None:
+        """Say which loss terms the step just done had, and how fast the steps go."""
         now = time.monotonic()
         self._samples += self._train.batch_size
         self._seconds += now - self._since
         self._since = now
         self._bar.set_postfix({**terms, "samples/s": self._pace}, refresh=False)
+        if self._events:
+            self._events.step(progress, terms)
 
     def epoch(self, progress: Progress) -> None:
         """Say how the epoch just ended went."""
@@ -56,6 +64,13 @@ class Narrator:
         line = epoch_line(progress, self._train.epochs)
         self._announce(f"{line}{pace}  {now - self._begun:.0f} s")
         self._samples, self._seconds, self._since = 0, 0.0, now
+        if self._events:
+            self._events.epoch(progress)
+
+    def flush(self) -> None:
+        """Have on the disk what was said of the steps that a checkpoint is about to keep."""
+        if self._events:
+            self._events.flush()
 
     @property
     def _pace(self) -> float:
@@ -75,7 +90,9 @@ def step_bar(batches: Iterable[Item], done: int, steps: int, shown: bool) -> "tq
     )
 
 
-def opening(dataset: AVSDataset, learner: Learner, progress: Progress, train: TrainSettings) -> str:
+def opening_line(
+    dataset: AVSDataset, learner: Learner, progress: Progress, train: TrainSettings
+) -> str:
     """Say what is trained on what, and from where."""
     sizes = ", ".join(f"{len(examples)} {name}" for name, examples in dataset.subsets.items())
     parameters = sum(p.numel() for p in learner.model.parameters()) / 1e6
@@ -99,7 +116,7 @@ def epoch_line(progress: Progress, epochs: int) -> str:
     return f"epoch {number}/{epochs}  loss {loss:.4f}{val}{mark}"
 
 
-def closing(progress: Progress, folder: Path, train: TrainSettings) -> str:
+def closing_line(progress: Progress, folder: Path, train: TrainSettings) -> str:
     """Say why the run ended, which epoch is kept, and why."""
     if progress.best is None or progress.best.score is None:
         return f"{folder}: {_end_of(progress)}; val is empty, so the last epoch is kept as best.pt"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from avs_bench.config import AS_PUBLISHED, Settings
 from avs_bench.data.example import AVSDataset
-from avs_bench.evaluation import ScoringStoppedError, evaluate
+from avs_bench.evaluation import ScoringStoppedError, Watcher, evaluate
 from avs_bench.metrics.families import SELECTION
 from avs_bench.processes import Processes
 from avs_bench.training.failures import memory_errors
@@ -55,10 +55,13 @@ class Validation:
         """The subset that is scored."""
         return "test" if self.settings.train.selection == AS_PUBLISHED else "val"
 
-    def after(self, progress: Progress) -> Progress:
-        """Return the progress with its epoch ended; as it was, if it was stopped on the way."""
+    def after(self, progress: Progress, watch: Watcher | None = None) -> Progress:
+        """Return the progress with its epoch ended; as it was, if it was stopped on the way.
+
+        `watch` is shown what is scored.
+        """
         try:
-            score = self._score(progress)
+            score = self._score(progress, watch)
         except ScoringStoppedError:
             return progress
         rate = self.learner.optimisers.learning_rate(progress.step - 1)
@@ -68,7 +71,7 @@ class Validation:
             return progress
         return progress.ended_by(train.patience, self.subset)
 
-    def _score(self, progress: Progress) -> dict[str, float] | None:
+    def _score(self, progress: Progress, watch: Watcher | None) -> dict[str, float] | None:
         """Return the figures that choose the best epoch: none without a val, None if not due."""
         if not self.dataset.subsets[self.subset]:
             return {}
@@ -83,6 +86,7 @@ class Validation:
                 self.subset,
                 self.settings,
                 self.learner.device,
+                watch=watch,
                 processes=self.processes,
                 stopped_by=self.stopped_by,
             )[0]

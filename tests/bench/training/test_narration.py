@@ -27,7 +27,7 @@ def test_the_bar_shows_terms_samples_a_second_and_the_time_left(monkeypatch, set
     with narrator.following(step_bar(range(4), 4, 8, shown=True)) as steps:
         for _ in steps:
             time.sleep(0.11)  # a bar is drawn ten times a second
-            narrator.step({"cross_entropy": 1.25})
+            narrator.step(Progress(), {"cross_entropy": 1.25})
     shown = terminal.getvalue().split("\r")
     assert any(
         re.search(r"step [5-8]/8, \d\d:\d\d left, cross_entropy=1.25, samples/s=\S+", line)
@@ -42,10 +42,10 @@ def test_samples_a_second_are_those_of_the_steps_and_not_of_the_scoring(monkeypa
     narrator = Narrator(said.append, replace(settings.train, batch_size=6))
     progress = Progress().after_step({"a": 1.0}).after_epoch(1, 0.1, {"m": 0.5})
     with narrator.following(step_bar([], 0, 3, shown=False)):
-        narrator.step({})
-        narrator.step({})
+        narrator.step(progress, {})
+        narrator.step(progress, {})
         narrator.epoch(progress)  # 12 samples in 4 s, then 86 s of scoring
-        narrator.step({})
+        narrator.step(progress, {})
         narrator.epoch(progress)
     assert said[0].endswith("  3.0 samples/s  100 s")
     assert said[1].endswith("  1.5 samples/s  300 s")
