@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from avs_bench.config import AugmentationSettings, ImageSettings
-from avs_bench.data.images import PAD_RGB, Picture, resized
+from avs_bench.data.images import PAD_RGB, Picture, resized, scaled_size
+from avs_bench.data.scaling import scaled_part
 from vpo_builder.schema import IGNORE
 
 
@@ -53,9 +54,10 @@ def apply_view(picture: Picture, view: View, size: ImageSettings) -> Picture:
         image, target = (
             side.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for side in (image, target)
         )
-    image, target = (resized(side, size.long_side, view.scale) for side in (image, target))
-    box = _crop_box(image.size, size.crop, view.crop_at)
-    image, target = image.crop(box), target.crop(box)
+    scaled = scaled_size(image.size, size.long_side, view.scale)
+    box = _crop_box(scaled, size.crop, view.crop_at)
+    image = scaled_part(image, scaled, box)
+    target = resized(target, size.long_side, view.scale).crop(box)
     for what, factor in view.jitter:  # on the crop alone, which is the smaller part
         image = _jittered(image, what, factor)
     return Picture(_padded(image, size.crop, PAD_RGB), _padded(target, size.crop, IGNORE))

@@ -91,13 +91,19 @@ def resized(image: Image.Image, long_side: int, scale: float = 1.0) -> Image.Ima
 
     Bicubic for RGB, nearest for a mask (protocol §5); neither side falls below MIN_SIDE.
     """
-    factor = scale * (long_side / max(image.size) if long_side else 1.0)
-    width, height = (max(MIN_SIDE, round(side * factor)) for side in image.size)
-    if (width, height) == image.size:
+    size = scaled_size(image.size, long_side, scale)
+    if size == image.size:
         return image
     nearest = image.mode == "L"
     method = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
-    return image.resize((width, height), method)
+    return image.resize(size, method)
+
+
+def scaled_size(size: tuple[int, int], long_side: int, scale: float) -> tuple[int, int]:
+    """Return (width, height) of what `resized` makes of an image of `size`."""
+    factor = scale * (long_side / max(size) if long_side else 1.0)
+    width, height = (max(MIN_SIDE, round(side * factor)) for side in size)
+    return width, height
 
 
 def to_tensor(image: Image.Image) -> torch.Tensor:
