@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
+
 from vpo_builder.atomic import remove_leftovers
 from vpo_builder.availability import refuse_reappeared
 from vpo_builder.classes import CLASS_TABLE, SoundingClass, class_rows, read_class_table
@@ -211,7 +213,9 @@ def usable_clips(request: BuildRequest, corpus: Corpus) -> tuple[list[Clip], lis
         corpus.vggsound, corpus.table, request.config.subsets.val_fraction, corpus.audible
     )
     if request.supply.fetches:
-        return [replace(clip, fetchable=clip.path is None) for clip in clips], rejections
+        return [
+            msgspec.structs.replace(clip, fetchable=clip.path is None) for clip in clips
+        ], rejections
     if all(clip.path is None for clip in clips):
         raise InputError(
             f"{request.vggsound}: no class has a usable clip: the csv lists {len(clips)} clips of "

@@ -113,7 +113,8 @@ class _ObjectTable:
         size = len(rows)
         self.image = self._places(np.fromiter(map(attrgetter("image_id"), rows), np.int64, size))
         self.number = np.fromiter(map(attrgetter("id"), rows), np.int64, size)
-        code = np.fromiter((codes[row.category_id] for row in rows), np.int64, size)
+        category = map(attrgetter("category_id"), rows)
+        code = np.fromiter(map(codes.__getitem__, category), np.int64, size)
         crowd = np.fromiter(map(attrgetter("iscrowd"), rows), np.bool_, size)
         area = np.fromiter(map(attrgetter("area"), rows), np.float64, size)
         # `[]` and `[[]]`, undecoded, are no outline.

@@ -16,6 +16,7 @@ from vpo_builder.sources.vggsound import VggSound
 
 AMBIGUOUS = "ambiguous"
 _CLAUSE_ENDS = ",;:.!?()"
+_NEXT = "|"  # between two captions
 
 
 def image_subsets(part: str, image_ids: Sequence[int], val_fraction: float) -> list[Subset]:
@@ -45,17 +46,18 @@ def match_clips(
     val = _val_videos([row.youtube_id for row in vggsound.rows], val_fraction)
     clips, rejections = [], []
     for row in vggsound.rows:
+        clip_id = row.clip_id
         if row.split == "train" and row.youtube_id in tested:
-            rejections.append(Rejection("clip", row.clip_id, Reason.CLIP_IN_BOTH_SPLITS))
+            rejections.append(Rejection("clip", clip_id, Reason.CLIP_IN_BOTH_SPLITS))
             continue
-        if audible is not None and row.label not in audible.get(row.clip_id, {row.label}):
-            rejections.append(Rejection("clip", row.clip_id, Reason.CLIP_INAUDIBLE))
+        if audible is not None and row.label not in audible.get(clip_id, {row.label}):
+            rejections.append(Rejection("clip", clip_id, Reason.CLIP_INAUDIBLE))
             continue
-        path = vggsound.paths.get(row.clip_id)
+        path = vggsound.paths.get(clip_id)
         category = class_of[row.label]
         subset: Subset = "val" if row.youtube_id in val else "train"
         subset = "test" if row.split == "test" else subset
-        clips.append(Clip(row.clip_id, row.youtube_id, row.label, category, subset, path))
+        clips.append(Clip(clip_id, row.youtube_id, row.label, category, subset, path))
     return clips, rejections
 
 
@@ -67,14 +69,19 @@ def _val_videos(youtube_ids: Sequence[str], val_fraction: float) -> set[str]:
 
 
 class _Letters(dict[int, str]):
-    """For str.translate: a to z stay, the end of a clause becomes a point, the rest a space."""
+    """For str.translate: a to z and what is between captions stay, the end of a clause becomes a
+    point, the rest a space.
+    """
 
     def __missing__(self, character: int) -> str:
         return " "
 
 
 _LETTERS = _Letters(
-    {**{ord(c): c for c in string.ascii_lowercase}, **{ord(c): "." for c in _CLAUSE_ENDS}}
+    {
+        **{ord(c): c for c in string.ascii_lowercase + _NEXT},
+        **{ord(c): "." for c in _CLAUSE_ENDS},
+    }
 )
 
 
@@ -91,22 +98,24 @@ class PersonResolver:
         self._connectives = frozenset(settings.connectives)
         self._toys = frozenset(settings.toy_words)
         self._not_before_of = frozenset(settings.not_before_of)
+        self._misleading = self._can_describe | self._toys | self._not_before_of
         self._kinds = _kinds_of_words(settings)
 
     def resolve(self, image_id: int, captions: Sequence[str]) -> PersonDecision:
         """Return the verdict (a class name or "ambiguous") and the words found per caption."""
         if self._settings.policy == "merge":
             return PersonDecision(image_id, PERSON, ())
-        found = tuple([(caption, self._words(caption)) for caption in captions])
-        said = [
-            kind for _, words in found if words for kind in {self._kinds[word] for word in words}
-        ]
+        words = list(map(self._words, _tokens(captions)))
+        said = [kind for told in words if told for kind in {self._kinds[word] for word in told}]
+        found = tuple(zip(captions, words, strict=True))
         return PersonDecision(image_id, self._verdict(said), found)
 
-    def _words(self, caption: str) -> tuple[str, ...]:
-        tokens = caption.lower().translate(_LETTERS).replace(".", " . ").split()
-        if self._kinds.keys().isdisjoint(tokens):  # as most captions are
+    def _words(self, tokens: list[str]) -> tuple[str, ...]:
+        """Return the words of a caption that mean a person."""
+        if self._kinds.keys().isdisjoint(tokens):
             return ()
+        if self._misleading.isdisjoint(tokens):  # as most captions are
+            return tuple([token for token in tokens if token in self._kinds])
         return tuple(
             token
             for place, token in enumerate(tokens)
@@ -147,6 +156,18 @@ class PersonResolver:
         if male >= enough and not female:
             return "male"
         return AMBIGUOUS
+
+
+def _tokens(captions: Sequence[str]) -> list[list[str]]:
+    """Return each caption's words in small letters, and a point where a clause ends.
+
+    An image's captions are one text for as long as that goes, which halves the time.
+    """
+    if not captions:
+        return []
+    text = _NEXT.join([caption.replace(_NEXT, " ") for caption in captions])
+    text = text.lower().translate(_LETTERS).replace(".", " . ")
+    return [caption.split() for caption in text.split(_NEXT)]
 
 
 def _kinds_of_words(settings: PersonSettings) -> Mapping[str, str]:

@@ -1,8 +1,9 @@
 """The outlines of sounding objects: each mask is decoded once, and the unusable ones remembered."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from vpo_builder.records import Candidate, Candidates, Reason, Rejection, Scene
 from vpo_builder.rendering.mask import (

@@ -7,8 +7,10 @@ until nothing it needs fails. The result depends on what is usable, not on the o
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from vpo_builder.config import BuildConfig
 from vpo_builder.errors import InputError

@@ -7,6 +7,8 @@ the one that ranks next, which is the clip that a fresh build without it would h
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from vpo_builder.config import BuildConfig
 from vpo_builder.manifest import Manifest
 from vpo_builder.outlines import Outlines
@@ -113,7 +115,7 @@ class _Clips:
 
     def next_ranked(self, scene: Scene, place: int, taken: set[str]) -> str:
         """Return the best usable clip for one object of a scene, "" if there is none."""
-        alone = replace(scene, sounding=(scene.sounding[place],))
+        alone = msgspec.structs.replace(scene, sounding=(scene.sounding[place],))
         key = (scene.sounding[place].category, scene.subset)
         pools = self._pools.without(taken)
         while key in pools.available:

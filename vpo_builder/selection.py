@@ -6,9 +6,9 @@ changes no other (protocol §2, SS, MS and MSMI).
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 
 from vpo_builder.config import BuildConfig, LimitSettings, SelectionSettings
 from vpo_builder.hashing import mix, unit

@@ -1,6 +1,8 @@
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vpo_builder.classes import CLASS_TABLE, class_rows, read_class_table
 from vpo_builder.config import load_config
@@ -51,6 +53,18 @@ def test_a_decision_keeps_the_words_it_rests_on() -> None:
     resolver = PersonResolver(load_config("default").person)
     decision = resolver.resolve(7, ["A man and a baby elephant.", "Nobody."])
     assert decision.captions == (("A man and a baby elephant.", ("man",)), ("Nobody.", ()))
+
+
+TEXTS = st.text("man|boy toy.,|É\u0130Σ\n", max_size=12) | st.sampled_from(
+    ["A man | a boy.", "A toy", "baby", "elephant.", "A mother", "of pearl", "MEN\u212a", "ÀΣ"]
+)
+
+
+@given(st.lists(TEXTS, max_size=6))
+def test_a_captions_words_do_not_depend_on_the_captions_around_it(captions: list[str]) -> None:
+    resolver = PersonResolver(load_config("default").person)
+    alone = [resolver.resolve(1, [caption]).captions[0] for caption in captions]
+    assert list(resolver.resolve(1, captions).captions) == alone
 
 
 @pytest.mark.parametrize(("policy", "classes"), [("captions", 21), ("merge", 19), ("drop", 18)])

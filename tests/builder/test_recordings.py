@@ -11,7 +11,7 @@ from vpo_builder.errors import InputError
 from vpo_builder.manifest import META
 from vpo_builder.sources.archives import ArchiveMember, as_file, members
 from vpo_builder.sources.recordings import find_recordings
-from vpo_builder.sources.vggsound import ClipRow
+from vpo_builder.sources.vggsound import ClipRow, read_vggsound
 
 ROW = ClipRow("aaaaaaaaaaa", 9, "dog barking", "train")
 
@@ -124,3 +124,29 @@ def test_a_damaged_member_is_a_clip_that_cannot_be_read(tmp_path: Path) -> None:
     (member,) = members(path)
     with pytest.raises(ValueError, match=r"a\.wav"), as_file(member):
         pass
+
+
+GOOD = "aaaaaaaaaaa,9,dog barking,train\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{GOOD}\n{GOOD}aaaaaaaaaaa,9,dog barking,test\n", "line 4: clip aaaaaaaaaaa_000009 sta"),
+        (f'{GOOD}\n"aaaa\naaaaaaa",9,dog barking,train\n', r"line 4: 'aaaa\naaaaaaa' is no You"),
+        (f"{GOOD}bbbbbbbbbbb,١,dog barking,train", "line 2: start '١' is no whole second"),
+        (f"{GOOD}{'b' * 200_000},1,dog barking,train", "line 2: field larger than field limit"),
+        (f"{GOOD}{GOOD[:-1]},more\n", "line 2: 5 columns, expected 4"),
+    ],
+)
+def test_a_faulty_row_is_named_by_its_line(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "vggsound.csv").write_text(text)
+    with pytest.raises(InputError) as refusal:
+        read_vggsound(tmp_path, frozenset({"dog barking"}))
+    assert said in str(refusal.value)
+
+
+def test_a_clip_that_is_listed_twice_alike_is_one(tmp_path: Path) -> None:
+    (tmp_path / "vggsound.csv").write_text(f"{GOOD}\n{GOOD}")
+    sounds = read_vggsound(tmp_path, frozenset({"dog barking"}))
+    assert (sounds.rows, sounds.label_counts) == ((ROW,), {"dog barking": 2})

@@ -99,7 +99,7 @@ def _encode(tree: Any, height: int, width: int) -> dict[str, Any]:
 def _check_polygon(polygon: Any) -> None:
     if len(polygon) < 4 or len(polygon) % 2:
         raise ValueError("a polygon needs pairs of coordinates")
-    if not all(math.isfinite(value) for value in polygon):
+    if not all(map(math.isfinite, polygon)):
         raise ValueError("a polygon's coordinate is not finite")
 
 

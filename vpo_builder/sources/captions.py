@@ -33,14 +33,17 @@ class Captions:
         )
         order = np.lexsort((numbers, images))
         starts = np.flatnonzero(np.diff(images[order], prepend=-1))
-        spans = zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=False)
         self._rows, self._order = rows, order
-        self._spans = dict(zip(images[order[starts]].tolist(), spans, strict=False))
+        self._place = {image: place for place, image in enumerate(images[order[starts]].tolist())}
+        self._bounds = [*starts.tolist(), len(rows)]
 
     def of(self, image_id: int) -> tuple[str, ...]:
         """Return an image's captions in the order of their ids, none if it has none."""
-        start, end = self._spans.get(image_id, (0, 0))
-        return tuple([self._rows[place].caption for place in self._order[start:end].tolist()])
+        place = self._place.get(image_id)
+        if place is None:
+            return ()
+        span = slice(self._bounds[place], self._bounds[place + 1])
+        return tuple([self._rows[row].caption for row in self._order[span].tolist()])
 
 
 def read_captions(file: JsonFile) -> tuple[Captions, str]:

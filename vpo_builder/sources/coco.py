@@ -92,9 +92,10 @@ def _check_ids(photos: list[Photo], objects: list[ObjectMask], path: Path) -> No
                 f"[1, {LARGEST_SIDE}]"
             )
     for kind, rows in (("image", photos), ("annotation", objects)):
-        ids = list(map(attrgetter("id"), rows))
-        if len(set(ids)) < len(ids):
-            twice = min(number for number, count in Counter(ids).items() if count > 1)
+        ids = set(map(attrgetter("id"), rows))
+        if len(ids) < len(rows):
+            counts = Counter(row.id for row in rows)
+            twice = min(number for number, count in counts.items() if count > 1)
             raise InputError(f"{path}: {kind} id {twice} stands there twice: expected once")
         if ids and not (min(ids) >= 0 and max(ids) <= LARGEST_ID):
             raise InputError(f"{path}: {kind} ids are outside [0, {LARGEST_ID}]")

@@ -41,9 +41,10 @@ def find_recordings(vggsound: Path, rows: Iterable[Named]) -> Mapping[str, Path 
             by_stem[name.rpartition(".")[0]].append((rank, name, home))
     found = {}
     for row in rows:
-        choices = [item for stem in row.file_stems for item in by_stem.get(stem, ())]
+        first, second = row.file_stems
+        choices = by_stem.get(first, []) + by_stem.get(second, [])
         if choices:
-            _, name, home = min(choices, key=_preference)
+            _, name, home = choices[0] if len(choices) == 1 else min(choices, key=_preference)
             found[row.clip_id] = home / name if isinstance(home, Path) else home
     return found
 

@@ -5,9 +5,11 @@ import hashlib
 import io
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from vpo_builder.errors import InputError
 from vpo_builder.sources.archives import ArchiveMember
@@ -17,12 +19,16 @@ CSV_NAME = "vggsound.csv"
 
 YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}", re.ASCII)
 START_SECOND = re.compile(r"[0-9]{1,6}", re.ASCII)
+SPLITS = frozenset({"train", "test"})
 CLIP_MILLISECONDS = 10_000  # VGGSound's clips are ten seconds
 LABELS = Path(__file__).with_name("vggsound_labels.txt")
 
 
-@dataclass(frozen=True, slots=True)
-class ClipRow:
+class _FaultError(ValueError):
+    """What is wrong with a row of the csv."""
+
+
+class ClipRow(msgspec.Struct, frozen=True, gc=False):
     """A row of VGGSound's csv; `split` is VGGSound's own, train or test."""
 
     youtube_id: str
@@ -81,28 +87,44 @@ def read_vggsound(folder: Path, wanted: frozenset[str], table: Path | None = Non
 
 
 def _parse(text: str, wanted: frozenset[str], path: Path) -> tuple[list[ClipRow], Counter[str]]:
-    labels = known_labels()
-    counts: Counter[str] = Counter()
-    rows: dict[str, ClipRow] = {}
     reader = csv.reader(io.StringIO(text, newline=""))
+    named: list[str] = []
+    clips: dict[str, ClipRow] = {}
+    try:
+        for youtube_id, start, label, split in _whole_rows(reader):
+            named.append(label)
+            if label in wanted:
+                clip = ClipRow(youtube_id, int(start), label, split)
+                clip_id = clip.clip_id
+                if clips.setdefault(clip_id, clip) != clip:
+                    raise _FaultError(
+                        f"clip {clip_id} stands there twice with different labels or splits: "
+                        "expected one row a clip"
+                    )
+    except (_FaultError, csv.Error) as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}") from None
+    return [clip for _, clip in sorted(clips.items())], Counter(named)
+
+
+def _whole_rows(reader: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Yield the rows that are not empty; raise _FaultError at one that is no row of VGGSound's."""
+    labels = known_labels()
+    is_youtube_id, is_start = YOUTUBE_ID.fullmatch, START_SECOND.fullmatch
     for fields in reader:
-        if not fields:
-            continue
-        fault = _fault(fields, labels)
-        if fault is not None:
-            raise InputError(f"{path}, line {reader.line_num}: {fault}")
-        counts[fields[2]] += 1
-        if fields[2] in wanted:
-            row = ClipRow(fields[0], int(fields[1]), fields[2], fields[3])
-            if rows.setdefault(row.clip_id, row) != row:
-                raise InputError(
-                    f"{path}, line {reader.line_num}: clip {row.clip_id} stands there twice with "
-                    "different labels or splits: expected one row a clip"
-                )
-    return sorted(rows.values(), key=lambda row: row.clip_id), counts
+        if (
+            len(fields) == 4
+            and is_youtube_id(fields[0])
+            and is_start(fields[1])
+            and fields[2] in labels
+            and fields[3] in SPLITS
+        ):
+            yield fields
+        elif fields:
+            raise _FaultError(_fault(fields, labels))
 
 
-def _fault(fields: list[str], labels: frozenset[str]) -> str | None:
+def _fault(fields: list[str], labels: frozenset[str]) -> str:
+    """Return what is wrong with a row that is not whole."""
     if len(fields) != 4:
         return f"{len(fields)} columns, expected 4: YouTube id, start second, label, split"
     youtube_id, start, label, split = fields
@@ -112,6 +134,4 @@ def _fault(fields: list[str], labels: frozenset[str]) -> str | None:
         return f"start {start!r} is no whole second: expected 0 to 999999"
     if label not in labels:
         return f"unknown label {label!r}: expected one of VGGSound's 309 labels"
-    if split not in ("train", "test"):
-        return f"split {split!r}, expected train or test"
-    return None
+    return f"split {split!r}, expected train or test"
