@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import msgspec
@@ -180,11 +181,18 @@ def _load(path: Path, device: torch.device | str) -> Any:
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint: train first") from None
     except UNREADABLE as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"{path}: cannot be read as a checkpoint ({type(error).__name__}: {reason}): it is cut "
-            "short, or no checkpoint: give the best.pt or last.pt of a run"
+            f"{path}: cannot be read as a checkpoint ({_reason(error)}): it is cut short, or no "
+            "checkpoint: give the best.pt or last.pt of a run"
         ) from None
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says in a sentence, without torch's advice to run the file's code."""
+    if isinstance(error, UnpicklingError):
+        return "there is something other than tensors and plain values in it"
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0].split('. ')[0]}".rstrip(": ")
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """The options by which commands are told whose weights to run: a run's, a file's, a paper's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+
+from vpo_builder.errors import InputError
 
 PATH = click.Path(path_type=Path)
 
@@ -39,3 +41,34 @@ def checkpoint_options(what: str) -> Callable[[Callable[..., None]], Callable[..
         return command
 
     return decorated
+
+
+def refuse_contradictions(
+    command: str,
+    run: Path | None,
+    checkpoints: Sequence[Path],
+    published: Mapping[str, object],
+    changes: Mapping[str, object],
+) -> None:
+    """Raise InputError for options that contradict each other, which would go unheard.
+
+    `published` are the options that name a published checkpoint's model, `changes` those that
+    say more of one, by their names: a checkpoint of ours knows all that by itself.
+    """
+    if bool(run) == bool(checkpoints):
+        raise InputError(f"{command}: give either --run FOLDER or --checkpoint FILE")
+    given = [name for name, value in {**published, **changes}.items() if value]
+    if run and given:
+        raise InputError(
+            f"{command}: --run {run} has its model and settings with it: leave {given[0]} out, or "
+            "give --checkpoint FILE in place of --run for published weights"
+        )
+    if any(published.values()):
+        if changes.get("--set") and not published.get("--preset"):
+            raise InputError(f"{command}: --set changes a preset: give --preset, not --model")
+        return
+    unheard = given[0] if given else "more than one --checkpoint" if len(checkpoints) > 1 else None
+    if unheard:
+        raise InputError(
+            f"{command}: {unheard} is for --model or --preset only, which name a published model"
+        )

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from avs_bench.checkpoint_options import PATH, checkpoint_options
+from avs_bench.checkpoint_options import PATH, checkpoint_options, refuse_contradictions
 from avs_bench.extras import require_torch
-from vpo_builder.errors import InputError, one_line_errors
+from vpo_builder.errors import one_line_errors
 
 
 @click.command()
@@ -50,15 +50,14 @@ def predict(
     from avs_bench.prediction.predicting import PAGE, predict_all
     from avs_bench.prediction.segmenter import Segmenter
 
-    if bool(run) == bool(checkpoints):
-        raise InputError("predict: give either --run FOLDER or --checkpoint FILE")
+    named = {"--model": model, "--preset": preset}
+    changes = {"--set": overrides, "--labels": labels}
+    refuse_contradictions("predict", run, checkpoints, named, changes)
     tasks = tasks_of(inputs, audio, out, read_rate(fps))
     opened_device = open_device(device)
     if model or preset:
         published = Published(model, preset, overrides, labels)
         opened = open_published(checkpoints, published, opened_device)
-    elif len(checkpoints) > 1:
-        raise InputError("predict: several --checkpoint are for --model or --preset only")
     else:
         opened = open_trained(run / "best.pt" if run else checkpoints[0], opened_device)
     if long_side:

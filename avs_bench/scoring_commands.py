@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from avs_bench.checkpoint_options import PATH, checkpoint_options
+from avs_bench.checkpoint_options import PATH, checkpoint_options, refuse_contradictions
 from avs_bench.extras import require_torch
-from vpo_builder.errors import InputError, one_line_errors
+from vpo_builder.errors import one_line_errors
 from vpo_builder.schema import SUBSETS, Subset
 
 FAMILIES = ("dataset", "frame", "video")
@@ -72,11 +72,9 @@ def evaluate(
     from avs_bench.result_files import examples_folder, write_result
     from avs_bench.showcase import Showcase
 
-    if bool(run) == bool(checkpoints):
-        raise InputError("eval: give either --run FOLDER or --checkpoint FILE")
+    named = {"--model": model, "--preset": preset}
+    refuse_contradictions("eval", run, checkpoints, named, {"--set": overrides})
     published = Published(model, preset, overrides) if model or preset else None
-    if published is None and (overrides or len(checkpoints) > 1):
-        raise InputError("eval: --set and several --checkpoint are for --model or --preset only")
     paths = (run / "best.pt",) if run else checkpoints
     questions = Questions(families, _listed(probes), probe_seed, _listed(unseen))
     dataset = read_dataset(folder)

@@ -108,6 +108,36 @@ def test_published_weights_that_do_not_fit_are_one_line(folder, tmp_path):
     assert "for --model or --preset only" in one_line(run(*asked, "--checkpoint", path))
 
 
+@pytest.mark.parametrize("command", ["eval", "predict"])
+def test_options_that_would_go_unheard_are_refused(folder, tmp_path, command):
+    """None of the files is looked for: the options alone contradict each other."""
+    run_of_ours, path = ("--run", tmp_path / "run"), ("--checkpoint", tmp_path / "x.pt")
+    asked = {
+        "eval": ("eval", "--data", folder),
+        "predict": ("predict", tmp_path / "a.jpg", "--out", tmp_path / "out"),
+    }[command]
+    change = ("--set", "image.long_side=48")
+    for given, said in (
+        ((), "give either --run FOLDER or --checkpoint FILE"),
+        ((*run_of_ours, *path), "give either --run FOLDER or --checkpoint FILE"),
+        ((*run_of_ours, "--model", "tiny"), "has its model and settings with it: leave --model"),
+        ((*run_of_ours, "--preset", "tiny"), "has its model and settings with it: leave --preset"),
+        ((*run_of_ours, *change), "has its model and settings with it: leave --set out"),
+        ((*path, *change), "--set is for --model or --preset only"),
+        ((*path, *path), "more than one --checkpoint is for --model or --preset only"),
+        ((*path, "--model", "tiny", *change), "--set changes a preset: give --preset, not --model"),
+    ):
+        assert f"{command}: " in (line := one_line(run(*asked, *given)))
+        assert said in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_class_names_of_a_checkpoint_of_ours_are_its_own(tmp_path):
+    told = ("predict", tmp_path / "a.jpg", "--out", tmp_path / "out", "--labels", "names.json")
+    line = one_line(run(*told, "--checkpoint", tmp_path / "best.pt"))
+    assert "--labels is for --model or --preset only" in line
+
+
 def one_line(result: Result) -> str:
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
