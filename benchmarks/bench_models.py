@@ -29,6 +29,7 @@ from plain_models import plain_forward
 from torch import Tensor, nn
 
 from avs_bench.config import Precision
+from avs_bench.losses.cross_entropy import cross_entropy
 from avs_bench.models import build_model
 from avs_bench.models.execution import ExecutedModel, Execution
 from avs_bench.models.tpavi import TPAVI
@@ -80,7 +81,8 @@ def ours(model: nn.Module, *, precision: Precision = "fp32") -> Run:
 
     def run(images: Tensor, sounds: Tensor) -> tuple[Tensor, Tensor]:
         output = call(images, sounds)
-        return output.logits, output.maps[0] if output.features is None else output.features
+        scores = output.scores if model.training else output.logits
+        return scores, output.maps[0] if output.features is None else output.features
 
     return run
 
@@ -118,12 +120,12 @@ def step(model: nn.Module, run: Run, images: Tensor, sounds: Tensor, targets: Te
     """One training step without the optimiser; dropout draws the same on every side."""
     torch.manual_seed(2)
     model.zero_grad(set_to_none=True)
-    logits, features = run(images, sounds)
-    logits = logits.to(images.dtype)
-    if logits.shape[1] == 1:
-        loss = F.binary_cross_entropy_with_logits(logits[:, 0], targets.to(logits.dtype))
-    else:
-        loss = F.cross_entropy(logits, targets)
+    scores, features = run(images, sounds)
+    if scores.shape[1] == 1:
+        scores = scores.to(images.dtype)
+        loss = F.binary_cross_entropy_with_logits(scores[:, 0], targets.to(scores.dtype))
+    else:  # ours hands over coarse scores, the plain side full-size ones and so torch's own loss
+        loss = cross_entropy(scores, targets, targets.numel())
     loss = loss + features.to(images.dtype).square().mean()
     loss.backward()
     return loss.detach()

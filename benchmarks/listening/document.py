@@ -4,10 +4,9 @@ Every number and every verdict in it is computed from the runs; nothing is typed
 """
 
 import io
-import math
 import platform
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import fill
 
@@ -16,14 +15,25 @@ import numpy as np
 import torch
 
 from avs_bench.data.vpo import read_vpo
-from avs_bench.metrics import compare, foreground_fpr_dataset, miou_dataset
+from avs_bench.metrics import compare, miou_dataset
 from avs_bench.report.runs import read_runs
-from avs_bench.results import ProbedSet, Result
+from avs_bench.results import Result
+from benchmarks.listening.goals import (
+    HEARD,
+    ByVariant,
+    listening_gain,
+    rate,
+    rate_under,
+    ratios,
+    score,
+    verdicts,
+)
 from benchmarks.listening.pictures import write_pictures
 from benchmarks.listening.study import (
     LISTENER,
     PLAIN,
     PROBES,
+    SCORED,
     TWIN,
     VARIANTS,
     Outcome,
@@ -35,14 +45,8 @@ from vpo_builder.atomic import write_atomically
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-SCORE_GOAL, TWIN_GAP_GOAL = 0.70, 0.30
-RATIO_GOALS = {"silence": 0.05, "noise": 0.25, "off-screen": 0.30}
-"""Shares of the twin's false-positive rate that the listener must stay under."""
-HEARD = {"silence": "silence", "noise": "noise", "off-screen": "an absent class"}
-COLOURS = ("#8a8a8a", "#b8912b", "#9a56a8", "#2f6fb0", "#d0662b")
+COLOURS = ("#8a8a8a", "#b8912b", "#9a56a8", "#2f6fb0", "#d0662b", "#3a8f5c")
 WIDTH = 100
-
-ByVariant = dict[str, list[Outcome]]
 
 
 def write_document(study: Study, outcomes: Sequence[Outcome], path: Path) -> str:
@@ -53,7 +57,7 @@ def write_document(study: Study, outcomes: Sequence[Outcome], path: Path) -> str
     figures = path.parent / path.stem
     write_atomically(figures / "curves.svg", _curves(runs))
     captions = write_pictures(study, runs, figures)
-    found = list(verdicts(runs))
+    found = [line for variant in (LISTENER, SCORED) for line in verdicts(runs, variant)]
     sections = [
         "# Does it listen?",
         _introduction(study, runs),
@@ -63,7 +67,9 @@ def write_document(study: Study, outcomes: Sequence[Outcome], path: Path) -> str
         "## Against the goals",
         "\n".join(found),
         "## Contrastive against none",
-        _contrast(runs),
+        _contrast(runs, LISTENER),
+        "## Shuffled pairs scored too, against none",
+        _contrast(runs, SCORED),
         "## Curves on val",
         f"![miou_dataset on val by epoch]({path.stem}/curves.svg)",
         _convergence(runs),
@@ -92,7 +98,10 @@ def _introduction(study: Study, runs: ByVariant) -> str:
         f"Every variant is the `listening` preset ({result.settings['train']['epochs']} epochs, "
         f"crops of {result.settings['image']['crop']} pixels, batch "
         f"{result.settings['train']['batch_size']}, from scratch) with {len(study.seeds)} seeds, "
-        "and differs only in how it takes the sound in and in the contrastive loss. Settings were "
+        "and differs only in how it takes the sound in and in its loss. The contrastive loss is "
+        f"the published one; {SCORED.title}, is a change of ours to it: a cross-entropy on the "
+        "wrongly accompanied half of the batch as well, whose target is background where the "
+        "class that is heard is not in the picture (`pairs.cross_entropy_weight`). Settings were "
         "chosen on val; best.pt is the best epoch on val; test was scored once.",
         "The pictures are drawn: the table says what the method does on data that anyone can "
         "build, and nothing about real photographs.",
@@ -112,10 +121,10 @@ def _table(runs: ByVariant) -> str:
         kept = runs[variant.name]
         cells = [
             variant.title,
-            _spread([_score(o.result) for o in kept], 3),
-            *(_spread([_rate(o.result, probe) for o in kept], 4) for probe in PROBES),
+            _spread([score(o.result) for o in kept], 3),
+            *(_spread([rate(o.result, probe) for o in kept], 4) for probe in PROBES),
             *(_spread(ratios(runs, variant, probe), 2) for probe in PROBES),
-            _spread([_gain(o.result) for o in kept], 3),
+            _spread([listening_gain(o.result) for o in kept], 3),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -132,36 +141,9 @@ def _notes() -> str:
     )
 
 
-def verdicts(runs: ByVariant) -> Iterator[str]:
-    """Yield a line for each goal: what was reached, and whether it is enough."""
-    listener = np.mean([_score(o.result) for o in runs[LISTENER.name]])
-    twin = np.mean([_score(o.result) for o in runs[TWIN.name]])
-    yield _verdict(
-        f"{LISTENER.title} reaches miou_dataset {listener:.3f}",
-        f"at least {SCORE_GOAL}",
-        listener >= SCORE_GOAL,
-    )
-    yield _verdict(
-        f"the visual-only twin stays {listener - twin:.3f} below it",
-        f"at least {TWIN_GAP_GOAL}",
-        listener - twin >= TWIN_GAP_GOAL,
-    )
-    for probe, goal in RATIO_GOALS.items():
-        ratio = np.mean(ratios(runs, LISTENER, probe))
-        yield _verdict(
-            f"with {HEARD[probe]} its false-positive rate is {ratio:.3f} of the twin's",
-            f"under {goal}",
-            ratio < goal,
-        )
-
-
-def _verdict(said: str, goal: str, met: bool) -> str:
-    return f"- {said}: goal {goal}, **{'met' if met else 'missed'}**."
-
-
-def _contrast(runs: ByVariant) -> str:
+def _contrast(runs: ByVariant, variant: Variant) -> str:
     lines = []
-    kept = zip(runs[LISTENER.name], runs[PLAIN.name], strict=True)
+    kept = zip(runs[variant.name], runs[PLAIN.name], strict=True)
     for number, (with_it, without) in enumerate(kept):
         one = compare(_units(with_it.result), _units(without.result), miou_dataset)
         lines.append(
@@ -170,32 +152,39 @@ def _contrast(runs: ByVariant) -> str:
             f"p = {one.p_value:.4f}"
         )
     said = _paragraphs(
-        f"The same model, data, seeds and steps, with the contrastive loss ({LISTENER.title}) and "
-        f"without ({PLAIN.title}); the intervals are 95 % paired bootstrap intervals over "
-        "pictures, p is a paired permutation test:"
+        f"The same model, data, seeds and steps, with the loss of {variant.title} and with the "
+        f"cross-entropy alone ({PLAIN.title}); the intervals are 95 % paired bootstrap intervals "
+        "over pictures, p is a paired permutation test:"
     )
-    words = [_wins("miou_dataset", _score, runs, higher=True)]
+    words = [_wins("miou_dataset", score, runs, variant, higher=True)]
     words += [
-        _wins(f"False positives with {HEARD[probe]}", _rate_under(probe), runs, higher=False)
+        _wins(f"False positives with {HEARD[probe]}", rate_under(probe), runs, variant)
         for probe in PROBES
     ]
-    return "\n\n".join([said, "\n".join(lines), _paragraphs(" ".join(words))])
+    return "\n\n".join([said, "\n".join(lines), "\n".join(words)])
 
 
-def _wins(name: str, figure: Callable[[Result], float], runs: ByVariant, *, higher: bool) -> str:
-    with_it, without = (
-        [figure(o.result) for o in runs[variant.name]] for variant in (LISTENER, PLAIN)
-    )
+def _wins(
+    name: str,
+    figure: Callable[[Result], float],
+    runs: ByVariant,
+    variant: Variant,
+    *,
+    higher: bool = False,
+) -> str:
+    with_it, without = ([figure(o.result) for o in runs[kept.name]] for kept in (variant, PLAIN))
     better = sum((a > b) == higher for a, b in zip(with_it, without, strict=True) if a != b)
+    worse = sum((a < b) == higher for a, b in zip(with_it, without, strict=True) if a != b)
+    won = "**better**" if better == len(with_it) else "**worse**" if worse == len(with_it) else ""
     return (
-        f"{name}: {_spread(with_it, 4)} with it, {_spread(without, 4)} "
-        f"without; better with it in {better} of {len(with_it)} seeds."
+        f"- {name}: {_spread(with_it, 4)} with it, {_spread(without, 4)} without; better in "
+        f"{better} of {len(with_it)} seeds{won and ', ' + won}."
     )
 
 
 def _convergence(runs: ByVariant) -> str:
     said = []
-    for variant in (TWIN, LISTENER):
+    for variant in (TWIN, LISTENER, SCORED):
         halves = []
         for outcome in runs[variant.name]:
             values = [value for _, value in _validations(outcome)]
@@ -244,37 +233,6 @@ def _validations(outcome: Outcome) -> list[tuple[int, float]]:
         for record in run.history
         if "val" in record
     ]
-
-
-def ratios(runs: ByVariant, variant: Variant, probe: str) -> list[float]:
-    """Return the variant's false-positive rate over the twin's, seed by seed.
-
-    NaN where the twin has none, having learnt nothing: no goal is met by that.
-    """
-    pairs = zip(runs[variant.name], runs[TWIN.name], strict=True)
-    rates = ((_rate(one.result, probe), _rate(twin.result, probe)) for one, twin in pairs)
-    return [one / twin if twin else math.nan for one, twin in rates]
-
-
-def _score(result: Result) -> float:
-    return miou_dataset(result.sets[0].overall).value
-
-
-def _rate(result: Result, probe: str) -> float:
-    return foreground_fpr_dataset(_probed(result, probe).answer.overall).value
-
-
-def _rate_under(probe: str) -> Callable[[Result], float]:
-    return lambda result: _rate(result, probe)
-
-
-def _gain(result: Result) -> float:
-    silent = miou_dataset(_probed(result, "silence").labelled.overall).value
-    return _score(result) - silent
-
-
-def _probed(result: Result, probe: str) -> ProbedSet:
-    return next(probed for probed in result.probes if probed.probe == probe)
 
 
 def _units(result: Result):

@@ -40,12 +40,18 @@ TWIN = Variant(
 )
 PLAIN = Variant("cross-attention", "cross-attention", ("contrastive.weight=0",))
 LISTENER = Variant("cross-attention-contrastive", "cross-attention + contrastive", ())
+SCORED = Variant(
+    "cross-attention-contrastive-scored",
+    "cross-attention + contrastive, shuffled pairs scored",
+    ('model.options={shuffled_items = "score"}', "pairs.cross_entropy_weight=1"),
+)
 VARIANTS = (
     TWIN,
     Variant("addition", "addition", ('model.options={fusion = "add"}', "contrastive.weight=0")),
     Variant("tpavi", "TPAVI", ('model.options={fusion = "tpavi"}', "contrastive.weight=0")),
     PLAIN,
     LISTENER,
+    SCORED,
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from avs_bench.metrics import Confusion
 from avs_bench.results import ProbedSet, Result, ScoredSet, scored_item, scored_set
-from benchmarks.listening.document import ratios, verdicts
+from benchmarks.listening.goals import ratios, verdicts
 from benchmarks.listening.study import (
     LISTENER,
     PROBES,
@@ -49,7 +49,7 @@ def test_goals_are_met_or_missed_by_the_counts() -> None:
         LISTENER.name: [outcome(LISTENER, seed, 500, 50) for seed in range(2)],
     }
     assert ratios(runs, LISTENER, "noise") == pytest.approx([0.25, 0.25])
-    score, gap, silence, noise, absent = verdicts(runs)
+    score, gap, silence, noise, absent = verdicts(runs, LISTENER)
     assert "0.667: goal at least 0.7, **missed**" in score  # the third class is nowhere: 2 / 3
     assert "**met**" in gap
     assert "0.250 of the twin's: goal under 0.05, **missed**" in silence
@@ -63,7 +63,7 @@ def test_a_twin_that_learnt_nothing_proves_nothing() -> None:
         LISTENER.name: [outcome(LISTENER, 0, 500, 0)],
     }
     assert math.isnan(ratios(runs, LISTENER, "silence")[0])
-    assert all("**missed**" in line for line in list(verdicts(runs))[2:])
+    assert all("**missed**" in line for line in list(verdicts(runs, LISTENER))[2:])
 
 
 def test_jobs_come_seed_by_seed_so_that_a_stopped_study_has_whole_rounds(tmp_path: Path) -> None:
