@@ -49,6 +49,7 @@ EXAMPLE = (1, 96, 64)
 VPO = (512, 512)  # the training crop of P1; TPAVI works at 224
 CARDS: dict[str, Card] = {
     "tiny": Card("ResNet18, half width", 22, (128, 128), 1, LOGMEL, None),
+    "small": Card("ResNet18, half width", 22, (128, 128), 1, LOGMEL, None),
     "cavp-deeplabv3plus-r50": Card(
         "D-ResNet50", 22, VPO, 1, LOGMEL, "P1 DeepLabV3+ D-R50: VPO SS 61.21, MS 59.58"
     ),
