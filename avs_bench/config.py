@@ -84,8 +84,9 @@ class OptimSettings:
 class PairSettings:
     """How shuffled pairs become matches again through the class-wise bank of clips.
 
-    `cross_entropy_weight` is that of a segmentation term on the shuffled pairs themselves, which
-    the published loss has not.
+    `cross_entropy_weight` is that of a segmentation term on the shuffled pairs themselves,
+    `silence_rate` and `noise_rate` are the shares of them that hear nothing and white noise: the
+    published loss has none of these.
     """
 
     rematch_rate: float
@@ -93,6 +94,8 @@ class PairSettings:
     bank_draw: Literal["oldest", "random"]
     bank_empty: Literal["skip", "silence"]
     cross_entropy_weight: float
+    silence_rate: float
+    noise_rate: float
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,13 @@ from avs_bench.losses.cross_entropy import cross_entropy
 from avs_bench.models.execution import ExecutedModel
 from avs_bench.training.bank import AudioBank
 from avs_bench.training.contrast import Contrast
-from avs_bench.training.pairs import Pairs, heard_targets, rematched, shuffled_pairs
+from avs_bench.training.pairs import (
+    Pairs,
+    heard_targets,
+    rematched,
+    shuffled_pairs,
+    without_sources,
+)
 from avs_bench.training.sounds import Sounds
 from avs_bench.training.splitting import Splitting
 from vpo_builder.errors import InputError
@@ -97,7 +103,7 @@ class CavpObjective:
         if epoch >= self._settings.pairs.rematch_from_epoch:
             pairs = rematched(pairs, sounds, self._bank, self._settings.pairs, generator)
         self._bank.write(sounds)
-        return pairs
+        return without_sources(pairs, self._settings.pairs, generator)
 
     def _contrast(
         self, features: Tensor, batch: Batch, pairs: Pairs, generator: Generator

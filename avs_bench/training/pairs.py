@@ -15,7 +15,8 @@ from vpo_builder.schema import IGNORE
 class Pairs:
     """The images of a batch with other sounds.
 
-    `sounds` [B + drawn, channels, samples], the batch's own and clips from the bank; `heard` [B],
+    `sounds` [B + made, channels, samples], the batch's own, and clips from the bank and noise;
+    `heard` [B],
     which of them each image is given; `matched` [B] bool: the sound has exactly the classes of
     the image's own, so the image's target holds for it too; `absent` [B] bool: none of its
     classes is in the image, so nothing that is seen is heard.
@@ -69,6 +70,25 @@ def rematched(
             heard[item], matched[item], absent[item] = len(clips), True, False
             clips.append(panned(clip, sounds.pans[item], pairs.sounds.shape[1]))
     return Pairs(torch.stack(clips), heard, matched, absent)
+
+
+def without_sources(pairs: Pairs, settings: PairSettings, generator: Generator) -> Pairs:
+    """Give some images nothing to hear, or white noise as loud as what they would have heard.
+
+    `silence_rate` and `noise_rate` are the chances of an image. Nothing in it makes such a sound.
+    """
+    if not settings.silence_rate + settings.noise_rate:
+        return pairs
+    chance = torch.rand(len(pairs.heard), generator=generator)
+    replaced = chance < settings.silence_rate + settings.noise_rate
+    sounds, heard = list(pairs.sounds), pairs.heard.clone()
+    for item in replaced.nonzero().squeeze(1).tolist():
+        before, heard[item] = pairs.sounds[heard[item]], len(sounds)
+        noise = torch.randn(before.shape, generator=generator)
+        level = 0.0 if chance[item] < settings.silence_rate else before.square().mean().sqrt()
+        sounds.append(noise * level)
+    absent, matched = pairs.absent | replaced, pairs.matched & ~replaced
+    return Pairs(torch.stack(sounds), heard, matched, absent)
 
 
 def heard_targets(targets: Tensor, pairs: Pairs, rows: slice) -> Tensor:

@@ -101,7 +101,9 @@ def _introduction(study: Study, runs: ByVariant) -> str:
         "and differs only in how it takes the sound in and in its loss. The contrastive loss is "
         f"the published one; {SCORED.title}, is a change of ours to it: a cross-entropy on the "
         "wrongly accompanied half of the batch as well, whose target is background where the "
-        "class that is heard is not in the picture (`pairs.cross_entropy_weight`). Settings were "
+        "class that is heard is not in the picture (`pairs.cross_entropy_weight`), and a tenth "
+        "each of these pairs hears silence and noise (`pairs.silence_rate`, `pairs.noise_rate`): "
+        "only the absent class's sound is new to it in test. Settings were "
         "chosen on val; best.pt is the best epoch on val; test was scored once.",
         "The pictures are drawn: the table says what the method does on data that anyone can "
         "build, and nothing about real photographs.",

@@ -43,7 +43,12 @@ LISTENER = Variant("cross-attention-contrastive", "cross-attention + contrastive
 SCORED = Variant(
     "cross-attention-contrastive-scored",
     "cross-attention + contrastive, shuffled pairs scored",
-    ('model.options={shuffled_items = "score"}', "pairs.cross_entropy_weight=1"),
+    (
+        'model.options={shuffled_items = "score"}',
+        "pairs.cross_entropy_weight=1",
+        "pairs.silence_rate=0.1",
+        "pairs.noise_rate=0.1",
+    ),
 )
 VARIANTS = (
     TWIN,

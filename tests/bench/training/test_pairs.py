@@ -5,7 +5,13 @@ import torch
 
 from avs_bench.config import PairSettings
 from avs_bench.training.bank import AudioBank
-from avs_bench.training.pairs import Pairs, heard_targets, rematched, shuffled_pairs
+from avs_bench.training.pairs import (
+    Pairs,
+    heard_targets,
+    rematched,
+    shuffled_pairs,
+    without_sources,
+)
 from avs_bench.training.sounds import Sounds
 
 SETTINGS = PairSettings(
@@ -14,6 +20,8 @@ SETTINGS = PairSettings(
     bank_draw="oldest",
     bank_empty="skip",
     cross_entropy_weight=0.0,
+    silence_rate=0.0,
+    noise_rate=0.0,
 )
 SAMPLES = 4
 
@@ -106,7 +114,7 @@ def test_a_clip_from_the_bank_is_heard_where_the_object_is():
     heard = sounds_of([{1}], channels=2, pans=[0.2])
     bank = bank_of()
     bank.write(heard)
-    full = PairSettings(1.0, 1, "oldest", "skip", 0.0)
+    full = PairSettings(1.0, 1, "oldest", "skip", 0.0, 0.0, 0.0)
     seen = sounds_of([{1}], channels=2, pans=[0.9])
     pairs = rematched(mismatched(seen), seen, bank, full, generator())
     assert given(pairs)[0, :, 0].tolist() == pytest.approx([0.1, 0.9])
@@ -126,7 +134,7 @@ def test_the_oldest_clip_is_read_until_it_is_written_over():
 
 
 def test_upstream_gives_silence_until_the_queue_is_full():
-    bank = bank_of(PairSettings(0.5, 1, "oldest", "silence", 0.0), depth=3)
+    bank = bank_of(PairSettings(0.5, 1, "oldest", "silence", 0.0, 0.0, 0.0), depth=3)
     seen = []
     for _ in range(5):
         seen.append(level(bank.read(1, generator())))
@@ -135,7 +143,7 @@ def test_upstream_gives_silence_until_the_queue_is_full():
 
 
 def test_a_random_draw_reaches_every_clip_and_only_written_ones():
-    bank = bank_of(PairSettings(0.5, 1, "random", "skip", 0.0), depth=4)
+    bank = bank_of(PairSettings(0.5, 1, "random", "skip", 0.0, 0.0, 0.0), depth=4)
     for value in (1.0, 2.0):
         written = sounds_of([{1}])
         written.waveforms.fill_(value)
@@ -195,7 +203,8 @@ def test_shuffling_finds_the_sounds_of_nothing_that_is_seen():
 
 def test_a_sound_heard_with_two_images_is_named_once():
     sounds = sounds_of([{1}, {2}, {3}, {4}])
-    bank = bank_of(PairSettings(1.0, 1, "oldest", "skip", 0.0))
+    always = replace(SETTINGS, rematch_rate=1.0)
+    bank = bank_of(always)
     bank.write(sounds_of([{4}]))
     pairs = Pairs(
         sounds.waveforms,
@@ -203,10 +212,30 @@ def test_a_sound_heard_with_two_images_is_named_once():
         matched=torch.zeros(4, dtype=torch.bool),
         absent=torch.ones(4, dtype=torch.bool),
     )
-    pairs = rematched(pairs, sounds, bank, PairSettings(1.0, 1, "oldest", "skip", 0.0), generator())
+    pairs = rematched(
+        pairs, sounds, bank, PairSettings(1.0, 1, "oldest", "skip", 0.0, 0.0, 0.0), generator()
+    )
     assert pairs.heard.tolist() == [1, 0, 1, 4]  # the fourth got the only clip of its class
     for rows, distinct in ((slice(0, 4), 5), (slice(0, 2), 2), (slice(2, 4), 4)):
         waveforms, index = pairs.own_and_heard(rows)
         assert len(waveforms) == distinct
         expected = torch.cat([sounds.waveforms[rows], given(pairs)[rows]])
         assert torch.equal(waveforms[index], expected)
+
+
+def test_silence_and_noise_are_of_nothing_that_is_seen():
+    sounds = sounds_of([{1}] * 40)
+    settings = replace(SETTINGS, silence_rate=0.25, noise_rate=0.25)
+    before = shuffled_pairs(sounds, generator())
+    assert without_sources(before, SETTINGS, generator()) is before
+    pairs = without_sources(before, settings, generator())
+    replaced = pairs.heard >= 40
+    assert torch.equal(pairs.matched, ~replaced)
+    assert torch.equal(pairs.absent, replaced)
+    assert torch.equal(given(pairs)[~replaced], given(before)[~replaced])
+    loudness, levels = (given(kept).square().mean((1, 2)).sqrt() for kept in (pairs, before))
+    silent = loudness == 0
+    assert 4 <= silent.sum() <= 16
+    assert 4 <= (replaced & ~silent).sum() <= 16
+    noisy = replaced & ~silent
+    assert 0.2 < (loudness / levels)[noisy].mean() < 2
