@@ -14,6 +14,8 @@ from vpo_builder.settings import from_tree, load_settings
 PRESETS = Path(__file__).parent / "presets"
 LATER: Mapping[str, Any] = {
     "pairs.cross_entropy_weight": 0.0,
+    "pairs.silence_rate": 0.0,
+    "pairs.noise_rate": 0.0,
     "train.ema_decay": 0.0,
     "train.patience": 0,
     "train.selection": "val",
