@@ -45,15 +45,14 @@ def segment(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
     Raises InputError naming the first example whose logits are not numbers.
     """
     output = run_model(model, batch.images.to(device), batch.waveforms.to(device), batch.clips)
-    logits = resized_logits(output.logits, tuple(batch.targets.shape[-2:]))
-    whole = logits.isfinite().flatten(1).all(dim=1)
+    whole = output.scores.isfinite().flatten(1).all(dim=1)  # and so are the enlarged ones
     if not whole.all():
         example = batch.examples[int(whole.int().argmin())]
         raise InputError(
             f"example {example.example_id}: the model's logits are not numbers: its weights are "
             "damaged or its training diverged; evaluate an earlier checkpoint"
         )
-    return logits
+    return resized_logits(output.logits, tuple(batch.targets.shape[-2:]))
 
 
 def resized_logits(logits: Tensor, size: tuple[int, int]) -> Tensor:
