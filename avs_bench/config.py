@@ -13,6 +13,7 @@ from vpo_builder.settings import from_tree, load_settings
 
 PRESETS = Path(__file__).parent / "presets"
 LATER: Mapping[str, Any] = {
+    "image.stretched": False,
     "pairs.cross_entropy_weight": 0.0,
     "pairs.silence_rate": 0.0,
     "pairs.noise_rate": 0.0,
@@ -48,12 +49,14 @@ class AudioSettings:
 class ImageSettings:
     """Sizes in pixels: `long_side` the picture is resized to (0 = as it is), `crop` to train on.
 
-    `frames` of a video are seen together; 1 takes every frame for a picture by itself.
+    `frames` of a video are seen together; 1 takes every frame for a picture by itself. A
+    `stretched` picture has both sides as long as the longer one.
     """
 
     long_side: int
     crop: int
     frames: int
+    stretched: bool
 
 
 @dataclass(frozen=True)

@@ -70,5 +70,10 @@ def _settings(opened: OpenedModel, published: Published) -> Settings:
         audio=replace(
             base.audio, channels=opened.channels, seconds=opened.seconds, frame_step=step
         ),
-        image=replace(base.image, long_side=opened.long_side, frames=opened.clip_frames),
+        image=replace(
+            base.image,
+            long_side=opened.long_side,
+            frames=opened.clip_frames,
+            stretched=opened.stretched,
+        ),
     )

@@ -81,9 +81,10 @@ def load_for_training(
 def load_for_evaluation(
     example: Example, reader: PictureReader, image: ImageSettings, audio: AudioSettings
 ) -> Loaded:
-    """Read an example as it is: the image at `image.long_side`, the target at its own size."""
+    """Read an example as it is: the image as `image` says, the target at its own size."""
     picture = reader.read(example)
-    picture = replace(picture, image=resized(picture.image, image.long_side))
+    seen = resized(picture.image, image.long_side, stretched=image.stretched)
+    picture = replace(picture, image=seen)
     return _loaded(example, picture, example.sources, audio)
 
 

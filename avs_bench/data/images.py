@@ -86,12 +86,15 @@ class PictureReader:
             self._free += _size(dropped)
 
 
-def resized(image: Image.Image, long_side: int, scale: float = 1.0) -> Image.Image:
-    """Return the image with its longer side at `long_side · scale` (0: its own · scale).
+def resized(
+    image: Image.Image, long_side: int, scale: float = 1.0, *, stretched: bool = False
+) -> Image.Image:
+    """Return the image with its longer side, or `stretched` both, at `long_side · scale`.
 
-    Bicubic for RGB, nearest for a mask (protocol §5); neither side falls below MIN_SIDE.
+    A `long_side` of 0 is the image's own. Bicubic for RGB, nearest for a mask (protocol §5);
+    neither side falls below MIN_SIDE.
     """
-    size = scaled_size(image.size, long_side, scale)
+    size = scaled_size(image.size, long_side, scale, stretched=stretched)
     if size == image.size:
         return image
     nearest = image.mode == "L"
@@ -99,10 +102,14 @@ def resized(image: Image.Image, long_side: int, scale: float = 1.0) -> Image.Ima
     return image.resize(size, method)
 
 
-def scaled_size(size: tuple[int, int], long_side: int, scale: float) -> tuple[int, int]:
+def scaled_size(
+    size: tuple[int, int], long_side: int, scale: float, *, stretched: bool
+) -> tuple[int, int]:
     """Return (width, height) of what `resized` makes of an image of `size`."""
-    factor = scale * (long_side / max(size) if long_side else 1.0)
-    width, height = (max(MIN_SIDE, round(side * factor)) for side in size)
+    longer = max(size)
+    factor = scale * (long_side / longer if long_side else 1.0)
+    sides = (longer, longer) if stretched else size
+    width, height = (max(MIN_SIDE, round(side * factor)) for side in sides)
     return width, height
 
 

@@ -26,7 +26,8 @@ class OpenedModel:
     """A model with its weights in evaluation mode, and what it takes to run it.
 
     `classes` are names by index; `seconds` and `channels` what it hears, `long_side` what it sees
-    (0: pictures as they are). `clip_frames` pictures are seen together: 5 for TPAVI (P2), else 1.
+    (0: pictures as they are), `stretched` to a square or not. `clip_frames` pictures are seen
+    together: 5 for TPAVI (P2), else 1.
     """
 
     name: str
@@ -35,6 +36,7 @@ class OpenedModel:
     seconds: int
     channels: int
     long_side: int
+    stretched: bool
     clip_frames: int
 
 
@@ -65,6 +67,7 @@ def open_trained(path: Path, device: torch.device) -> OpenedModel:
         seconds=settings.audio.seconds,
         channels=settings.audio.channels,
         long_side=settings.image.long_side,
+        stretched=settings.image.stretched,
         clip_frames=settings.image.frames,
     )
 
@@ -93,6 +96,7 @@ def open_published(
         seconds=kind.seconds,
         channels=kind.channels,
         long_side=kind.long_side,
+        stretched=kind.stretched,
         clip_frames=CARDS[kind.name].frames,
     )
 
@@ -113,6 +117,7 @@ class _Kind:
     seconds: int
     channels: int
     long_side: int
+    stretched: bool
 
 
 def _kind(published: Published) -> _Kind:
@@ -123,14 +128,26 @@ def _kind(published: Published) -> _Kind:
         )
     if published.preset is not None:
         settings = read_preset(published.preset, published.overrides)
-        channels = settings.audio.channels
-        options = {"audio_channels": channels, **settings.model.options}
-        long_side = settings.image.long_side
-        return _Kind(settings.model.name, options, settings.audio.seconds, channels, long_side)
+        channels, image = settings.audio.channels, settings.image
+        return _Kind(
+            name=settings.model.name,
+            options={"audio_channels": channels, **settings.model.options},
+            seconds=settings.audio.seconds,
+            channels=channels,
+            long_side=image.long_side,
+            stretched=image.stretched,
+        )
     name = published.model or ""
     refuse_unknown(name)
     card = CARDS[name]
-    return _Kind(name, {}, 1 if card.sound == EXAMPLE else 3, card.sound[0], max(card.image))
+    return _Kind(
+        name=name,
+        options={},
+        seconds=1 if card.sound == EXAMPLE else 3,
+        channels=card.sound[0],
+        long_side=max(card.image),
+        stretched=card.frames > 1,  # TPAVI's authors stretch every frame to 224×224
+    )
 
 
 def _count_classes(kind: _Kind, paths: Sequence[Path]) -> int:

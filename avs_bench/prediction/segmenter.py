@@ -63,7 +63,8 @@ class Segmenter:
         return [_prediction(logits, size, next(heat, None)) for logits in output.logits.split(1)]
 
     def _seen(self, picture: Pixels) -> Tensor:
-        return to_tensor(resized(Image.fromarray(picture), self.opened.long_side))
+        image, opened = Image.fromarray(picture), self.opened
+        return to_tensor(resized(image, opened.long_side, stretched=opened.stretched))
 
     def _heat(self, attention: Tensor | None) -> Iterator[Tensor]:
         if not self.attention:

@@ -59,6 +59,9 @@ def test_train_eval_and_report_from_a_folder_to_a_table(folder, tmp_path):
     assert resumed.exit_code == 0, resumed.output
     assert "nothing left to do" in resumed.output
 
+    refused = one_line(train(folder, out, "--resume", "--set", "optim.lr=0.5"))
+    assert "was begun with optim.lr = 0.01, now it is 0.5" in refused
+
 
 def test_a_run_that_held_classes_out_is_scored_on_seen_and_unseen_apart(folder, tmp_path):
     out = tmp_path / "run"

@@ -76,6 +76,14 @@ def flags(*settings):
     return [word for setting in settings for word in ("--set", setting)]
 
 
+def one_line(refused):
+    """Return what a command said that ended with code 2 and one line on stderr."""
+    assert refused.exit_code == 2, refused.output
+    assert refused.stderr.startswith("error: ")
+    assert refused.stderr.count("\n") == 1
+    return refused.stderr
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_is_complete_its_model_exists_and_its_head_names_its_command(name):
     settings = read_preset(name)
@@ -108,10 +116,8 @@ def test_a_preset_of_avsbench_trains_is_scored_and_reported(name, run, tmp_path)
 def test_tpavi_without_the_weights_of_vggish_is_refused_in_one_line(run, tmp_path):
     data = write_s4(tmp_path / "data")
     words = ("train", "--preset", "tpavi-r50-s4", "--data", data, "--out", tmp_path / "run")
-    refused = run(*words, *flags(*SMALL))
-    assert refused.exit_code == 2
-    assert "frozen VGGish, which has no weights: give --weights" in refused.output
-    assert refused.stderr.count("\n") == 1
+    refused = one_line(run(*words, *flags(*SMALL)))
+    assert "frozen VGGish, which has no weights: give --weights" in refused
 
     vggish = tmp_path / "vggish.pth"
     torch.save(SmallVGGish().state_dict(), vggish)
@@ -124,11 +130,7 @@ def test_a_checkpoint_does_not_score_a_dataset_of_other_classes(run, tmp_path):
     trial = flags(*SMALL, "tpavi.untrained_vggish=true")
     out = tmp_path / "run"
     run("train", "--preset", "tpavi-r50-s4", "--data", s4, "--out", out, *trial)
-    refused = run("eval", "--run", out, "--data", avss)
-    assert refused.exit_code == 2
-    assert "71 classes, but" in refused.output
-    assert refused.stderr.startswith("error: ")
-    assert refused.stderr.count("\n") == 1
+    assert "71 classes, but" in one_line(run("eval", "--run", out, "--data", avss))
 
 
 def test_a_wav_missing_in_mid_epoch_and_a_picture_of_one_pixel_are_one_line_each(run, tmp_path):
@@ -138,18 +140,15 @@ def test_a_wav_missing_in_mid_epoch_and_a_picture_of_one_pixel_are_one_line_each
     wav = next(data.rglob("audio_wav/train/*.wav"))
     content = wav.read_bytes()
     wav.unlink()
-    refused = run(*words, "--out", tmp_path / "a")
-    assert refused.exit_code == 2
-    assert f"{wav.name}: no such file" in refused.output
+    assert f"{wav.name}: no such file" in one_line(run(*words, "--out", tmp_path / "a"))
 
     wav.write_bytes(content)
     for mask in data.rglob("gt_masks/train/*/*.png"):
         Image.new("L", (1, 1)).save(mask)
     for frame in data.rglob("visual_frames/-*/*.png"):
         Image.new("RGB", (1, 1)).save(frame)
-    refused = run(*words, "--out", tmp_path / "b")
-    assert refused.exit_code == 2
-    assert "1×1 pixels, expected at least 16" in refused.output
+    refused = one_line(run(*words, "--out", tmp_path / "b"))
+    assert "1×1 pixels, expected at least 16" in refused
 
 
 @needs_corpus
@@ -165,3 +164,6 @@ def test_vpo_from_real_photographs_trains_and_is_scored(split, run, tmp_path):
     scored = run("eval", "--run", out, "--data", data, "--examples", 0)
     assert scored.exit_code == 0, scored.output
     assert "miou_dataset" in scored.output
+    reported = run("report", out)
+    assert reported.exit_code == 0, reported.output
+    assert "miou_dataset" in reported.output

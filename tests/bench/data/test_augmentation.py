@@ -45,7 +45,7 @@ def test_drawn_factors_stay_in_their_ranges():
 
 def test_flip_mirrors_image_and_target_together():
     before = picture()
-    flipped = apply_view(before, replace(STILL, flip=True), ImageSettings(0, 30, 1))
+    flipped = apply_view(before, replace(STILL, flip=True), ImageSettings(0, 30, 1, False))
     columns = np.asarray(before.image)[:, ::-1][:, :30]
     np.testing.assert_array_equal(np.asarray(flipped.image), columns)
     np.testing.assert_array_equal(
@@ -54,7 +54,7 @@ def test_flip_mirrors_image_and_target_together():
 
 
 def test_what_is_outside_of_the_picture_is_mean_colour_and_ignored():
-    seen = apply_view(picture(40, 30), STILL, ImageSettings(0, 64, 1))
+    seen = apply_view(picture(40, 30), STILL, ImageSettings(0, 64, 1, False))
     image, target = np.asarray(seen.image), np.asarray(seen.target)
     assert image.shape == (64, 64, 3)
     np.testing.assert_array_equal(image[:30, :40], np.asarray(picture().image))
@@ -72,7 +72,7 @@ def test_what_is_outside_of_the_picture_is_mean_colour_and_ignored():
 )
 def test_any_picture_gives_a_crop_of_the_size_with_all_it_can_show(width, height, scale, at):
     view = replace(STILL, scale=scale, crop_at=at)
-    seen = apply_view(picture(width, height), view, ImageSettings(0, 48, 1))
+    seen = apply_view(picture(width, height), view, ImageSettings(0, 48, 1, False))
     shown = (np.asarray(seen.target) != 255).sum()
     sides = [min(48, max(16, round(side * scale))) for side in (width, height)]
     assert seen.image.size == seen.target.size == (48, 48)
@@ -82,7 +82,7 @@ def test_any_picture_gives_a_crop_of_the_size_with_all_it_can_show(width, height
 @pytest.mark.parametrize("what", ["brightness", "contrast", "saturation"])
 def test_jitter_changes_colour_only_and_factor_one_changes_nothing(what):
     before = picture(32, 32)
-    size = ImageSettings(0, 32, 1)
+    size = ImageSettings(0, 32, 1, False)
     for factor, changes in ((1.0, False), (0.5, True)):
         seen = apply_view(before, replace(STILL, jitter=((what, factor),)), size)
         assert (np.asarray(seen.image) != np.asarray(before.image)).any() == changes
@@ -92,6 +92,6 @@ def test_jitter_changes_colour_only_and_factor_one_changes_nothing(what):
 def test_hue_turns_the_colour_circle():
     red = Picture(Image.new("RGB", (16, 16), (255, 0, 0)), Image.new("L", (16, 16)))
     view = replace(STILL, jitter=(("hue", 1 / 3),))
-    green = np.asarray(apply_view(red, view, ImageSettings(0, 16, 1)).image)[0, 0]
+    green = np.asarray(apply_view(red, view, ImageSettings(0, 16, 1, False)).image)[0, 0]
     assert green[1] == 255
     assert max(green[0], green[2]) < 8

@@ -106,6 +106,19 @@ def test_a_subset_is_read_once_and_as_it_is(dataset, settings):
     assert sorted(read, key=lambda e: e.example_id) == list(examples)
 
 
+def test_a_stretched_picture_is_square_and_scored_at_its_masks_own_size(dataset, settings):
+    square = replace(settings.image, long_side=48, crop=48, stretched=True)
+    still = replace(settings.augmentation, flip=0.0, scales=(1.0,))
+    example = dataset.subsets["train"][0]
+    seen = load(example, dataset, settings, image=square, augmentation=still)
+    assert seen.image.shape == (3, 48, 48)
+    assert (seen.target != 255).all()  # nothing of it is padding
+    reader = PictureReader(dataset.mask_lookup, 0)
+    scored = load_for_evaluation(example, reader, square, settings.audio)
+    assert scored.image.shape == (3, 48, 48)
+    assert scored.target.shape == (64, 96)
+
+
 def test_an_empty_train_subset_is_one_line(dataset, settings):
     empty = replace(dataset, subsets=dataset.subsets | {"train": ()})
     with pytest.raises(InputError, match="train subset is empty"):

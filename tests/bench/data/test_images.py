@@ -68,6 +68,10 @@ def test_resizing_keeps_the_shape_and_invents_no_class():
     assert set(np.unique(np.asarray(small))) == {0, 7, 255}
     assert resized(mask, long_side=0).size == (80, 40)
     assert resized(mask, long_side=0, scale=2).size == (160, 80)
+    stretched = resized(mask, long_side=60, scale=0.5, stretched=True)
+    assert stretched.size == (30, 30)
+    assert set(np.unique(np.asarray(stretched))) == {0, 7, 255}
+    assert resized(mask, long_side=0, stretched=True).size == (80, 80)
 
 
 def test_padding_is_close_to_zero_once_normalised():

@@ -48,7 +48,9 @@ class Broken(nn.Module):
 
 def opened(model: nn.Module, seconds: int = 1, channels: int = 1) -> OpenedModel:
     """Return a model as it is opened from a file."""
-    return OpenedModel("planted", model, ("background", "bell", "dog"), seconds, channels, 32, 1)
+    return OpenedModel(
+        "planted", model, ("background", "bell", "dog"), seconds, channels, 32, False, 1
+    )
 
 
 @pytest.fixture

@@ -35,9 +35,10 @@ def test_published_weights_tell_their_number_of_classes(tmp_path, classes):
 
 def test_a_preset_says_what_a_model_hears(tmp_path):
     write_published(tmp_path / "a.pth", 22, audio_channels=2)
-    sets = ("audio.channels=2", "audio.seconds=1", "image.long_side=96")
+    sets = ("audio.channels=2", "audio.seconds=1", "image.long_side=96", "image.stretched=true")
     opened = open_published([tmp_path / "a.pth"], Published(preset="tiny", overrides=sets), CPU)
     assert (opened.channels, opened.seconds, opened.long_side) == (2, 1, 96)
+    assert opened.stretched
 
 
 def test_a_checkpoint_of_ours_says_it_itself(tmp_path, dataset, settings):
@@ -47,7 +48,7 @@ def test_a_checkpoint_of_ours_says_it_itself(tmp_path, dataset, settings):
     opened = open_trained(tmp_path / "best.pt", CPU)
     assert opened.classes == dataset.classes
     assert (opened.name, opened.seconds, opened.channels) == ("tiny", 3, 1)
-    assert opened.long_side == settings.image.long_side
+    assert (opened.long_side, opened.stretched) == (settings.image.long_side, False)
 
 
 class TestNames:
