@@ -176,6 +176,7 @@ class _ObjectTable:
 
     def _has_twins(self, code: NDArray[np.int64]) -> Flags:
         """Tell which images have two whole objects of one class."""
-        pairs = np.sort(self.image[self.whole] * (code.max(initial=0) + 1) + code[self.whole])
-        twins = pairs[1:][pairs[1:] == pairs[:-1]] // (code.max(initial=0) + 1)
-        return np.bincount(twins, minlength=len(self.photos)) > 0
+        images, classes = len(self.photos), len(set(self._class_of.values()))
+        pairs = self.image[self.whole] * classes + code[self.whole]
+        counts = np.bincount(pairs, minlength=images * classes).reshape(images, classes)
+        return np.asarray((counts > 1).any(axis=1))

@@ -15,7 +15,7 @@ from vpo_builder.schema import Subset
 from vpo_builder.sources.vggsound import VggSound
 
 AMBIGUOUS = "ambiguous"
-_CLAUSE_ENDS = ",;:.!?()"
+_CLAUSE_ENDS = ",;:.!()"  # and "?"
 _NEXT = "|"  # between two captions
 
 
@@ -68,21 +68,15 @@ def _val_videos(youtube_ids: Sequence[str], val_fraction: float) -> set[str]:
     return {name for name, draw in zip(youtube_ids, draws, strict=True) if draw < val_fraction}
 
 
-class _Letters(dict[int, str]):
-    """For str.translate: a to z and what is between captions stay, the end of a clause becomes a
-    point, the rest a space.
-    """
+def _letter(code: int) -> str:
+    """Return what a character, made small, counts as; "?" stands for those outside ASCII."""
+    character = chr(code)
+    if character in _CLAUSE_ENDS:
+        return "."
+    return character if character in string.ascii_lowercase + _NEXT else " "
 
-    def __missing__(self, character: int) -> str:
-        return " "
 
-
-_LETTERS = _Letters(
-    {
-        **{ord(c): c for c in string.ascii_lowercase + _NEXT},
-        **{ord(c): "." for c in _CLAUSE_ENDS},
-    }
-)
+_LETTERS = "".join(map(_letter, range(256))).encode("ascii")
 
 
 class PersonResolver:
@@ -166,7 +160,8 @@ def _tokens(captions: Sequence[str]) -> list[list[str]]:
     if not captions:
         return []
     text = _NEXT.join([caption.replace(_NEXT, " ") for caption in captions])
-    text = text.lower().translate(_LETTERS).replace(".", " . ")
+    ascii_text = text.lower().replace("?", ".").encode("ascii", "replace")
+    text = ascii_text.translate(_LETTERS).decode("ascii").replace(".", " . ")
     return [caption.split() for caption in text.split(_NEXT)]
 
 

@@ -19,7 +19,7 @@ from vpo_builder.manifest import (
     write_manifest,
 )
 from vpo_builder.records import Rejection
-from vpo_builder.rendering.audio import decoder_versions
+from vpo_builder.rendering.decoding import decoder_versions
 from vpo_builder.schema import SCHEMA_VERSION, ClassRow, ManifestMeta, Sample
 
 REJECTIONS = "rejections.jsonl"

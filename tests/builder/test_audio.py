@@ -9,7 +9,8 @@ from tests.builder.small_corpus import tone
 from vpo_builder.config import load_config
 from vpo_builder.ffmpeg_program import ffmpeg_program
 from vpo_builder.records import Reason
-from vpo_builder.rendering.audio import ClipTask, decode, prepare_clip
+from vpo_builder.rendering.audio import ClipTask, prepare_clip
+from vpo_builder.rendering.decoding import decode
 
 CONFIG = load_config("default")
 

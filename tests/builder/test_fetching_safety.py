@@ -17,7 +17,7 @@ from vpo_builder.classes import read_class_table
 from vpo_builder.errors import InputError
 from vpo_builder.fetching.mirror import ClipUrl, clip_parts
 from vpo_builder.fetching.unpacking import refuse_path, unpack
-from vpo_builder.rendering.audio import Excerpt, decode_arguments
+from vpo_builder.rendering.decoding import Excerpt, decode_arguments
 from vpo_builder.sources.coco import FILE_NAME
 from vpo_builder.sources.vggsound import ClipRow, read_vggsound
 

@@ -26,7 +26,7 @@ from vpo_builder.fetching.reasons import FetchError, FetchReason
 from vpo_builder.fetching.settings import load_fetch_settings
 from vpo_builder.fetching.youtube import Tool, YouTube, find_js_runtimes, usable_js_runtimes
 from vpo_builder.fetching.youtube_errors import reason_of
-from vpo_builder.rendering.audio import Excerpt, decode
+from vpo_builder.rendering.decoding import Excerpt, decode
 
 RECORD = "-0pJqpNjft4_000003"
 

@@ -20,7 +20,8 @@ from tests.builder.single_plus_loader import CLASSES, Loaded, load
 from vpo_builder.config import WindowSettings
 from vpo_builder.errors import InputError
 from vpo_builder.manifest import MANIFEST, META, read_manifest
-from vpo_builder.rendering.audio import Recording, resample_to_mono
+from vpo_builder.rendering.audio import resample_to_mono
+from vpo_builder.rendering.decoding import Recording
 from vpo_builder.rendering.single_plus import cut_window
 from vpo_builder.schema import SUBSETS
 from vpo_builder.verify import verify

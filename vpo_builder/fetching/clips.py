@@ -8,8 +8,9 @@ from vpo_builder.executors import Executor
 from vpo_builder.fetching.mirror import clip_parts
 from vpo_builder.fetching.worklist import Fetching, Job, Worklist
 from vpo_builder.records import Clip, Reason
-from vpo_builder.rendering.audio import ClipTask, Excerpt, prepare_clip
+from vpo_builder.rendering.audio import ClipTask, prepare_clip
 from vpo_builder.rendering.clips import ClipFolder
+from vpo_builder.rendering.decoding import Excerpt
 from vpo_builder.sources.vggsound import CLIP_MILLISECONDS
 
 CLIP_SECONDS = CLIP_MILLISECONDS / 1000

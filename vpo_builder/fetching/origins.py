@@ -25,7 +25,7 @@ from vpo_builder.fetching.youtube import (
     usable_js_runtimes,
 )
 from vpo_builder.records import Reason
-from vpo_builder.rendering.audio import decoder_versions
+from vpo_builder.rendering.decoding import decoder_versions
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from vpo_builder.config import BuildConfig
 from vpo_builder.errors import InputError
 from vpo_builder.executors import Executor
 from vpo_builder.records import Clip, Reason
-from vpo_builder.rendering.audio import ClipTask, Excerpt, prepare_clip
+from vpo_builder.rendering.audio import ClipTask, prepare_clip
+from vpo_builder.rendering.decoding import Excerpt
 from vpo_builder.schema import SUBSETS, Subset
 from vpo_builder.sources.archives import ArchiveMember
 

@@ -15,13 +15,8 @@ from vpo_builder.atomic import write_if_changed
 from vpo_builder.config import WindowSettings
 from vpo_builder.hashing import text_key
 from vpo_builder.records import Reason, Rejection
-from vpo_builder.rendering.audio import (
-    UndecodableError,
-    Waveform,
-    decode,
-    encode_wav,
-    resample_to_mono,
-)
+from vpo_builder.rendering.audio import encode_wav, resample_to_mono
+from vpo_builder.rendering.decoding import UndecodableError, Waveform, decode
 from vpo_builder.rendering.mask import Mask, encode_png
 from vpo_builder.schema import ClassRow, Sample, Source
 from vpo_builder.sources.avsbench import S4_CATEGORIES, Video

@@ -1,23 +1,21 @@
 """Cuts published frames and sound out of a video: the last frame of each second, 16 kHz mono."""
 
 import io
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import ffmpeg
 from PIL import Image
 
 from vpo_builder.atomic import write_atomically
-from vpo_builder.ffmpeg_program import ffmpeg_program
 from vpo_builder.records import Reason
-from vpo_builder.rendering.audio import (
-    FFMPEG_SECONDS,
+from vpo_builder.rendering.audio import encode_wav, resample_to_mono
+from vpo_builder.rendering.decoding import (
     Excerpt,
     UndecodableError,
     decode,
-    encode_wav,
-    resample_to_mono,
+    ffmpeg_input,
+    output_arguments,
+    run_ffmpeg,
 )
 
 SAMPLE_RATE = 16_000  # preprocess_s4.py: write_audiofile(..., fps=16000)
@@ -76,23 +74,16 @@ def _publish_part(path: Path, part: VideoPart, side: int) -> Reason | None:
 
 def _last_frame(path: Path, second: int) -> Image.Image:
     """Return the last frame that begins within a second of a video."""
-    source = ffmpeg.input(f"file:{path.resolve()}", ss=second, t=1, protocol_whitelist="file,pipe")
+    source = ffmpeg_input(path, ss=second, t=1)
     # Reversed, the last frame is the first one; a second of frames is held for that.
     output = source.video.filter("reverse").output(
         "pipe:", format="image2pipe", vcodec="png", vframes=1
     )
-    arguments = output.global_args("-nostdin", "-hide_banner").get_args()
     try:
-        run = subprocess.run(
-            [ffmpeg_program(), *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=FFMPEG_SECONDS,
-            check=True,
-        )
+        run = run_ffmpeg(output_arguments(output))
         frame = Image.open(io.BytesIO(run.stdout))
         frame.load()
-    except (subprocess.SubprocessError, OSError, SyntaxError) as error:
+    except (UndecodableError, OSError, SyntaxError) as error:
         raise UndecodableError(f"no frame in second {second}: {error}") from None
     return frame.convert("RGB")
 
