@@ -14,6 +14,7 @@ baseline, and of the crop in ours. The steps' batches are the same without worke
 """
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -113,6 +114,11 @@ def measure_reading(dataset: AVSDataset, samples: int, repeats: int) -> None:
             if pictures:
                 plain_picture(example, view, dataset.mask_lookup, crop)
 
+    def decoding() -> None:
+        for example, _ in drawn:
+            reader.read(example)
+
+    decoded = medians_in_turns({"decoding": partial(seconds, decoding)}, repeats)["decoding"]
     rows = Rows("training samples from disk, one worker", "the published loader's steps")
     for name, pictures, goal in (
         ("sound alone", False, SOUND),
@@ -124,7 +130,12 @@ def measure_reading(dataset: AVSDataset, samples: int, repeats: int) -> None:
         }
         found = medians_in_turns(sides, repeats)
         here, there = (len(drawn) / found[side] for side in ("ours", "theirs"))
-        rows.add(name, here, there, "/s", at_least(goal))
+        share = (
+            f"; decoding the picture and its mask, which both sides do, takes "
+            f"{decoded / found['ours']:.0%} of our time, measured in this run"
+        )
+        bound = f"load {os.getloadavg()[0]:.1f}{share if pictures else ''}"
+        rows.add(name, here, there, "/s", at_least(goal), bound=bound)
 
 
 def measure_wait(dataset: AVSDataset, steps: int) -> None:
