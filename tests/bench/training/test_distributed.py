@@ -1,6 +1,5 @@
 """Several processes train like one, and stop, fail and resume together."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,12 +7,18 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from avs_bench.checkpoint import read_checkpoint
+from avs_bench.data.batch import Loaded, collate
+from avs_bench.data.example import Example
 from avs_bench.models.shared_statistics import AllReducedBatchNorm
+from avs_bench.training.sounds import Sounds
 from tests.bench.conftest import SMALL
+from tests.bench.training.curves import STEPS, exact_curve_and_scores
+from tests.bench.training.gloo import run_together
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 FLAGS = [part for text in (*SMALL, "train.batch_size=4") for part in ("--set", text)]
@@ -28,22 +33,15 @@ def command(folder, out, processes, *more):
     return [*start, "-m", "avs_bench", "train", "--preset", "tiny", *map(str, arguments)]
 
 
-def test_two_processes_have_the_curve_and_the_scores_of_one(folder, tmp_path):
-    found = []
-    for start in ([sys.executable], [*TORCHRUN, "--nproc-per-node=2"]):
-        out = tmp_path / f"{len(found)}.json"
-        words = [*start, "-m", "tests.bench.training.exact_worker", folder, out]
-        done = subprocess.run(
-            words, env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True, timeout=240
-        )
-        assert done.returncode == 0, done.stderr
-        found.append(json.loads(out.read_text()))
-    one, two = found
-    assert len(one["curve"]) == 20
-    for alone, together in zip(one["curve"], two["curve"], strict=True):
+def test_two_processes_have_the_curve_and_the_scores_of_one(folder):
+    (one,) = run_together(1, exact_curve_and_scores, folder)
+    two, other = run_together(2, exact_curve_and_scores, folder)
+    assert two == other
+    assert len(one[0]) == STEPS
+    for alone, together in zip(one[0], two[0], strict=True):
         assert together == pytest.approx(alone, abs=1e-9)
-    assert len(one["items"]) == 3
-    assert two["items"] == one["items"]
+    assert len(one[1]) == 3
+    assert two[1] == one[1]
 
 
 def test_two_processes_leave_one_run_that_resumes(folder, tmp_path):
@@ -95,6 +93,23 @@ def test_a_signal_keeps_the_step_and_the_run_resumes(folder, tmp_path, number):
     step = read_checkpoint(tmp_path / "run" / "last.pt").training["progress"]["step"]
     assert said.endswith(f"stopped after step {step}; go on with --resume\n")
     assert "Traceback" not in said
+
+
+def kinds_heard(processes, kinds):
+    return Sounds.of_all(batch_of_kinds(kinds[processes.rank]), processes).kinds.tolist()
+
+
+def batch_of_kinds(kinds):
+    nothing = torch.zeros(3, 16, 16, dtype=torch.uint8)
+    frames = [Example(kind, Path("x"), None, 16, 16, (), {}, sound_kind=kind) for kind in kinds]
+    items = [Loaded(e, nothing, nothing[0].long(), np.zeros((1, 9), "f4"), ()) for e in frames]
+    return collate(items, classes=2)
+
+
+def test_sounds_of_a_kind_in_one_process_and_of_none_in_another_are_told_apart():
+    found = run_together(2, kinds_heard, [["", ""], ["dog", ""]])
+    assert found[0] == found[1]
+    assert [kind == found[0][0] for kind in found[0]] == [True, True, False, True]
 
 
 def test_shared_statistics_are_those_of_the_whole_batch():
