@@ -1,5 +1,6 @@
 """Batches for training and for evaluation, read here or by worker processes."""
 
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
@@ -123,12 +124,22 @@ def _batches(
         batch_sampler=order,
         num_workers=settings.loader.workers,
         collate_fn=partial(_collate, classes=len(dataset.classes), frames=frames),
+        worker_init_fn=_leave_signals_to_the_run,
         generator=torch.Generator(),  # its own: reading draws nothing from the run's
     )
     for batch in loader:
         if isinstance(batch, InputError):
             raise batch
         yield batch
+
+
+def _leave_signals_to_the_run(worker: int) -> None:
+    """Let a worker read on when a batch system, or Ctrl-C, tells every process of a run to stop.
+
+    The run stops between two steps and ends its workers; they also end when it is gone.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _collate(items: Sequence[Item], classes: int, frames: int) -> Batch | InputError:

@@ -89,7 +89,8 @@ class Progress:
         if not patience or len(scored) < patience:
             return self
         name = next(iter(scored[-1]))
-        why = f"no better {name} on {subset} in {patience} validations"
+        count = f"{patience} validation{'s' * (patience > 1)}"
+        why = f"no better {name} on {subset} in {count}"
         return replace(self, history=(*self.history[:-1], self.history[-1] | {"ended": why}))
 
     def _best_after(self, score: Mapping[str, float] | None) -> Best | None:

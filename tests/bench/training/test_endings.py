@@ -3,17 +3,23 @@
 import json
 import os
 import signal
+import subprocess
+import time
 from dataclasses import replace
 
 import pytest
 import torch
 
-from avs_bench.checkpoint import read_checkpoint
+from avs_bench.checkpoint import read_checkpoint, trained_model
+from avs_bench.data.vpo import read_vpo
 from avs_bench.evaluation import ScoringStoppedError, evaluate
+from avs_bench.metrics import miou_dataset
+from avs_bench.processes import Processes
 from avs_bench.training import validation
 from avs_bench.training.fit import fit
 from avs_bench.training.learner import Learner
 from avs_bench.training.stopping import StoppedError
+from tests.bench.training.test_distributed import ENVIRONMENT, command
 from vpo_builder.errors import InputError
 
 CPU = torch.device("cpu")
@@ -112,3 +118,65 @@ def test_scoring_stops_after_the_batch_under_way(settings, dataset):
             stopped_by=lambda: signal.SIGTERM if seen else 0,
         )
     assert len(seen) == 1
+
+
+class BesideOneThatWasStopped(Processes):
+    """A process whose neighbour has had a signal."""
+
+    def largest(self, value):
+        return max(value, signal.SIGTERM)
+
+
+def test_scoring_stops_in_every_process_if_one_was_told_to(settings, dataset):
+    model = Learner(settings, len(dataset.classes), CPU, 2).model
+    with pytest.raises(ScoringStoppedError):
+        evaluate(model, dataset, "val", settings, CPU, processes=BesideOneThatWasStopped())
+
+
+def test_two_processes_average_and_end_as_one_run(folder, tmp_path):
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    out = tmp_path / "run"
+    still = ("optim.lr=0.0", "optim.audio_lr=0.0", "train.epochs=9", "train.patience=1")
+    sets = [part for text in (*still, "train.ema_decay=0.9") for part in ("--set", text)]
+    for more in ((), ("--resume",)):
+        done = subprocess.run(
+            command(folder, out, 2, *sets, "--tensorboard", *more),
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stderr
+    assert "nothing left to do" in done.stdout
+    records = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
+    assert len(records) < 9
+    assert records[-1]["ended"] == "no better miou_dataset on val in 1 validation"
+    assert len(list((out / "tensorboard").iterdir())) == 2  # one a run, by the first process
+    best = read_checkpoint(out / "best.pt")
+    (scores,) = evaluate(
+        trained_model(best, CPU), read_vpo(folder), "val", best.origin.settings, CPU
+    )
+    assert miou_dataset(scores.overall).value == records[best.epochs - 1]["val"]["miou_dataset"]
+
+
+def test_a_signal_to_every_process_of_a_run_is_graceful_too(folder, tmp_path):
+    """As batch systems send it: workers that it killed would end the run with a traceback."""
+    run = tmp_path / "run"
+    more = ("--set", "train.epochs=2000", "--set", "loader.workers=1")
+    process = subprocess.Popen(
+        command(folder, run, 1, *more),
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 300
+    while not (run / "last.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, said = process.communicate(timeout=240)
+    assert process.returncode == 128 + signal.SIGTERM, said
+    step = read_checkpoint(run / "last.pt").training["progress"]["step"]
+    assert said.endswith(f"stopped after step {step}; go on with --resume\n")
+    assert "Traceback" not in said
