@@ -132,7 +132,7 @@ def test_a_recording_comes_whole_and_its_excerpt_is_exact(
     assert receipt.path.read_bytes() == video
     assert [path.name for path in tmp_path.iterdir()] == [receipt.path.name]
     whole, excerpt = decode(receipt.path), decode(receipt.path, Excerpt(3, 10.0))
-    assert np.array_equal(excerpt.samples, whole.samples[3 * 44_100 : 13 * 44_100])
+    assert np.array_equal(excerpt.mono, whole.mono[3 * 44_100 : 13 * 44_100])
     assert excerpt.announced_seconds == 10.0
     late = decode(receipt.path, Excerpt(15, 10.0))
     assert (late.seconds, late.announced_seconds) == (5.0, pytest.approx(5.0, abs=0.02))
