@@ -214,8 +214,11 @@ def score(
     command: str = "",
     watch: Watcher | None = None,
 ) -> Result:
-    """Return what a model scores and answers, whose classes are known to be the dataset's."""
-    refuse_unknown_probes(questions.probes)
+    """Return what a model scores and answers.
+
+    Its classes are known to be the dataset's and the probes to exist: both are refused before
+    weights are read.
+    """
     model, settings = subject.model, subject.settings
     unseen = class_indices(dataset, questions.unseen or settings.train.holdout_classes)
     needed = (*questions.families, *(("dataset",) if questions.probes else ()))

@@ -28,8 +28,7 @@ def cross_entropy(scores: Tensor, targets: Tensor, count: int) -> Tensor:
     split over processes or micro-batches, a mean of means would weigh their pixels unequally. A
     step without a valid pixel has loss 0. Computed in float32 or more.
     """
-    if not scores.dtype.is_floating_point or scores.dtype.itemsize < 4:
-        scores = scores.float()
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
     if scores.shape[-2:] == targets.shape[-2:]:
         total = F.cross_entropy(scores, targets, ignore_index=IGNORE, reduction="sum")
     else:

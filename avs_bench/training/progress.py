@@ -62,8 +62,7 @@ class Progress:
 
         `score` holds the figures on `subset`, the first of which chooses the best epoch, the
         earlier of two equal ones. It is empty where val is, and then the latest epoch counts as
-        the best;
-        None is an epoch that was not validated.
+        the best; None is an epoch that was not validated.
         """
         terms = {name: total / steps for name, total in (self.sums or {}).items()}
         record: EpochRecord = {
