@@ -19,11 +19,11 @@ from avs_bench.data.batch import Batch
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.holdout import class_indices
 from avs_bench.data.loader import plain_batches
-from avs_bench.inference import predicted_classes, segment
+from avs_bench.inference import predicted_classes, segment_hearings
 from avs_bench.metrics import Confusion, Family
-from avs_bench.probes import PROBES, score_probe
+from avs_bench.probes import PROBES, ProbeScorer
 from avs_bench.processes import ALONE, Processes
-from avs_bench.results import ProbedSet, Result, ScoredItem, ScoredSet, scored_set
+from avs_bench.results import Result, ScoredItem, ScoredSet, scored_set
 from avs_bench.scoring import Answer, scorer_of
 from avs_bench.showcase import Candidate, Showcase
 from vpo_builder.errors import InputError
@@ -83,6 +83,7 @@ def evaluate(
     *,
     families: Sequence[Family] = (),
     unseen: frozenset[int] = frozenset(),
+    probes: Sequence[ProbeScorer] = (),
     watch: Watcher | None = None,
     processes: Processes = ALONE,
     stopped_by: Callable[[], int] = _never,
@@ -91,7 +92,8 @@ def evaluate(
 
     The model sees pictures as `settings.image.long_side` says and is scored at the masks' own
     size, so runs at different sizes compare. Nothing depends on the batch, so `processes` score
-    whole units each and every one returns all counts. Raises InputError for
+    whole units each and every one returns all counts; `probes` are asked about the same pictures
+    on the way, and keep what this process hears of them. Raises InputError for
     an empty subset and for logits that are not numbers, and ScoringStoppedError in every process
     after the batch in which `stopped_by` was not 0 in one.
     """
@@ -104,7 +106,10 @@ def evaluate(
     for batch in plain_batches(dataset, _share(examples, processes), settings):
         if stopped_by():
             break
-        logits = segment(model, batch, device)
+        asking = [probe for probe in probes if probe.asks(batch)]
+        hearings = [batch, *(probe.hearing(batch) for probe in asking)]
+        answers = segment_hearings(model, hearings, device)
+        logits = next(answers)
         preds = predicted_classes(logits).cpu()
         for row, example in enumerate(batch.examples):
             if example.mask is None:  # seen beside the others of its clip, and not annotated
@@ -114,6 +119,8 @@ def evaluate(
                 scorer.add(answer)
             if watch:
                 watch(batch, row, preds[row])
+        for probe, heard, answer in zip(asking, hearings[1:], answers, strict=True):
+            probe.add(heard, predicted_classes(answer).cpu())
     if processes.largest(stopped_by()):
         raise ScoringStoppedError
     return tuple(_joined(scorer.scores(), processes) for scorer in scorers)
@@ -134,26 +141,6 @@ def _joined(part: ScoredSet, processes: Processes) -> ScoredSet:
     kind = tuple[ScoredItem, ...]
     items = (item for data in messages for item in msgspec.json.decode(data, type=kind))
     return scored_set(part.family, part.classes, items)
-
-
-def evaluate_probes(
-    model: nn.Module,
-    dataset: AVSDataset,
-    subset: Subset,
-    settings: Settings,
-    device: torch.device,
-    questions: Questions,
-) -> tuple[ProbedSet, ...]:
-    """Return what the model answers to each probe, in the order asked."""
-
-    def predict(batch: Batch) -> Tensor:
-        return predicted_classes(segment(model, batch, device)).cpu()
-
-    model.eval()
-    return tuple(
-        score_probe(PROBES[name], dataset, subset, settings, predict, questions.probe_seed)
-        for name in questions.probes
-    )
 
 
 @dataclass(frozen=True)
@@ -222,8 +209,26 @@ def score(
     model, settings = subject.model, subject.settings
     unseen = class_indices(dataset, questions.unseen or settings.train.holdout_classes)
     needed = (*questions.families, *(("dataset",) if questions.probes else ()))
+    probes = [
+        ProbeScorer(
+            PROBES[name],
+            dataset.subsets[subset],
+            len(dataset.classes),
+            settings.audio,
+            questions.probe_seed,
+        )
+        for name in questions.probes
+    ]
     sets = evaluate(
-        model, dataset, subset, settings, device, families=needed, unseen=unseen, watch=watch
+        model,
+        dataset,
+        subset,
+        settings,
+        device,
+        families=needed,
+        unseen=unseen,
+        probes=probes,
+        watch=watch,
     )
     return Result(
         model=settings.model.name,
@@ -241,7 +246,7 @@ def score(
         command=command,
         versions=versions(),
         sets=sets,
-        probes=evaluate_probes(model, dataset, subset, settings, device, questions),
+        probes=tuple(probe.scores() for probe in probes),
     )
 
 

@@ -1,5 +1,6 @@
 """Running a trained model: what it hears and what it sees, whichever family it is of."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -10,6 +11,7 @@ from avs_bench.data.batch import Batch
 from avs_bench.data.clips import ClipLayout
 from avs_bench.data.images import normalise
 from avs_bench.data.spectrograms import cavp_logmel, vggish_examples
+from avs_bench.models.cavp import CAVP
 from avs_bench.models.output import AVSOutput
 from avs_bench.models.tpavi import TPAVI
 from vpo_builder.errors import InputError
@@ -39,12 +41,43 @@ def run_model(
 
 
 @torch.inference_mode()
+def run_hearings(
+    model: nn.Module, images: Tensor, sounds: Iterable[Tensor], clips: ClipLayout | None = None
+) -> Iterator[AVSOutput]:
+    """Run a model on images with one set of waveforms after the other, as `run_model` with each.
+
+    What a CAVP model sees of the images is computed once.
+    """
+    if not isinstance(model, CAVP):
+        yield from (run_model(model, images, waveforms, clips) for waveforms in sounds)
+        return
+    visual = model.see(normalise(images))
+    size = (images.shape[-2], images.shape[-1])
+    for waveforms in sounds:
+        yield model.hear(visual, cavp_logmel(waveforms), size)
+
+
 def segment(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
     """Return logits [B, classes, H', W'], float32 on `device`, at the size of the targets.
 
     Raises InputError naming the first example whose logits are not numbers.
     """
-    output = run_model(model, batch.images.to(device), batch.waveforms.to(device), batch.clips)
+    return next(segment_hearings(model, [batch], device))
+
+
+@torch.inference_mode()
+def segment_hearings(
+    model: nn.Module, hearings: Sequence[Batch], device: torch.device
+) -> Iterator[Tensor]:
+    """Yield what `segment` returns for each of several batches that show the same pictures."""
+    first = hearings[0]
+    sounds = (batch.waveforms.to(device) for batch in hearings)
+    outputs = run_hearings(model, first.images.to(device), sounds, first.clips)
+    for batch, output in zip(hearings, outputs, strict=True):
+        yield _at_target_size(batch, output)
+
+
+def _at_target_size(batch: Batch, output: AVSOutput) -> Tensor:
     whole = output.scores.isfinite().flatten(1).all(dim=1)  # and so are the enlarged ones
     if not whole.all():
         example = batch.examples[int(whole.int().argmin())]

@@ -111,6 +111,25 @@ def collate(items: Sequence[Loaded], classes: int, clips: ClipLayout | None = No
     )
 
 
+def reheard(batch: Batch, examples: Sequence[Example], audio: AudioSettings) -> Batch:
+    """Return the same pictures with the sounds of `examples`, which differ in sources alone.
+
+    Raises InputError for a recording that cannot be read.
+    """
+
+    def sound(row: int) -> Waveform:
+        sources = examples[row].sources
+        if sources == batch.examples[row].sources:
+            return batch.waveforms[row].numpy()
+        return mix(sources, audio.seconds, audio.channels, audio.frame_step)
+
+    items = [
+        Loaded(example, batch.images[row], batch.targets[row], sound(row), example.sources)
+        for row, example in enumerate(examples)
+    ]
+    return collate(items, batch.sounding.shape[1], batch.clips)
+
+
 def _loaded(
     example: Example, picture: Picture, sources: tuple[SoundSource, ...], audio: AudioSettings
 ) -> Loaded:

@@ -42,13 +42,21 @@ class CAVP(nn.Module):
         sounds are scored, unless `shuffled_items` is "score": the scores have B items and all else
         K·B. In evaluation all have K·B.
         """
-        visual = self.decoder(self.backbone(images))
+        size = (images.shape[-2], images.shape[-1])
+        return self.hear(self.see(images), spectrograms, size)
+
+    def see(self, images: Tensor) -> Tensor:
+        """Return what `hear` needs of images [B, 3, H, W], whatever they are heard with."""
+        return self.decoder(self.backbone(images))
+
+    def hear(self, visual: Tensor, spectrograms: Tensor, size: tuple[int, int]) -> AVSOutput:
+        """Score images of `size` (H, W) that were seen as `visual`; as `forward` in all else."""
+        images = visual.shape[0]
         audio = None if self.audio_encoder is None else self.audio_encoder(spectrograms)
         if audio is None:  # as many items as there are sounds, though none is heard
-            visual = visual.repeat(spectrograms.shape[0] // images.shape[0], 1, 1, 1)
+            visual = visual.repeat(spectrograms.shape[0] // images, 1, 1, 1)
         features, attention = self.fusion(visual, audio)
         every = not self.training or self.shuffled_items == "score"
-        scored = features.shape[0] if every else images.shape[0]
+        scored = features.shape[0] if every else images
         heard = features[:scored] if self.shuffled_items == "skip" else features
-        size = (images.shape[-2], images.shape[-1])
         return AVSOutput(self.head(heard)[:scored], features, attention, audio, size=size)

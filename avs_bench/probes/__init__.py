@@ -9,12 +9,13 @@ from avs_bench.probes.definitions import (
     probed_examples,
     right_answer,
 )
-from avs_bench.probes.scores import score_probe
+from avs_bench.probes.scores import ProbeScorer, score_probe
 
 __all__ = [
     "PROBES",
     "RIGHT_SOUND",
     "Probe",
+    "ProbeScorer",
     "false_positive_rate",
     "listening_gain",
     "pan_sensitivity",

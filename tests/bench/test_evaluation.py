@@ -11,6 +11,7 @@ from avs_bench.evaluation import evaluate
 from avs_bench.inference import object_logits, predicted_classes, run_model, segment
 from avs_bench.metrics import FrameScores, VideoScores
 from avs_bench.models import AVSOutput, build_model
+from avs_bench.probes import PROBES, ProbeScorer, score_probe
 from avs_bench.scoring import groups_of
 from vpo_builder.errors import InputError
 
@@ -72,6 +73,49 @@ def test_ignored_pixels_are_no_object_of_a_video(dataset, settings):
     ignoring = replace(dataset, mask_lookup=np.where(dataset.mask_lookup, 255, 0).astype(np.uint8))
     (scores,) = evaluate(Everything(), replace(ignoring, family="video"), "test", settings, CPU)
     assert scores.overall.frames_with_object == 0
+
+
+class TestProbes:
+    def test_are_answered_as_by_themselves_though_pictures_are_seen_once(
+        self, model, dataset, settings
+    ):
+        examples, classes = dataset.subsets["test"], len(dataset.classes)
+        scorers = [
+            ProbeScorer(PROBES[name], examples, classes, settings.audio, seed=3)
+            for name in ("silence", "noise", "off-screen")
+        ]
+        seen = []
+        model.backbone.register_forward_hook(lambda _, inputs, output: seen.append(inputs[0]))
+        (own,) = evaluate(model, dataset, "test", batched(settings, 2), CPU, probes=scorers)
+        assert sum(map(len, seen)) == len(examples)
+
+        assert own == evaluate(model, dataset, "test", batched(settings, 2), CPU)[0]
+        for scorer in scorers:
+            answered = scorer.scores()
+            alone = score_probe(
+                PROBES[answered.probe],
+                dataset,
+                "test",
+                batched(settings, 1),
+                lambda batch: predicted_classes(segment(model, batch, CPU)),
+                seed=3,
+            )
+            assert answered == alone
+            assert len(answered.answer.items) == len(examples)
+
+    def test_a_batch_in_which_none_is_asked_is_not_heard_again(self, dataset, settings):
+        heard = []
+
+        class Nothing(nn.Module):
+            def forward(self, images, spectrograms):
+                heard.append(len(images))
+                return AVSOutput(torch.zeros(len(images), 1, *images.shape[-2:]))
+
+        asked, *_ = examples = dataset.subsets["test"]
+        asked = ProbeScorer(PROBES["silence"], [asked], len(dataset.classes), settings.audio)
+        evaluate(Nothing(), dataset, "test", batched(settings, 1), CPU, probes=[asked])
+        assert heard == [1] * (len(examples) + 1)
+        assert len(asked.scores().answer.items) == 1
 
 
 class TestUnseenClasses:
