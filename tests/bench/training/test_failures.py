@@ -65,7 +65,10 @@ def test_a_resumed_run_knows_of_the_checkpoint_that_it_began_with(
 def test_scoring_without_memory_says_how_to_score_less_at_once(
     settings, dataset, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(evaluation, "segment", lambda *_: torch.empty(PEBIBYTE, dtype=torch.uint8))
+    def ask(*_):
+        return torch.empty(PEBIBYTE, dtype=torch.uint8)
+
+    monkeypatch.setattr(evaluation, "segment_hearings", ask)
     with pytest.raises(InputError, match=r"scoring val after step 2: out of memory; there is no"):
         fit(settings, dataset, tmp_path / "run", device=CPU, announce=silent)
 
