@@ -7,7 +7,7 @@ from avs_bench.metrics import Comparison, compare
 from avs_bench.metrics.families import FIGURES
 from avs_bench.report.runs import BUILD_DIGITS, Entry, Run, by_place
 from avs_bench.report.table import Number, Row, Table
-from avs_bench.report.tables import title_of
+from avs_bench.report.tables import ON_TEST, title_of
 from vpo_builder.errors import InputError
 
 NOTES = (
@@ -34,7 +34,8 @@ def comparison_tables(runs: Sequence[Run]) -> tuple[Table, ...]:
             title = f"{title_of(place)}, compared with {first.run}"
             words = ("run", "figure", "p")
             figures = (first.run, "run", "difference")
-            tables.append(Table(title, words, figures, tuple(rows), NOTES))
+            notes = NOTES + (ON_TEST,) * any(entry.result.chosen_on_test for entry in entries)
+            tables.append(Table(title, words, figures, tuple(rows), notes))
     if not tables:
         raise InputError(
             f"--compare: {runs[0].name} shares no dataset, subset and family with the other runs: "

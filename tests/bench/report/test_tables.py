@@ -194,6 +194,15 @@ class TestComparison:
         assert difference.value == pytest.approx(second.value - first.value)
         assert 0 < difference.low < difference.value
 
+    def test_a_run_chosen_on_test_says_so_beside_its_difference(self):
+        chosen = {"train": {"selection": "test-as-published"}}
+        runs = [run("a", result(pictures(0.6))), run("b", result(pictures(0.9), settings=chosen))]
+        (table,) = comparison_tables(runs)
+        assert table.rows[0].words[0] == "b (CHOSEN ON TEST)"
+        assert any(note.startswith("CHOSEN ON TEST: ") for note in table.notes)
+        (plain,) = comparison_tables([runs[0], run("c", result(pictures(0.7)))])
+        assert not any("CHOSEN ON TEST" in note for note in plain.notes)
+
     def test_other_data_are_refused(self):
         runs = [run("a", result(pictures(0.6)))]
         with pytest.raises(InputError, match="at least two runs"):
