@@ -51,9 +51,9 @@ WIDTH = 100
 
 def write_document(study: Study, outcomes: Sequence[Outcome], path: Path) -> str:
     """Write the document and its pictures beside it; return its verdicts."""
-    runs: ByVariant = defaultdict(list)
-    for outcome in outcomes:
-        runs[outcome.job.variant.name].append(outcome)
+    budgeted = [outcome for outcome in outcomes if not outcome.job.epochs]
+    longer = [outcome for outcome in outcomes if outcome.job.epochs]
+    runs = _by_variant(budgeted)
     figures = path.parent / path.stem
     write_atomically(figures / "curves.svg", _curves(runs))
     captions = write_pictures(study, runs, figures)
@@ -72,14 +72,22 @@ def write_document(study: Study, outcomes: Sequence[Outcome], path: Path) -> str
         _contrast(runs, SCORED),
         "## Curves on val",
         f"![miou_dataset on val by epoch]({path.stem}/curves.svg)",
-        _convergence(runs),
+        _convergence(runs, (TWIN, LISTENER, SCORED)),
+        *_longer(_by_variant(longer)),
         "## Pictures",
         captions,
         "## Cost",
-        _cost(study, outcomes),
+        _cost(study, budgeted, longer),
     ]
     write_atomically(path, ("\n\n".join(sections) + "\n").encode())
     return "\n".join(found)
+
+
+def _by_variant(outcomes: Sequence[Outcome]) -> ByVariant:
+    runs: ByVariant = defaultdict(list)
+    for outcome in outcomes:
+        runs[outcome.job.variant.name].append(outcome)
+    return runs
 
 
 def _introduction(study: Study, runs: ByVariant) -> str:
@@ -184,9 +192,9 @@ def _wins(
     )
 
 
-def _convergence(runs: ByVariant) -> str:
+def _convergence(runs: ByVariant, variants: Sequence[Variant]) -> str:
     said = []
-    for variant in (TWIN, LISTENER, SCORED):
+    for variant in variants:
         halves = []
         for outcome in runs[variant.name]:
             values = [value for _, value in _validations(outcome)]
@@ -194,6 +202,29 @@ def _convergence(runs: ByVariant) -> str:
         before, best = np.mean(halves, axis=0)
         said.append(f"{variant.title} from {before:.3f} after two thirds of the run to {best:.3f}")
     return _paragraphs(f"On val, the mean over seeds went on: {'; '.join(said)}.")
+
+
+def _longer(runs: ByVariant) -> list[str]:
+    """Return the section on the runs beyond the budget, nothing if there are none."""
+    if not runs:
+        return []
+    said = [f"{kept[0].job.variant.title} for {kept[0].job.epochs}" for kept in runs.values()]
+    lines = []
+    for (outcome,) in runs.values():
+        rates = ", ".join(f"{HEARD[probe]} {rate(outcome.result, probe):.4f}" for probe in PROBES)
+        lines.append(
+            f"- {outcome.job.variant.title}: miou_dataset {score(outcome.result):.3f}, FPR: {rates}"
+        )
+    return [
+        "## Where they end",
+        _paragraphs(
+            f"Outside the budget, one seed and more epochs: {', '.join(said)} epochs. The twin "
+            "shows what the picture alone can give, the listener whether the budget bounds it."
+        ),
+        "\n".join(lines),
+        "\n".join(verdicts(runs, LISTENER)),
+        _convergence(runs, (TWIN, LISTENER)),
+    ]
 
 
 def _curves(runs: ByVariant) -> bytes:
@@ -213,7 +244,7 @@ def _curves(runs: ByVariant) -> bytes:
     return buffer.getvalue()
 
 
-def _cost(study: Study, outcomes: Sequence[Outcome]) -> str:
+def _cost(study: Study, outcomes: Sequence[Outcome], longer: Sequence[Outcome]) -> str:
     total = sum(o.cost.processor_seconds for o in outcomes) / 60
     by_clock = sum(o.cost.seconds for o in outcomes) / 60
     lines = [
@@ -224,6 +255,10 @@ def _cost(study: Study, outcomes: Sequence[Outcome]) -> str:
     for variant in VARIANTS:
         kept = [o.cost.processor_seconds / 60 for o in outcomes if o.job.variant is variant]
         lines.append(f"- {variant.title}: {np.mean(kept):.1f} processor minutes a job")
+    for outcome in longer:
+        minutes = outcome.cost.processor_seconds / 60
+        title = f"{outcome.job.variant.title}, {outcome.job.epochs} epochs"
+        lines.append(f"- {title}, beyond the budget: {minutes:.1f} processor minutes")
     machine = f"{platform.machine()}, torch {torch.__version__}, {study.device} device"
     return "\n".join([_paragraphs(lines[0]), "", *lines[1:], "", f"Machine: {machine}."])
 

@@ -59,10 +59,13 @@ VARIANTS = (
     SCORED,
 )
 
+LONGER = ((TWIN, 30), (LISTENER, 20))
+"""Epochs of the runs, outside the budget, that show where the twin and the listener end."""
+
 
 @dataclass(frozen=True)
 class Study:
-    """Where the study lies and how it is run."""
+    """Where the study lies and how it is run; `longer` adds the runs of LONGER."""
 
     data: Path
     runs: Path
@@ -70,6 +73,7 @@ class Study:
     jobs: int
     overrides: tuple[str, ...]
     device: str
+    longer: bool = False
 
     @property
     def dataset(self) -> Path:
@@ -79,11 +83,12 @@ class Study:
 
 @dataclass(frozen=True)
 class Job:
-    """One variant trained with one seed, in its folder."""
+    """One variant trained with one seed, in its folder; `epochs` 0 are the preset's."""
 
     variant: Variant
     seed: int
     folder: Path
+    epochs: int = 0
 
 
 @dataclass(frozen=True)
@@ -116,11 +121,18 @@ def build(study: Study, images: int, clips_per_class: int) -> None:
 
 def jobs_of(study: Study) -> list[Job]:
     """Return every job, seed by seed, so that a study that is stopped early has whole rounds."""
-    return [
+    jobs = [
         Job(variant, seed, study.runs / f"{variant.name}-{seed}")
         for seed in study.seeds
         for variant in VARIANTS
     ]
+    if study.longer:
+        seed = study.seeds[0]
+        jobs += [
+            Job(variant, seed, study.runs / f"{variant.name}-{seed}-{epochs}-epochs", epochs)
+            for variant, epochs in LONGER
+        ]
+    return jobs
 
 
 def outcomes(study: Study) -> list[Outcome]:
@@ -151,7 +163,8 @@ def _outcome(job: Job, study: Study) -> Outcome:
 
 
 def _run(job: Job, study: Study) -> Cost:
-    settings = _settings([*job.variant.overrides, *study.overrides, f"train.seed={job.seed}"])
+    chosen = [*job.variant.overrides, *study.overrides, f"train.seed={job.seed}"]
+    settings = _settings([*chosen, f"train.epochs={job.epochs}"] if job.epochs else chosen)
     place = ["--data", str(study.dataset), "--device", study.device]
     resume = ["--resume"] if (job.folder / "last.pt").exists() else []
     train = ["train", "--preset", "listening", "--out", str(job.folder), *settings, *resume]

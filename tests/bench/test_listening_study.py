@@ -1,6 +1,7 @@
 """The verdicts of the listening study, from planted scores."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,4 +71,14 @@ def test_jobs_come_seed_by_seed_so_that_a_stopped_study_has_whole_rounds(tmp_pat
     study = Study(tmp_path, tmp_path, seeds=(0, 1), jobs=1, overrides=(), device="cpu")
     jobs = jobs_of(study)
     assert [job.seed for job in jobs] == sorted(job.seed for job in jobs)
+    assert len({job.folder for job in jobs}) == len(jobs)
+    assert not any(job.epochs for job in jobs)
+
+
+def test_longer_runs_come_last_and_share_no_folder_with_the_others(tmp_path: Path) -> None:
+    study = Study(tmp_path, tmp_path, (0, 1), 1, overrides=(), device="cpu")
+    longer = replace(study, longer=True)
+    jobs = jobs_of(longer)
+    assert jobs[: len(jobs_of(study))] == jobs_of(study)
+    assert [job.variant for job in jobs if job.epochs] == [TWIN, LISTENER]
     assert len({job.folder for job in jobs}) == len(jobs)
