@@ -59,7 +59,7 @@ VARIANTS = (
     SCORED,
 )
 
-LONGER = ((TWIN, 30), (LISTENER, 20))
+LONGER = ((TWIN, 30), (LISTENER, 15))
 """Epochs of the runs, outside the budget, that show where the twin and the listener end."""
 
 
