@@ -58,7 +58,7 @@ lint: $(EVERYTHING) ## check style and types
 bench: $(EVERYTHING) ## measure each part, in one run, into benchmarks/RESULTS.md (one: make bench-metrics)
 	$(BIN)/python benchmarks/run_all.py
 
-listen: $(EVERYTHING) ## show whether each variant listens: docs/listening.md (80 minutes on two cores; ARGS="--seeds 1")
+listen: $(EVERYTHING) ## show whether each variant listens: docs/listening.md (90 minutes on two cores; ARGS="--seeds 1")
 	$(BIN)/python -m benchmarks.listening $(ARGS)
 
 bench-%: $(EVERYTHING)
