@@ -91,14 +91,15 @@ def _heard(dataset: AVSDataset, example: Example) -> str:
 def _drawn(titles: Sequence[str], sheet: Sequence[tuple[str, list[Pixels]]]) -> bytes:
     height = round(CELL * sheet[0][1][0].shape[0] / sheet[0][1][0].shape[1])
     columns, rows = len(titles), len(sheet)
-    size = (columns * (CELL + GAP), LABEL * 2 + rows * (height + LABEL + GAP))
+    titles = [title.replace(" + ", "\n+ ").replace(", ", ",\n") for title in titles]
+    heading = LABEL * (1 + max(title.count("\n") for title in titles))
+    size = (columns * (CELL + GAP), heading + rows * (height + LABEL + GAP))
     canvas = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(12)
     for column, title in enumerate(titles):
-        words = title.replace(" + ", "\n+ ")
-        draw.text((column * (CELL + GAP) + 2, 2), words, "black", font)
+        draw.text((column * (CELL + GAP) + 2, 2), title, "black", font)
     for row, (heard, cells) in enumerate(sheet):
-        top = LABEL * 2 + row * (height + LABEL + GAP)
+        top = heading + row * (height + LABEL + GAP)
         draw.text((2, top), f"heard: {heard}", "#444444", font)
         for column, cell in enumerate(cells):
             shown = Image.fromarray(cell).resize((CELL, height), Image.Resampling.LANCZOS)
