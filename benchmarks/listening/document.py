@@ -218,8 +218,9 @@ def _longer(runs: ByVariant) -> list[str]:
     return [
         "## Where they end",
         _paragraphs(
-            f"Outside the budget, one seed and more epochs: {', '.join(said)} epochs. The twin "
-            "shows what the picture alone can give, the listener whether the budget bounds it."
+            f"Outside the budget (`--longer`), one seed and more epochs: {', '.join(said)} epochs. "
+            "The twin shows what the picture alone can give, the listener whether the budget "
+            "bounds it."
         ),
         "\n".join(lines),
         "\n".join(verdicts(runs, LISTENER)),
