@@ -51,12 +51,12 @@ class CAVP(nn.Module):
 
     def hear(self, visual: Tensor, spectrograms: Tensor, size: tuple[int, int]) -> AVSOutput:
         """Score images of `size` (H, W) that were seen as `visual`; as `forward` in all else."""
-        images = visual.shape[0]
+        count = visual.shape[0]
         audio = None if self.audio_encoder is None else self.audio_encoder(spectrograms)
         if audio is None:  # as many items as there are sounds, though none is heard
-            visual = visual.repeat(spectrograms.shape[0] // images, 1, 1, 1)
+            visual = visual.repeat(spectrograms.shape[0] // count, 1, 1, 1)
         features, attention = self.fusion(visual, audio)
         every = not self.training or self.shuffled_items == "score"
-        scored = features.shape[0] if every else images
+        scored = features.shape[0] if every else count
         heard = features[:scored] if self.shuffled_items == "skip" else features
         return AVSOutput(self.head(heard)[:scored], features, attention, audio, size=size)

@@ -111,8 +111,9 @@ class TestProbes:
                 heard.append(len(images))
                 return AVSOutput(torch.zeros(len(images), 1, *images.shape[-2:]))
 
-        asked, *_ = examples = dataset.subsets["test"]
-        asked = ProbeScorer(PROBES["silence"], [asked], len(dataset.classes), settings.audio)
+        examples = dataset.subsets["test"]
+        silence = PROBES["silence"]
+        asked = ProbeScorer(silence, examples[:1], len(dataset.classes), settings.audio)
         evaluate(Nothing(), dataset, "test", batched(settings, 1), CPU, probes=[asked])
         assert heard == [1] * (len(examples) + 1)
         assert len(asked.scores().answer.items) == 1
