@@ -1,5 +1,5 @@
 """`python -m avs_bench` is `avs-bench`."""
 
-from avs_bench.cli import main
+from avs_bench.commands.main import main
 
 main(prog_name="avs-bench")

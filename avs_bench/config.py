@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
-from vpo_builder.errors import InputError
-from vpo_builder.settings import from_tree, load_settings
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.settings import from_tree, load_settings
 
 PRESETS = Path(__file__).parent / "presets"
 LATER: Mapping[str, Any] = {

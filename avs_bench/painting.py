@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vpo_builder.schema import IGNORE
+from vpo_builder.dataset.schema import IGNORE
 
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]

@@ -28,7 +28,7 @@ from plain_rendering import SAMPLE_RATE as RATE
 from plain_rendering import convert_plainly
 
 from vpo_builder.config import BuildConfig, load_config
-from vpo_builder.rendering.audio import ClipTask, prepare_clip
+from vpo_builder.rendering.clip_sound import ClipTask, prepare_clip
 
 GOAL = 12
 MOST_NOISE = 0.01  # of the power

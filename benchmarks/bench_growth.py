@@ -22,7 +22,7 @@ from full_size import benchmark_folder
 from measuring import Rows, at_most, in_fresh_process, on_one_core, refuse_difference, report
 from media import media_sources
 
-from vpo_builder.manifest import read_manifest
+from vpo_builder.dataset.manifest import read_manifest
 
 TIME, MEMORY = 1.1, 1.2
 TIMES = (1, 4, 16)

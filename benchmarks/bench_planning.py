@@ -35,7 +35,8 @@ SOUNDING = (1, 3, 4, 5, 6, 16, 17, 18, 19, 20, 21, 22, 24, 37, 41, 43, 74, 76, 7
 
 def ours(sources: Sources) -> None:
     """Plan, then tell what was found in train2017."""
-    from vpo_builder.build import BuildRequest, open_corpus, plan_build, usable_clips
+    from vpo_builder.build.request import BuildRequest
+    from vpo_builder.build.vpo import open_corpus, plan_build, usable_clips
     from vpo_builder.config import load_config
     from vpo_builder.records import Reason
 

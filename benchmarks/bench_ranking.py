@@ -13,9 +13,9 @@ import statistics
 
 from measuring import Rows, ours_at_most, refuse_difference, seconds
 
-from vpo_builder.hashing import text_key
-from vpo_builder.pairing import ClipPools
+from vpo_builder.planning.pairing import ClipPools
 from vpo_builder.records import Candidate, Clip, ObjectMask, Photo, Scene
+from vpo_builder.runtime.stateless_hash import text_key
 
 SEED, CLASS = 0, "dog"
 MOST_SECONDS = 1.0

@@ -39,15 +39,17 @@ from PIL import Image
 from plain_rendering import PlainSample, convert_plainly, render_plainly
 from pycocotools.coco import COCO
 
-from vpo_builder.build import BuildRequest, open_corpus, plan_build, usable_clips
+from vpo_builder.build.corpus import Corpus
+from vpo_builder.build.request import BuildRequest
+from vpo_builder.build.vpo import open_corpus, plan_build, usable_clips
 from vpo_builder.classes import class_rows
 from vpo_builder.config import load_config
-from vpo_builder.executors import Executor, SerialExecutor, local_executor
+from vpo_builder.dataset.schema import Split
 from vpo_builder.records import Clip, PlannedSample
-from vpo_builder.rendering.clips import ClipFolder
+from vpo_builder.rendering.clip_folder import ClipFolder
 from vpo_builder.rendering.images import render_images
-from vpo_builder.schema import Split
-from vpo_builder.sources.corpus import Corpus
+from vpo_builder.runtime.executors import SerialExecutor, local_executor
+from vpo_builder.runtime.tasks import Executor
 
 GOAL, SECOND_CORE = 3.0, 1.8
 

@@ -14,9 +14,9 @@ from measuring import Rows, at_most_more, medians_in_turns, refuse_difference, s
 MOST_MORE = 0.3
 BASELINE = "import click"
 COMMANDS = {
-    "vpo-build --help": "from vpo_builder.cli import build_command as main",
-    "vpo-data --help": "from vpo_builder.data_cli import data_command as main",
-    "avs-bench --help": "from avs_bench.cli import main",
+    "vpo-build --help": "from vpo_builder.commands.vpo_build import build_command as main",
+    "vpo-data --help": "from vpo_builder.commands.vpo_data import data_command as main",
+    "avs-bench --help": "from avs_bench.commands.main import main",
 }
 HELP = "main(['--help'])"
 HELP_THEN_MODULES = """

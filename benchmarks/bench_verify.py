@@ -25,8 +25,8 @@ from built import build_of, kept_build
 from full_size import benchmark_folder
 from measuring import Rows, at_most, medians_in_turns, refuse_difference, seconds
 
-from vpo_builder.manifest import CHECKSUMS
-from vpo_builder.verify import BATCH, verify
+from vpo_builder.dataset.manifest import CHECKSUMS
+from vpo_builder.verify.verify import BATCH, verify
 
 GOAL = 1.3
 

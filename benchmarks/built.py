@@ -7,9 +7,10 @@ from full_size import benchmark_folder
 from measuring import in_silence
 from media import media_sources
 
-from vpo_builder.build import BuildReport, BuildRequest, build
+from vpo_builder.build.request import BuildReport, BuildRequest
+from vpo_builder.build.vpo import build
 from vpo_builder.config import load_config
-from vpo_builder.schema import Split
+from vpo_builder.dataset.schema import Split
 
 
 def build_of(images: int, split: Split, out: Path, overrides: tuple[str, ...] = ()) -> BuildReport:

@@ -19,7 +19,7 @@ from typing import Any
 
 from measuring import ROWS_FILE, figure
 
-from vpo_builder.atomic import write_atomically
+from vpo_builder.runtime.whole_files import write_atomically
 
 HERE = Path(__file__).parent
 PACKAGES = ("torch", "numpy", "pycocotools", "pillow", "soundfile", "soxr", "msgspec")

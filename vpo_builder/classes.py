@@ -2,14 +2,15 @@
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from vpo_builder.errors import InputError
-from vpo_builder.schema import ClassRow
+from vpo_builder.dataset.schema import ClassRow
+from vpo_builder.runtime.errors import InputError
 
 CLASS_TABLE = Path(__file__).with_name("classes.toml")
 CLASS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,60}", re.ASCII)
@@ -92,3 +93,17 @@ def _merge_persons(rows: list[SoundingClass]) -> list[SoundingClass]:
     labels = tuple(sorted(label for row in persons for label in row.labels))
     merged = SoundingClass(PERSON, MERGED_PERSON_VALUE, PERSON, persons[0].group, labels)
     return [*(row for row in rows if row.category != PERSON), merged]
+
+
+def classes_of_categories(
+    table: Iterable[SoundingClass], category_names: Mapping[int, str]
+) -> dict[int, str]:
+    """Return the class of each COCO category id; person's is "person" until it is resolved."""
+    number_of = {name: number for number, name in category_names.items()}
+    classes: dict[int, list[str]] = defaultdict(list)
+    for row in table:
+        classes[number_of[row.category]].append(row.name)
+    return {
+        number: names[0] if category_names[number] != PERSON else PERSON
+        for number, names in classes.items()
+    }

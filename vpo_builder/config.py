@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from vpo_builder.errors import InputError
-from vpo_builder.settings import load_settings
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.settings import load_settings
 
 PRESETS = Path(__file__).parent / "presets"
 SINGLE_PLUS_PRESETS = PRESETS / "single-plus"

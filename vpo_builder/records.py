@@ -4,15 +4,15 @@ Those that COCO and VGGSound give by the ten thousand are structs that the cycle
 look at (they are frozen and hold no cycle): made in an eighth of a dataclass's time.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import msgspec
 
-from vpo_builder.schema import Sample, Subset
-from vpo_builder.sources.archives import ArchiveMember
+from vpo_builder.dataset.schema import Sample, Subset
 
 
 class Reason(StrEnum):
@@ -117,6 +117,64 @@ class ObjectMask(msgspec.Struct, frozen=True, gc=False):
     area: float
     iscrowd: int
     segmentation: msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveMember:
+    """A file in an archive; `offset` is where its bytes begin in a tar, -1 in a zip."""
+
+    archive: Path
+    path: str
+    size: int
+    offset: int
+
+    @property
+    def name(self) -> str:
+        """The file's name without folders."""
+        return PurePosixPath(self.path).name
+
+    @property
+    def stem(self) -> str:
+        """The file's name without folders and ending."""
+        return PurePosixPath(self.path).stem
+
+    @property
+    def suffix(self) -> str:
+        """The file's ending, with its dot."""
+        return PurePosixPath(self.path).suffix
+
+
+CLIP_MILLISECONDS = 10_000  # VGGSound's clips are ten seconds
+
+
+class ClipRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of VGGSound's csv; `split` is VGGSound's own, train or test."""
+
+    youtube_id: str
+    start: int
+    label: str
+    split: str
+
+    @property
+    def clip_id(self) -> str:
+        """The name of the clip in the published layout."""
+        return f"{self.youtube_id}_{self.start:06d}"
+
+    @property
+    def file_stems(self) -> tuple[str, str]:
+        """The two ways in which folders of VGGSound name this clip's file."""
+        start = 1000 * self.start
+        return self.clip_id, f"{self.youtube_id}_{start}_{start + CLIP_MILLISECONDS}"
+
+
+@dataclass(frozen=True)
+class VggSound:
+    """The rows whose label is wanted, where their recordings are, and all rows by label."""
+
+    rows: tuple[ClipRow, ...]
+    paths: Mapping[str, Path | ArchiveMember]
+    label_counts: Mapping[str, int]
+    sha256: str
 
 
 class Clip(msgspec.Struct, frozen=True, gc=False):

@@ -9,7 +9,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from avs_bench.data.example import SoundSource
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 SAMPLE_RATE = 16_000
 CHECK = "get the file again (vpo-data verify lists every fault of a built dataset)"

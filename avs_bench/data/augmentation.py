@@ -11,7 +11,7 @@ from PIL import Image, ImageEnhance
 from avs_bench.config import AugmentationSettings, ImageSettings
 from avs_bench.data.images import PAD_RGB, Picture, resized, scaled_size
 from avs_bench.data.scaling import scaled_part
-from vpo_builder.schema import IGNORE
+from vpo_builder.dataset.schema import IGNORE
 
 
 @dataclass(frozen=True)

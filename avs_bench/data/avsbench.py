@@ -15,9 +15,9 @@ import numpy as np
 from avs_bench.data.example import UNKNOWN, AVSDataset, Clip, Example, Lookup, SoundSource
 from avs_bench.data.images import read_size
 from avs_bench.metrics.figure import Family
-from vpo_builder.errors import InputError
-from vpo_builder.schema import IGNORE, SUBSETS, Subset
-from vpo_builder.sources.avsbench import Part, Tree, Video
+from vpo_builder.dataset.avsbench_trees import Part, Tree, Video
+from vpo_builder.dataset.schema import IGNORE, SUBSETS, Subset
+from vpo_builder.runtime.errors import InputError
 
 BACKGROUND, OBJECT = "background", "object"
 LABELS = "label2idx.json"

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from avs_bench.data.example import AVSDataset, Clip, Example
-from vpo_builder.schema import Subset
+from vpo_builder.dataset.schema import Subset
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from pathlib import Path
 from avs_bench.data.avsbench import avsbench_dataset
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.vpo import read_vpo
-from vpo_builder.errors import InputError
-from vpo_builder.manifest import MANIFEST, META
-from vpo_builder.sources.avsbench import FORMATS, find_trees
+from vpo_builder.dataset.avsbench_trees import FORMATS, find_trees
+from vpo_builder.dataset.manifest import MANIFEST, META
+from vpo_builder.runtime.errors import InputError
 
 
 def read_dataset(folder: Path) -> AVSDataset:

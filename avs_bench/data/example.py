@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avs_bench.metrics.figure import Family
-from vpo_builder.schema import Subset
+from vpo_builder.dataset.schema import Subset
 
 Lookup = NDArray[np.uint8]
 

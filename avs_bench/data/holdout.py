@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from avs_bench.data.example import AVSDataset, Example
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 def hold_out(dataset: AVSDataset, names: Sequence[str]) -> AVSDataset:

@@ -12,8 +12,8 @@ from PIL import Image
 
 from avs_bench.data.audio import CHECK
 from avs_bench.data.example import UNKNOWN, Example, Lookup
-from vpo_builder.errors import InputError
-from vpo_builder.schema import IGNORE
+from vpo_builder.dataset.schema import IGNORE
+from vpo_builder.runtime.errors import InputError
 
 MIN_SIDE = 16
 """Smallest side in pixels: below it nothing is left at a quarter and an eighth of the size."""

@@ -14,7 +14,7 @@ from avs_bench.data.example import AVSDataset, Clip, Example
 from avs_bench.data.images import PictureReader
 from avs_bench.data.order import Draw, TrainingOrder, evaluation_batches
 from avs_bench.data.seeds import numpy_generator
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 Item = list[Loaded] | InputError
 """The frames of a clip, or why they cannot be read."""

@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from avs_bench.data.example import UNKNOWN, AVSDataset, Example, Lookup, SoundSource
-from vpo_builder.errors import InputError
-from vpo_builder.manifest import Manifest, read_manifest
-from vpo_builder.schema import IGNORE, SUBSETS, ClassRow, Sample, Split, Subset
+from vpo_builder.dataset.manifest import Manifest, read_manifest
+from vpo_builder.dataset.schema import IGNORE, SUBSETS, ClassRow, Sample, Split, Subset
+from vpo_builder.runtime.errors import InputError
 
 BACKGROUND = "background"
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from avs_bench.config import ContrastiveSettings
-from vpo_builder.schema import IGNORE
+from vpo_builder.dataset.schema import IGNORE
 
 
 @dataclass(frozen=True)

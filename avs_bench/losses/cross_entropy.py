@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from vpo_builder.schema import IGNORE
+from vpo_builder.dataset.schema import IGNORE
 
 CACHED = 2**19  # scores handled at once on a CPU: 2 MiB, which stay in its cache
 HELD = 2**26  # and elsewhere: 256 MiB, so that a GPU gets large pieces of work

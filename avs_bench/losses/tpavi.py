@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vpo_builder.schema import IGNORE
+from vpo_builder.dataset.schema import IGNORE
 
 EPSILON = 1e-6  # Zhou et al. 2022, avs_s4/loss.py: in the masked mean and in the logarithm
 

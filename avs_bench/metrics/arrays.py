@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 Labels = NDArray[np.integer[Any]]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from avs_bench.metrics.arrays import Labels, first_place
 from avs_bench.metrics.record import Counts, Scores
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 BETA2 = 0.3
 """Beta squared of the F that both papers report; below 1, so precision weighs more than recall."""

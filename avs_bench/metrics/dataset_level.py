@@ -25,7 +25,7 @@ from avs_bench.metrics.counting import (
 )
 from avs_bench.metrics.figure import Figure
 from avs_bench.metrics.record import SAME, Counts, Record, Scores
-from vpo_builder.schema import IGNORE
+from vpo_builder.dataset.schema import IGNORE
 
 
 @dataclass(frozen=True, slots=True, eq=False)

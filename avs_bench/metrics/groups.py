@@ -11,7 +11,7 @@ from avs_bench.metrics.arrays import as_labels
 from avs_bench.metrics.counting import ratio
 from avs_bench.metrics.figure import Figure
 from avs_bench.metrics.record import Record
-from vpo_builder.schema import IGNORE
+from vpo_builder.dataset.schema import IGNORE
 
 R = TypeVar("R", bound=Record)
 

@@ -23,8 +23,8 @@ from avs_bench.metrics.counting import (
 )
 from avs_bench.metrics.figure import Figure
 from avs_bench.metrics.record import SAME, Counts, Record, Scores, from_units, to_units
-from vpo_builder.errors import InputError
-from vpo_builder.schema import IGNORE
+from vpo_builder.dataset.schema import IGNORE
+from vpo_builder.runtime.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,7 +25,7 @@ from avs_bench.metrics.threshold_curve import (
     probabilities_of,
     threshold_values,
 )
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 _Read = Callable[[NDArray[Any], tuple[int, ...]], NDArray[np.float32]]
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 Counts = NDArray[np.int64]
 Scores = NDArray[np.float64]

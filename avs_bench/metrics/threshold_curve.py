@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from avs_bench.metrics.arrays import first_place
 from avs_bench.metrics.counting import BETA2, pixel_chunks, ratio
 from avs_bench.metrics.record import Counts, Scores
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 THRESHOLDS = 255
 """Thresholds of the published F (AVSBench, `Eval_Fmeasure`)."""

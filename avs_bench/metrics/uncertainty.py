@@ -18,7 +18,7 @@ import numpy as np
 
 from avs_bench.metrics.figure import Figure
 from avs_bench.metrics.record import Record, Scores
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 R = TypeVar("R", bound=Record)
 

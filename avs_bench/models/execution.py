@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from avs_bench.config import Precision
 from avs_bench.models.output import AVSOutput
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vpo_builder.atomic import atomic_path
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.whole_files import atomic_path
 
 TOLERANCE = 1e-3  # largest difference of a logit, in standard deviations of the logits
 

@@ -16,7 +16,7 @@ from avs_bench.models.pvt import PVTv2
 from avs_bench.models.resnet import DEPTHS, ResNet
 from avs_bench.models.tpavi import TPAVI
 from avs_bench.models.vgg import AudioVGG, VGGish
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from avs_bench.prediction.images import ImageTask
 from avs_bench.prediction.videos import VideoTask
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv")
 IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")

@@ -5,7 +5,7 @@ from itertools import groupby, pairwise
 from urllib.parse import quote
 
 from avs_bench.painting import class_colours
-from avs_bench.prediction.results import PredictedItem, Predictions
+from avs_bench.prediction.predictions import PredictedItem, Predictions
 
 
 @dataclass(frozen=True)

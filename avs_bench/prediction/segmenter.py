@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from avs_bench.checkpoints.opening import OpenedModel
 from avs_bench.data.audio import Waveform
 from avs_bench.data.clips import ClipLayout
 from avs_bench.data.images import resized, to_tensor
-from avs_bench.inference import predicted_classes, resized_logits, run_model
+from avs_bench.models.inference import predicted_classes, resized_logits, run_model
 from avs_bench.painting import Pixels
-from avs_bench.prediction.opening import OpenedModel
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 @dataclass(frozen=True)

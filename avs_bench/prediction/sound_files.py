@@ -7,8 +7,8 @@ import numpy as np
 import soundfile
 
 from avs_bench.data.audio import SAMPLE_RATE, Waveform
-from avs_bench.prediction.ffmpeg import FfmpegError, call, source
-from vpo_builder.errors import InputError
+from avs_bench.prediction.ffmpeg_streams import FfmpegError, call, source
+from vpo_builder.runtime.errors import InputError
 
 DECODE_SECONDS = 600
 """Time limit for decoding: an hour of sound takes a few seconds."""

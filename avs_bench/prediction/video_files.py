@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from avs_bench.painting import Pixels
-from avs_bench.prediction.ffmpeg import FfmpegError, call, reading, source, writing
-from vpo_builder.atomic import atomic_path
-from vpo_builder.errors import InputError
+from avs_bench.prediction.ffmpeg_streams import FfmpegError, call, reading, source, writing
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.whole_files import atomic_path
 
 LONG_SIDE = 1280
 """Pixels of an overlay's longer side at most; masks have the overlay's size."""

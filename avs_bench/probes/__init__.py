@@ -1,6 +1,5 @@
 """Probes: what a model answers when the sound is not the picture's, and so whether it listens."""
 
-from avs_bench.listening import false_positive_rate, listening_gain, pan_sensitivity
 from avs_bench.probes.definitions import (
     PROBES,
     RIGHT_SOUND,
@@ -10,6 +9,7 @@ from avs_bench.probes.definitions import (
     right_answer,
 )
 from avs_bench.probes.scores import ProbeScorer, score_probe
+from avs_bench.results.listening import false_positive_rate, listening_gain, pan_sensitivity
 
 __all__ = [
     "PROBES",

@@ -19,8 +19,8 @@ from avs_bench.data.batch import Batch
 from avs_bench.data.example import Example
 from avs_bench.data.seeds import numpy_generator
 from avs_bench.probes import hearing
-from vpo_builder.errors import InputError
-from vpo_builder.schema import IGNORE
+from vpo_builder.dataset.schema import IGNORE
+from vpo_builder.runtime.errors import InputError
 
 NOISE_RMS = 0.1
 """RMS of the noise (full scale 1) where the sound that it replaces is silent."""

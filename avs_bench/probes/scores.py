@@ -10,8 +10,8 @@ from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.loader import plain_batches
 from avs_bench.metrics import Confusion
 from avs_bench.probes.definitions import Probe, probed_batch, probed_examples, right_answer
-from avs_bench.results import ProbedSet, ScoredItem, scored_item, scored_set
-from vpo_builder.schema import Subset
+from avs_bench.results.records import ProbedSet, ScoredItem, scored_item, scored_set
+from vpo_builder.dataset.schema import Subset
 
 Predict = Callable[[Batch], Tensor]
 """A model: class indices [B, H, W] at the size of the batch's targets."""

@@ -15,11 +15,11 @@ from avs_bench.metrics.record import Record
 from avs_bench.painting import class_colours, overlay_png
 from avs_bench.report.charts import Cell, DotPlot, dot_plot, matrix_cells, panels, run_colours
 from avs_bench.report.runs import Entry, Place, Run, by_place
+from avs_bench.report.score_tables import FALSE_POSITIVES, LOST, Tables, title_of
 from avs_bench.report.table import Table, shown
-from avs_bench.report.tables import FALSE_POSITIVES, LOST, Tables, title_of
-from avs_bench.report.text import iou_per_class
-from avs_bench.result_files import examples_folder
-from avs_bench.showcase import ShownExample, read_showcase
+from avs_bench.report.text_formats import iou_per_class
+from avs_bench.results.files import examples_folder
+from avs_bench.results.showcase import ShownExample, read_showcase
 
 PLOTTED = 2
 """How many figures have a plot beside the table of scores: those that papers lead with."""

@@ -12,11 +12,11 @@ import msgspec
 from avs_bench.config import with_later
 from avs_bench.metrics import Family
 from avs_bench.report.submission import is_submission, read_submission
-from avs_bench.result_faults import labels_by_item
-from avs_bench.result_files import read_result, read_results
-from avs_bench.results import Result, ScoredSet
-from vpo_builder.errors import InputError
-from vpo_builder.schema import Subset
+from avs_bench.results.faults import labels_by_item
+from avs_bench.results.files import read_result, read_results
+from avs_bench.results.records import Result, ScoredSet
+from vpo_builder.dataset.schema import Subset
+from vpo_builder.runtime.errors import InputError
 
 HISTORY = "history.jsonl"
 CHOSEN_ON_TEST = "(CHOSEN ON TEST)"

@@ -14,11 +14,11 @@ import msgspec
 
 from avs_bench.metrics import Family
 from avs_bench.metrics.families import FIGURES
-from avs_bench.result_faults import faults
-from avs_bench.result_files import read_limited
-from avs_bench.results import FORMAT, Result
-from vpo_builder.atomic import write_atomically
-from vpo_builder.errors import InputError
+from avs_bench.results.faults import faults
+from avs_bench.results.files import read_limited
+from avs_bench.results.records import FORMAT, Result
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.whole_files import write_atomically
 
 KIND = "avs-bench submission"
 SUBMISSION_FORMAT = 1

@@ -5,7 +5,7 @@ from copy import deepcopy
 import torch
 from torch import nn
 
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 RISE = 9
 """Steps in which the decay rises to a half: with (1 + n) / (10 + n), as TensorFlow's average has

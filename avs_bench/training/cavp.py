@@ -15,7 +15,7 @@ from avs_bench.data.spectrograms import cavp_logmel
 from avs_bench.losses.contrastive import resize_targets, sample_places
 from avs_bench.losses.cross_entropy import cross_entropy
 from avs_bench.models.execution import ExecutedModel
-from avs_bench.training.bank import AudioBank
+from avs_bench.training.bank import AudioBank, Sounds
 from avs_bench.training.contrast import Contrast
 from avs_bench.training.pairs import (
     Pairs,
@@ -24,9 +24,8 @@ from avs_bench.training.pairs import (
     shuffled_pairs,
     without_sources,
 )
-from avs_bench.training.sounds import Sounds
 from avs_bench.training.splitting import Splitting
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 class CavpObjective:

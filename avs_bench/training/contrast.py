@@ -10,7 +10,7 @@ from torch import Tensor
 
 from avs_bench.losses.contrastive import Places, embeddings_at
 from avs_bench.losses.info_nce import info_nce_and_slopes
-from avs_bench.processes import Processes
+from avs_bench.runtime.processes import Processes
 
 
 class Contrast:

@@ -5,22 +5,22 @@ from pathlib import Path
 
 import torch
 
-from avs_bench.checkpoint import origin_of
+from avs_bench.checkpoints.loading import LoadedWeights, load_weights
+from avs_bench.checkpoints.run_checkpoint import origin_of
 from avs_bench.config import Settings
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import hold_out, holdout_line
 from avs_bench.data.loader import training_batches, training_order
-from avs_bench.models.weights import LoadedWeights, load_weights
-from avs_bench.processes import ALONE, Processes
+from avs_bench.runtime.processes import ALONE, Processes
+from avs_bench.training.endings import StoppedError, StopRequest
 from avs_bench.training.event_files import EventFiles, require_tensorboard
 from avs_bench.training.learner import Learner
 from avs_bench.training.narration import Narrator, closing_line, opening_line, step_bar
 from avs_bench.training.progress import Progress
 from avs_bench.training.run_folder import RunFolder
-from avs_bench.training.stopping import StoppedError, StopRequest
 from avs_bench.training.tpavi import refuse_untrained_vggish
 from avs_bench.training.validation import Validation
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 def fit(

@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from avs_bench.checkpoint import model_of
+from avs_bench.checkpoints.run_checkpoint import model_of
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
 from avs_bench.data.seeds import digest
 from avs_bench.models.execution import ExecutedModel, Execution, refuse_unrunnable
 from avs_bench.models.shared_statistics import share_statistics
-from avs_bench.processes import ALONE, Processes
+from avs_bench.runtime.processes import ALONE, Processes
 from avs_bench.training.averaging import WeightAverage, averaging_of
-from avs_bench.training.failures import memory_errors, refuse_no_number
+from avs_bench.training.endings import memory_errors, refuse_no_number
 from avs_bench.training.objectives import build_objective
 from avs_bench.training.optimisers import Optimisers
 from avs_bench.training.splitting import splitting_of

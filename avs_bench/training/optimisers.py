@@ -8,7 +8,7 @@ from torch import nn
 
 from avs_bench.config import OptimSettings
 from avs_bench.models import ParameterGroup, parameter_groups
-from avs_bench.processes import ALONE, Processes
+from avs_bench.runtime.processes import ALONE, Processes
 
 Group = dict[str, Any]
 

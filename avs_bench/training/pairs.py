@@ -6,9 +6,8 @@ import torch
 from torch import Generator, Tensor
 
 from avs_bench.config import PairSettings
-from avs_bench.training.bank import AudioBank
-from avs_bench.training.sounds import Sounds
-from vpo_builder.schema import IGNORE
+from avs_bench.training.bank import AudioBank, Sounds
+from vpo_builder.dataset.schema import IGNORE
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vpo_builder.schema import Subset
+from vpo_builder.dataset.schema import Subset
 
 EpochRecord = dict[str, Any]
 """One line of history.jsonl: a function of the settings and the data, so without any clock."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from avs_bench.checkpoint import (
+from avs_bench.checkpoints.run_checkpoint import (
     Checkpoint,
     Origin,
     read_checkpoint,
@@ -16,13 +16,13 @@ from avs_bench.checkpoint import (
     write_checkpoint,
 )
 from avs_bench.config import Settings, read_stored
-from avs_bench.training.failures import FailedError
+from avs_bench.training.endings import FailedError
 from avs_bench.training.learner import Learner
 from avs_bench.training.progress import Best, Progress
-from vpo_builder.atomic import remove_leftovers, write_atomically
-from vpo_builder.errors import InputError
-from vpo_builder.manifest import encode_lines
-from vpo_builder.settings import to_tree
+from vpo_builder.dataset.manifest import encode_lines
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.settings import to_tree
+from vpo_builder.runtime.whole_files import remove_leftovers, write_atomically
 
 CONFIG, HISTORY, LAST, BEST = "config.json", "history.jsonl", "last.pt", "best.pt"
 

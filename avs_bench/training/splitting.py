@@ -7,8 +7,8 @@ import torch
 from avs_bench.config import TrainSettings
 from avs_bench.data.batch import Batch
 from avs_bench.losses.cross_entropy import valid_pixels
-from avs_bench.processes import ALONE, Processes
-from vpo_builder.errors import InputError
+from avs_bench.runtime.processes import ALONE, Processes
+from vpo_builder.runtime.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from avs_bench.checkpoints.loading import PUBLISHED_AT, LoadedWeights
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
 from avs_bench.data.clips import ClipLayout
@@ -16,10 +17,9 @@ from avs_bench.losses.tpavi import binary_cross_entropy, cosine_matching, diverg
 from avs_bench.models import AVSOutput
 from avs_bench.models.execution import ExecutedModel
 from avs_bench.models.vgg import VGGish
-from avs_bench.models.weights import PUBLISHED_AT, LoadedWeights
 from avs_bench.training.splitting import Splitting
-from vpo_builder.errors import InputError
-from vpo_builder.schema import IGNORE
+from vpo_builder.dataset.schema import IGNORE
+from vpo_builder.runtime.errors import InputError
 
 
 def refuse_untrained_vggish(

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from avs_bench.config import AS_PUBLISHED, Settings
 from avs_bench.data.example import AVSDataset
-from avs_bench.evaluation import ScoringStoppedError, Watcher, evaluate
 from avs_bench.metrics.families import SELECTION
-from avs_bench.processes import Processes
-from avs_bench.training.failures import memory_errors
+from avs_bench.runtime.processes import Processes
+from avs_bench.scoring.evaluate import ScoringStoppedError, Watcher, evaluate
+from avs_bench.training.endings import memory_errors
 from avs_bench.training.learner import Learner
 from avs_bench.training.progress import Progress
-from vpo_builder.errors import InputError
-from vpo_builder.schema import Subset
+from vpo_builder.dataset.schema import Subset
+from vpo_builder.runtime.errors import InputError
 
 FEWER_PICTURES = (
     "begin a run that scores fewer pictures at once, --set evaluation.batch_size=1, or smaller "

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.listening.document import write_document
 from benchmarks.listening.study import CLIPS_PER_CLASS, IMAGES, Study, build, outcomes
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -17,7 +17,7 @@ import torch
 from avs_bench.data.vpo import read_vpo
 from avs_bench.metrics import compare, miou_dataset
 from avs_bench.report.runs import read_runs
-from avs_bench.results import Result
+from avs_bench.results.records import Result
 from benchmarks.listening.goals import (
     HEARD,
     ByVariant,
@@ -40,7 +40,7 @@ from benchmarks.listening.study import (
     Study,
     Variant,
 )
-from vpo_builder.atomic import write_atomically
+from vpo_builder.runtime.whole_files import write_atomically
 
 matplotlib.use("Agg")
 from matplotlib import pyplot

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from avs_bench.metrics import foreground_fpr_dataset, miou_dataset
-from avs_bench.results import ProbedSet, Result
+from avs_bench.results.records import ProbedSet, Result
 from benchmarks.listening.study import TWIN, Outcome, Variant
 
 SCORE_GOAL, TWIN_GAP_GOAL = 0.70, 0.30

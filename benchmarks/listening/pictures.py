@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from avs_bench.checkpoint import read_checkpoint, trained_model
+from avs_bench.checkpoints.run_checkpoint import read_checkpoint, trained_model
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.loader import plain_batches
 from avs_bench.data.seeds import digest
 from avs_bench.data.vpo import read_vpo
-from avs_bench.inference import predicted_classes, segment
+from avs_bench.models.inference import predicted_classes, segment
 from avs_bench.painting import Pixels, class_colours, mask_tint
 from benchmarks.listening.study import VARIANTS, Outcome, Study
-from vpo_builder.atomic import write_atomically
+from vpo_builder.runtime.whole_files import write_atomically
 
 PICTURES = 3
 CELL, GAP, LABEL = 168, 6, 18

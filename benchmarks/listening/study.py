@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from avs_bench.result_files import read_results
-from avs_bench.results import Result
-from vpo_builder.atomic import write_atomically
-from vpo_builder.errors import InputError
+from avs_bench.results.files import read_results
+from avs_bench.results.records import Result
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.whole_files import write_atomically
 
 IMAGES, CLIPS_PER_CLASS = 4600, 60
 """Of the synthetic corpus; VPO-SS keeps more than 3,000 of its pictures."""

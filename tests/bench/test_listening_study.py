@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from avs_bench.metrics import Confusion
-from avs_bench.results import ProbedSet, Result, ScoredSet, scored_item, scored_set
+from avs_bench.results.records import ProbedSet, Result, ScoredSet, scored_item, scored_set
 from benchmarks.listening.goals import ratios, verdicts
 from benchmarks.listening.study import (
     LISTENER,

@@ -6,8 +6,8 @@ from click.testing import CliRunner
 from PIL import Image
 from torch import nn
 
-from avs_bench.checkpoint import model_of, read_checkpoint
-from avs_bench.cli import main
+from avs_bench.checkpoints.run_checkpoint import model_of, read_checkpoint
+from avs_bench.commands.main import main
 from avs_bench.config import PRESETS, read_preset
 from avs_bench.models import registry
 from avs_bench.models.resnet import DEPTHS, ResNet
@@ -17,7 +17,7 @@ from tests.avsbench_trees import write_avss, write_ms3, write_s4
 from tests.builder.building import run_build
 from tests.builder.building_single_plus import FOLDER, build_from
 from tests.shared_material import CORPUS, needs_corpus
-from vpo_builder.settings import preset_names
+from vpo_builder.runtime.settings import preset_names
 
 NAMES = preset_names(PRESETS)
 CLASSES = {"s4": 2, "ms3": 2, "avss": 71, "plus": 24}

@@ -8,11 +8,16 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from vpo_builder.build import BuildReport, BuildRequest, build
-from vpo_builder.cli import build_command
+from vpo_builder.build.request import BuildReport, BuildRequest
+from vpo_builder.build.vpo import build
+from vpo_builder.commands.vpo_build import build_command
 from vpo_builder.config import load_config
 
-BUILD = [sys.executable, "-c", "from vpo_builder.cli import build_command; build_command()"]
+BUILD = [
+    sys.executable,
+    "-c",
+    "from vpo_builder.commands.vpo_build import build_command; build_command()",
+]
 
 
 def build_from(

@@ -8,8 +8,8 @@ from click.testing import Result
 
 from tests.avsbench_trees import MadeVideo
 from tests.builder.building import run_build
-from vpo_builder.build import BuildReport
-from vpo_builder.build_single_plus import SinglePlusRequest, build_single_plus
+from vpo_builder.build.request import BuildReport
+from vpo_builder.build.single_plus import SinglePlusRequest, build_single_plus
 from vpo_builder.config import load_single_plus_config
 
 FOLDER = "avsbench_data_single_plus"

@@ -11,8 +11,8 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from vpo_builder.manifest import CHECKSUMS, MANIFEST, META, encode_samples, write_manifest
-from vpo_builder.schema import ClassRow, ManifestMeta, Sample, Source, Split, Subset
+from vpo_builder.dataset.manifest import CHECKSUMS, MANIFEST, META, encode_samples, write_manifest
+from vpo_builder.dataset.schema import ClassRow, ManifestMeta, Sample, Source, Split, Subset
 
 AUDIO = "../../vggsound_bench/VGGSound/audios"
 CLASSES = (

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vpo_builder.schema import SUBSETS, Subset
+from vpo_builder.dataset.schema import SUBSETS, Subset
 
 MAX_BITS = 20
 """Pairs this far apart or closer are candidates."""

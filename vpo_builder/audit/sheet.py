@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from vpo_builder.atomic import write_atomically
-from vpo_builder.audit import AuditReport
+from vpo_builder.audit.audit import AuditReport
+from vpo_builder.runtime.whole_files import write_atomically
 
 THUMBNAIL = 420  # pixels of the longer side
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpo_builder.errors import InputError
-from vpo_builder.manifest import Manifest
+from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.runtime.errors import InputError
 
 ATTRIBUTION = "ATTRIBUTION.csv"
 COLUMNS = (

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.documents.licences import Licence, conditions
 from vpo_builder.documents.wording import (
     NAMES,
@@ -12,8 +13,13 @@ from vpo_builder.documents.wording import (
     notes,
     source_licences,
 )
-from vpo_builder.manifest import Manifest
-from vpo_builder.stats import MIN_TEST_SAMPLES, MIN_VAL_SAMPLES, Statistics, count, scarcities
+from vpo_builder.statistics.counts import (
+    MIN_TEST_SAMPLES,
+    MIN_VAL_SAMPLES,
+    Statistics,
+    count,
+    scarcities,
+)
 
 # The steps of the Hub's `size_categories`.
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from vpo_builder.dataset.manifest import MANIFEST, Manifest
 from vpo_builder.documents.licences import Licence
 from vpo_builder.documents.wording import NAMES, SUMMARIES, citation
-from vpo_builder.manifest import MANIFEST, Manifest
 
 MIME = {".jpg": "image/jpeg", ".png": "image/png", ".wav": "audio/x-wav"}
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from vpo_builder.schema import ManifestMeta, Split
+from vpo_builder.dataset.schema import ManifestMeta, Split
 
 NAMES: dict[Split, str] = {
     "ss": "VPO-SS",

@@ -16,11 +16,11 @@ import numpy.typing as npt
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from vpo_builder.atomic import write_atomically
-from vpo_builder.colours import class_colours
+from vpo_builder.dataset.class_colours import class_colours
+from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.dataset.schema import SUBSETS, Sample, Source
 from vpo_builder.documents.attribution import read_credits
-from vpo_builder.manifest import Manifest
-from vpo_builder.schema import SUBSETS, Sample, Source
+from vpo_builder.runtime.whole_files import write_atomically
 
 Json = dict[str, Any]
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from vpo_builder.atomic import write_atomically
+from vpo_builder.dataset.manifest import Manifest, encode_lines
+from vpo_builder.dataset.schema import SUBSETS, Sample
 from vpo_builder.documents.attribution import read_credits
-from vpo_builder.manifest import Manifest, encode_lines
-from vpo_builder.schema import SUBSETS, Sample
+from vpo_builder.runtime.whole_files import write_atomically
 
 IMAGES, MASKS, AUDIO = "images", "masks", "audio"
 

@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from vpo_builder.manifest import Manifest
-from vpo_builder.schema import SUBSETS, Sample
+from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.dataset.schema import SUBSETS, Sample
 
 SAMPLES_A_SHARD = 1000  # about 500 MB, within the 0.1–1 GB that WebDataset's readers like
 

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpo_builder.atomic import remove_leftovers, write_atomically
-from vpo_builder.executors import ExecutorKind, open_executor
 from vpo_builder.fetching.deadline import Cancellation
+from vpo_builder.fetching.fetch_request import FetchOptions, open_fetching, tool_versions
 from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, Ledger
-from vpo_builder.fetching.origins import FetchOptions, open_fetching, tool_versions
 from vpo_builder.fetching.worklist import Job, Worklist
-from vpo_builder.lock import output_lock
 from vpo_builder.rendering.video import VideoPart, VideoTask, publish_video
+from vpo_builder.runtime.executors import ExecutorKind, open_executor
+from vpo_builder.runtime.output_lock import output_lock
+from vpo_builder.runtime.whole_files import remove_leftovers, write_atomically
 from vpo_builder.sources.avsbench_lists import ListedVideo, VideoList, list_path, read_video_list
 
 SIDES = {"224": 224, "native": 0}

@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from vpo_builder.errors import InputError
+from vpo_builder.build.corpus import PARTS
 from vpo_builder.fetching import content
 from vpo_builder.fetching.connections import Network, checked_host
 from vpo_builder.fetching.dispatch import Dispatcher
-from vpo_builder.fetching.files import Files
+from vpo_builder.fetching.fetch_errors import FetchError
 from vpo_builder.fetching.ledger import Ledger
-from vpo_builder.fetching.reasons import FetchError
+from vpo_builder.fetching.plain_files import Files
 from vpo_builder.fetching.settings import FetchSettings
-from vpo_builder.fetching.unpacking import refuse_path, unpack
+from vpo_builder.fetching.zip_files import refuse_path, unpack
 from vpo_builder.records import Photo
-from vpo_builder.sources.corpus import PARTS
+from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.vggsound import CSV_NAME
 
 ANNOTATIONS = tuple(

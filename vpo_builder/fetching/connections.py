@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from vpo_builder.fetching.deadline import Cancellation, Deadline
-from vpo_builder.fetching.reasons import FetchError, FetchReason
+from vpo_builder.fetching.fetch_errors import FetchError, FetchReason
 
 USER_AGENT = "vpo-build"
 SCHEMES = ("http", "https")

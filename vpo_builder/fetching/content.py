@@ -2,7 +2,7 @@
 
 import re
 
-from vpo_builder.fetching.reasons import FetchError, FetchReason
+from vpo_builder.fetching.fetch_errors import FetchError, FetchReason
 
 _HTML = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from vpo_builder.errors import InputError
 from vpo_builder.fetching.connections import CancelledError
 from vpo_builder.fetching.deadline import Cancellation
+from vpo_builder.fetching.fetch_errors import FetchError
 from vpo_builder.fetching.http import Receipt
 from vpo_builder.fetching.ledger import FETCHED, Attempt, Kind, Ledger
 from vpo_builder.fetching.pace import Breaker, Pace, seconds_to_wait
-from vpo_builder.fetching.reasons import FetchError
 from vpo_builder.fetching.settings import RetrySettings
+from vpo_builder.runtime.errors import InputError
 
 _JOIN_SECONDS = 10.0
 

@@ -8,11 +8,9 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from vpo_builder.availability import rejected_clips
-from vpo_builder.build import BuildRequest
+from vpo_builder.build.corpus import Corpus
+from vpo_builder.build.request import BuildRequest
 from vpo_builder.config import BuildConfig
-from vpo_builder.executors import Executor
-from vpo_builder.fetching.clips import FetchedClips
 from vpo_builder.fetching.coco import (
     fetch_annotations,
     fetch_table,
@@ -23,19 +21,55 @@ from vpo_builder.fetching.coco import (
 from vpo_builder.fetching.connections import Network
 from vpo_builder.fetching.deadline import Cancellation
 from vpo_builder.fetching.dispatch import Dispatcher
+from vpo_builder.fetching.fetch_errors import FetchReason
+from vpo_builder.fetching.fetch_request import FetchOptions, open_fetching, tool_versions
 from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, Ledger
-from vpo_builder.fetching.origins import FetchOptions, open_fetching, tool_versions
-from vpo_builder.fetching.reasons import FetchReason
-from vpo_builder.fetching.uniting import RECORDINGS, SHARDS
-from vpo_builder.fetching.worklist import Fetching
-from vpo_builder.lock import output_lock
-from vpo_builder.progress import progress
-from vpo_builder.records import Clip, Photo
-from vpo_builder.sources.corpus import Corpus
+from vpo_builder.fetching.mirror import clip_parts
+from vpo_builder.fetching.shards import RECORDINGS, SHARDS
+from vpo_builder.fetching.worklist import Fetching, Job, Worklist
+from vpo_builder.publishing.rejections import rejected_clips
+from vpo_builder.records import CLIP_MILLISECONDS, Clip, Photo, Reason
+from vpo_builder.rendering.clip_folder import ClipFolder
+from vpo_builder.rendering.clip_sound import ClipTask, prepare_clip
+from vpo_builder.rendering.decoding import Excerpt
+from vpo_builder.runtime.output_lock import output_lock
+from vpo_builder.runtime.progress import progress
+from vpo_builder.runtime.tasks import Executor
 from vpo_builder.sources.vggsound import CSV_NAME
 
 SOURCES_FOLDER = "sources"
 FETCH_REASONS = {str(reason) for reason in FetchReason}
+
+
+CLIP_SECONDS = CLIP_MILLISECONDS / 1000
+
+
+class FetchedClips(ClipFolder):
+    """Writes the clips it is asked for, from files that are there and from a source."""
+
+    def __init__(
+        self,
+        folder: Path,
+        clips: Sequence[Clip],
+        config: BuildConfig,
+        executor: Executor,
+        fetching: Fetching,
+    ) -> None:
+        super().__init__(folder, clips, config, executor)
+        self._audio = folder
+        self._whole_videos = fetching.source.whole_videos
+        categories = {clip.clip_id: clip.category for clip in clips}
+        self._worklist = Worklist(fetching, executor, categories)
+
+    def seek(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
+        """Fetch clips that have no file here; return those that cannot be had or used."""
+        absent = [clip for clip in clip_ids if not (self._audio / f"{clip}.wav").exists()]
+        return self._worklist.work_off(absent, Job(prepare_clip, self._task, "clips"))
+
+    def _task(self, clip: str, recording: Path) -> ClipTask:
+        if not self._whole_videos:
+            return self.task(clip, recording)
+        return self.task(clip, recording, Excerpt(clip_parts(clip)[1], CLIP_SECONDS))
 
 
 class Downloads:

@@ -16,9 +16,9 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
-from vpo_builder.atomic import state_change
-from vpo_builder.errors import InputError
-from vpo_builder.fetching.reasons import FetchReason
+from vpo_builder.fetching.fetch_errors import FetchReason
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.whole_files import state_change
 
 Kind = Literal["clip", "image", "archive", "table", "video"]
 

@@ -3,7 +3,7 @@
 import hashlib
 import time
 
-from vpo_builder.fetching.reasons import FetchError
+from vpo_builder.fetching.fetch_errors import FetchError
 from vpo_builder.fetching.settings import RetrySettings
 
 SECONDS_AN_HOUR = 3600.0

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpo_builder.errors import InputError
-from vpo_builder.fetching import PREFIX
 from vpo_builder.fetching.connections import Network
 from vpo_builder.fetching.deadline import Cancellation
-from vpo_builder.settings import load_settings
+from vpo_builder.fetching.flags import PREFIX
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.settings import load_settings
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from vpo_builder.atomic import state_change
-from vpo_builder.executors import Executor
 from vpo_builder.fetching.dispatch import Dispatcher, Source
+from vpo_builder.fetching.fetch_errors import FetchReason
 from vpo_builder.fetching.ledger import Attempt, Ledger
-from vpo_builder.fetching.reasons import FetchReason
-from vpo_builder.progress import progress
 from vpo_builder.records import Reason
+from vpo_builder.runtime.progress import progress
+from vpo_builder.runtime.tasks import Executor
+from vpo_builder.runtime.whole_files import state_change
 
 Work = TypeVar("Work")
 

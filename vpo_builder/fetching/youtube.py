@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,18 +12,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from vpo_builder.atomic import flush, state_change
-from vpo_builder.errors import NO_SPACE
 from vpo_builder.fetching.connections import CancelledError
 from vpo_builder.fetching.content import recording_suffix
 from vpo_builder.fetching.deadline import Cancellation
+from vpo_builder.fetching.fetch_errors import FetchError, FetchReason
 from vpo_builder.fetching.http import HEAD_BYTES, Receipt
 from vpo_builder.fetching.ledger import Kind
 from vpo_builder.fetching.mirror import clip_parts
-from vpo_builder.fetching.reasons import FetchError, FetchReason
-from vpo_builder.fetching.youtube_errors import reason_of
 from vpo_builder.fetching.youtube_process import VideoAnswer, VideoRequest
-from vpo_builder.ffmpeg_program import ffmpeg_program
+from vpo_builder.runtime.errors import NO_SPACE
+from vpo_builder.runtime.ffmpeg_program import ffmpeg_program
+from vpo_builder.runtime.whole_files import flush, state_change
 
 WATCH = "https://www.youtube.com/watch?v="
 AUDIO = "bestaudio/best"
@@ -191,3 +191,62 @@ def usable_js_runtimes(runtimes: Mapping[str, str]) -> list[str]:
         if info is not None and info.supported:
             usable.append(name)
     return usable
+
+
+_PATTERNS: tuple[tuple[FetchReason, str], ...] = (
+    (FetchReason.BOT_CHECK, r"not a (?:ro)?bot|unusual traffic|IP is likely being blocked"),
+    (FetchReason.RATE_LIMITED, r"HTTP Error 429|Too Many Requests|rate-limited by YouTube"),
+    (FetchReason.TRY_LATER, r"try again later|is not available on this app"),
+    (FetchReason.AGE_GATED, r"confirm your age|age.restricted|inappropriate for some users"),
+    (FetchReason.ACCOUNT_TERMINATED, r"(?:account|channel)[^.]*terminated|account[^.]*closed"),
+    (
+        FetchReason.GEO_BLOCKED,
+        r"(?:available|blocked)[^.]*in your country|blocked[^.]*copyright grounds"
+        r"|from your location|geo.?restrict",
+    ),
+    (FetchReason.VIDEO_PRIVATE, r"private video|video is private"),
+    (
+        FetchReason.MEMBERS_ONLY,
+        r"members.only|join this channel|channel's members|requires? payment|rent or buy"
+        r"|requires? purchase",
+    ),
+    (
+        FetchReason.VIDEO_REMOVED,
+        r"has been removed|removed by the (?:uploader|user)|no longer available"
+        r"|isn.t available any ?more|copyright claim|violat|does not exist|incomplete YouTube ID"
+        r"|video unavailable\s*(?:$|[.;]\s*$)",
+    ),
+    (FetchReason.TOO_LARGE, r"larger than max-filesize"),
+    (FetchReason.FORBIDDEN, r"HTTP Error 40[13]"),
+    (FetchReason.NOT_FOUND, r"HTTP Error 404"),
+    (FetchReason.GONE, r"HTTP Error 410"),
+    (FetchReason.SERVER_ERROR, r"HTTP Error 5\d\d"),
+    (FetchReason.REQUEST_REFUSED, r"HTTP Error 4\d\d"),
+    (
+        FetchReason.DNS,
+        r"name resolution|name or service not known|getaddrinfo|failed to resolve|nodename nor",
+    ),
+    (FetchReason.CONNECTION_REFUSED, r"connection refused"),
+    (FetchReason.TLS_FAILED, r"CERTIFICATE_VERIFY_FAILED|\[SSL|SSL:"),
+    (FetchReason.TIMED_OUT, r"timed out|time-?out"),
+    (
+        FetchReason.CONNECTION_LOST,
+        r"connection (?:reset|aborted)|incompleteread|remote end closed|more expected"
+        r"|did not get any data|content ?too ?short|unable to download video data"
+        r"|bad status line|connection broken",
+    ),
+    (
+        FetchReason.NO_FORMAT,
+        r"requested format is not available|no video formats|only images are available"
+        r"|unsupported url",
+    ),
+    (FetchReason.TRY_LATER, r"not available|unavailable|premieres? in|live event|is live|offline"),
+)
+_COMPILED = tuple((reason, re.compile(text, re.I)) for reason, text in _PATTERNS)
+
+
+def reason_of(text: str) -> FetchReason:
+    """Return what an error's text says."""
+    plain = text.replace("\u2019", "'").strip()
+    found = (reason for reason, pattern in _COMPILED if pattern.search(plain))
+    return next(found, FetchReason.EXTRACTION_FAILED)

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from vpo_builder.hashing import text_key
-from vpo_builder.schema import Sample
+from vpo_builder.dataset.schema import Sample
+from vpo_builder.runtime.stateless_hash import text_key
 
 
 def choose_shown(samples: Sequence[Sample], per_class: int) -> tuple[Sample, ...]:

@@ -8,11 +8,11 @@ from typing import TypeVar
 
 import soundfile
 
-from vpo_builder.colours import Colour
-from vpo_builder.errors import InputError
+from vpo_builder.dataset.class_colours import Colour
+from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.dataset.schema import Sample
 from vpo_builder.gallery.media import ClipCopy, copy_clip, copy_photograph, draw_overlay
-from vpo_builder.manifest import Manifest
-from vpo_builder.schema import Sample
+from vpo_builder.runtime.errors import InputError
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import soundfile
 from PIL import Image
 
-from vpo_builder.colours import Colour
+from vpo_builder.dataset.class_colours import Colour
 
 LONGER_SIDE = 560  # pixels: twice a card's width on a fine screen
 JPEG_QUALITY = 82

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from vpo_builder.charts import group_colour
-from vpo_builder.colours import Colour, css
+from vpo_builder.dataset.class_colours import Colour, css
+from vpo_builder.dataset.schema import SUBSETS, Sample
 from vpo_builder.documents.attribution import clip_page, read_credits
 from vpo_builder.documents.wording import NAMES
 from vpo_builder.gallery.copies import Copies, Shown
-from vpo_builder.schema import SUBSETS, Sample
-from vpo_builder.stats import Statistics, count
+from vpo_builder.statistics.charts import group_colour
+from vpo_builder.statistics.counts import Statistics, count
 
 
 def render_page(datasets: Sequence[Shown], copies: Copies, colours: Mapping[str, Colour]) -> str:

@@ -16,7 +16,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from vpo_builder.ffmpeg_program import ffmpeg_program
+from vpo_builder.runtime.ffmpeg_program import ffmpeg_program
 
 Waveform = NDArray[np.float32]
 

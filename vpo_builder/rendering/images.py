@@ -1,13 +1,45 @@
 """Renders the images and masks of a plan, one task an image."""
 
+import hashlib
+import io
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpo_builder.executors import Executor
-from vpo_builder.records import Photo, PlannedSample, Rejection
-from vpo_builder.rendering.layout import ImageTask, MaskTask, render_image
+from PIL import Image
+
+from vpo_builder.records import Photo, PlannedSample, Reason, Rejection
+from vpo_builder.rendering.mask import encode_png, encode_segmentation, merge_masks
+from vpo_builder.runtime.tasks import Executor
+from vpo_builder.runtime.whole_files import write_if_changed
+
+
+@dataclass(frozen=True)
+class MaskTask:
+    """A mask file: undecoded segmentations and the value that each one's pixels get."""
+
+    target: Path
+    segmentations: tuple[bytes, ...]
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ImageTask:
+    """An image to check and copy, byte for byte, and the masks to render for it."""
+
+    photo: Photo
+    source: Path
+    targets: tuple[Path, ...]
+    masks: tuple[MaskTask, ...]
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """Why an image cannot be used, or the sha256 of every file it became."""
+
+    reason: Reason | None
+    sha256: Mapping[Path, str]
 
 
 @dataclass(frozen=True)
@@ -63,3 +95,41 @@ def _task(
     )
     targets = sorted({folder / planned.sample.image for planned in group})
     return ImageTask(group[0].scene.photo, source, tuple(targets), masks)
+
+
+def render_image(task: ImageTask) -> ImageResult:
+    """Write an image and its masks, or return why the image cannot be used."""
+    try:
+        data = task.source.read_bytes()
+    except FileNotFoundError:
+        return ImageResult(Reason.IMAGE_MISSING, {})
+    reason = _reason_against(data, task.photo)
+    if reason is not None:
+        return ImageResult(reason, {})
+    files = dict.fromkeys(task.targets, data)
+    for mask in task.masks:
+        codes = [
+            encode_segmentation(segmentation, task.photo.height, task.photo.width)
+            for segmentation in mask.segmentations
+        ]
+        files[mask.target] = encode_png(merge_masks(codes, mask.values))
+    for path, content in files.items():
+        write_if_changed(path, content)
+    return ImageResult(None, {path: _sha256(content) for path, content in files.items()})
+
+
+def _reason_against(data: bytes, photo: Photo) -> Reason | None:
+    """Decode at an eighth of the size, which reads every byte and costs a fraction."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.size != (photo.width, photo.height):
+                return Reason.IMAGE_SIZE_DIFFERS
+            image.draft("L", (max(1, photo.width // 8), max(1, photo.height // 8)))
+            image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return Reason.IMAGE_CORRUPT
+    return None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -10,10 +10,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from vpo_builder.atomic import write_atomically
 from vpo_builder.config import AudioSettings
-from vpo_builder.executors import Executor
 from vpo_builder.records import PlannedSample
+from vpo_builder.runtime.tasks import Executor
+from vpo_builder.runtime.whole_files import write_atomically
 
 MIX_SECONDS = 3.0  # what the published VPO loader takes from each clip (protocol §2)
 MIX_FOLDER = "mix"

@@ -11,15 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from vpo_builder.atomic import write_if_changed
 from vpo_builder.config import WindowSettings
-from vpo_builder.hashing import text_key
+from vpo_builder.dataset.avsbench_trees import S4_CATEGORIES, Video
+from vpo_builder.dataset.schema import ClassRow, Sample, Source
 from vpo_builder.records import Reason, Rejection
-from vpo_builder.rendering.audio import encode_wav, resample_to_mono
+from vpo_builder.rendering.clip_sound import encode_wav, resample_to_mono
 from vpo_builder.rendering.decoding import UndecodableError, Waveform, decode
 from vpo_builder.rendering.mask import Mask, encode_png
-from vpo_builder.schema import ClassRow, Sample, Source
-from vpo_builder.sources.avsbench import S4_CATEGORIES, Video
+from vpo_builder.runtime.stateless_hash import text_key
+from vpo_builder.runtime.whole_files import write_if_changed
 
 DATASET_FOLDER = "avsbench_data_single_plus"
 CSV_NAME = "data.csv"

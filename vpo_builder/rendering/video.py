@@ -6,9 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from vpo_builder.atomic import write_atomically
 from vpo_builder.records import Reason
-from vpo_builder.rendering.audio import encode_wav, resample_to_mono
+from vpo_builder.rendering.clip_sound import encode_wav, resample_to_mono
 from vpo_builder.rendering.decoding import (
     Excerpt,
     UndecodableError,
@@ -17,6 +16,7 @@ from vpo_builder.rendering.decoding import (
     output_arguments,
     run_ffmpeg,
 )
+from vpo_builder.runtime.whole_files import write_atomically
 
 SAMPLE_RATE = 16_000  # preprocess_s4.py: write_audiofile(..., fps=16000)
 JPEG_QUALITY = 95

@@ -11,40 +11,17 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from vpo_builder.errors import InputError
+from vpo_builder.records import (
+    ArchiveMember,
+)
+from vpo_builder.runtime.errors import InputError
 
 LARGEST_BYTES = 500_000_000
 """No clip of ten seconds weighs that much, and no video of one."""
 PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 ARCHIVE_SUFFIXES = (".zip", ".tar")
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveMember:
-    """A file in an archive; `offset` is where its bytes begin in a tar, -1 in a zip."""
-
-    archive: Path
-    path: str
-    size: int
-    offset: int
-
-    @property
-    def name(self) -> str:
-        """The file's name without folders."""
-        return PurePosixPath(self.path).name
-
-    @property
-    def stem(self) -> str:
-        """The file's name without folders and ending."""
-        return PurePosixPath(self.path).stem
-
-    @property
-    def suffix(self) -> str:
-        """The file's ending, with its dot."""
-        return PurePosixPath(self.path).suffix
 
 
 def is_archive(path: Path) -> bool:

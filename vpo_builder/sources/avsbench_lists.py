@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpo_builder.errors import InputError
-from vpo_builder.sources.avsbench import FORMATS, FRAMES, FRAMES_V2, Part, Video, read_rows
+from vpo_builder.dataset.avsbench_trees import FORMATS, FRAMES, FRAMES_V2, Part, Video, read_rows
+from vpo_builder.runtime.errors import InputError
 
 _NAME = re.compile(r"([A-Za-z0-9_-]{11})(?:_(\d{6})|_(\d{1,9})_\d{1,9})?(?:\.mp4)?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,6}(?:\.0*)?", re.ASCII)

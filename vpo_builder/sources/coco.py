@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from vpo_builder.errors import InputError
 from vpo_builder.records import ObjectMask, Photo
+from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.json_files import JsonFile
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}\.(?:jpg|jpeg|png)", re.ASCII)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 T = TypeVar("T")
 

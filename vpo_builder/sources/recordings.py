@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from vpo_builder.sources.archives import ArchiveMember, is_archive, members
+from vpo_builder.records import ArchiveMember
+from vpo_builder.sources.archives import is_archive, members
 
 AUDIO_FOLDERS = ("audios", "audio", "videos", "video")
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".m4a", ".mp4", ".webm")

@@ -5,14 +5,14 @@ import hashlib
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import msgspec
-
-from vpo_builder.errors import InputError
-from vpo_builder.sources.archives import ArchiveMember
+from vpo_builder.records import (
+    ClipRow,
+    VggSound,
+)
+from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.recordings import find_recordings
 
 CSV_NAME = "vggsound.csv"
@@ -20,42 +20,11 @@ CSV_NAME = "vggsound.csv"
 YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}", re.ASCII)
 START_SECOND = re.compile(r"[0-9]{1,6}", re.ASCII)
 SPLITS = frozenset({"train", "test"})
-CLIP_MILLISECONDS = 10_000  # VGGSound's clips are ten seconds
 LABELS = Path(__file__).with_name("vggsound_labels.txt")
 
 
 class _FaultError(ValueError):
     """What is wrong with a row of the csv."""
-
-
-class ClipRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of VGGSound's csv; `split` is VGGSound's own, train or test."""
-
-    youtube_id: str
-    start: int
-    label: str
-    split: str
-
-    @property
-    def clip_id(self) -> str:
-        """The name of the clip in the published layout."""
-        return f"{self.youtube_id}_{self.start:06d}"
-
-    @property
-    def file_stems(self) -> tuple[str, str]:
-        """The two ways in which folders of VGGSound name this clip's file."""
-        start = 1000 * self.start
-        return self.clip_id, f"{self.youtube_id}_{start}_{start + CLIP_MILLISECONDS}"
-
-
-@dataclass(frozen=True)
-class VggSound:
-    """The rows whose label is wanted, where their recordings are, and all rows by label."""
-
-    rows: tuple[ClipRow, ...]
-    paths: Mapping[str, Path | ArchiveMember]
-    label_counts: Mapping[str, int]
-    sha256: str
 
 
 def known_labels() -> frozenset[str]:

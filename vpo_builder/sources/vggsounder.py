@@ -6,7 +6,7 @@ import io
 from collections import defaultdict
 from pathlib import Path
 
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 COLUMNS = ("video_id", "label", "modality")
 AUDIBLE = {"A": True, "AV": True, "V": False}

@@ -5,8 +5,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from vpo_builder.manifest import CHECKSUMS, META
-from vpo_builder.schema import ManifestMeta
+from vpo_builder.dataset.manifest import CHECKSUMS, META
+from vpo_builder.dataset.schema import ManifestMeta
 from vpo_builder.verify.faults import Fault
 
 UNLISTED = frozenset({META, CHECKSUMS})

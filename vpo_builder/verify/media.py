@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from vpo_builder.manifest import Manifest
+from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.verify.headers import image_header, wav_header
 from vpo_builder.verify.single_plus import SALIENT, salient_label
 

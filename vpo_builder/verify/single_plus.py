@@ -5,8 +5,8 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 
-from vpo_builder.manifest import Manifest
-from vpo_builder.schema import Sample
+from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.dataset.schema import Sample
 from vpo_builder.verify.faults import Fault
 
 CSV_NAME = "data.csv"

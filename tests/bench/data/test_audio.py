@@ -6,7 +6,7 @@ import soundfile
 
 from avs_bench.data.audio import mix, read_centre
 from avs_bench.data.example import SoundSource
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 def write_ramp(path: Path, samples: int, rate: int = 16_000, channels: int = 1) -> Path:

@@ -30,7 +30,7 @@ from tests.avsbench_trees import (
     write_s4,
 )
 from tests.builder.dataset_by_hand import write_dataset
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 def settings_for(frames, **train):

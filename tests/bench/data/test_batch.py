@@ -10,7 +10,7 @@ from avs_bench.data.loader import plain_batches, training_batches, training_orde
 from avs_bench.data.seeds import numpy_generator
 from avs_bench.data.vpo import read_vpo
 from tests.builder.dataset_by_hand import DUETS, write_dataset
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 def load(example, dataset, settings, **changes):

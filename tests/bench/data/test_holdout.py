@@ -3,10 +3,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from avs_bench.cli import main
+from avs_bench.commands.main import main
 from avs_bench.data.holdout import hold_out
 from tests.bench.conftest import SMALL
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 def classes_of(dataset, subset):

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from avs_bench.data.images import PAD_RGB, PictureReader, normalise, resized, to_tensor
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 def test_masks_are_read_as_class_indices(dataset):

@@ -5,11 +5,11 @@ import pytest
 
 from avs_bench.data.example import UNKNOWN
 from avs_bench.data.vpo import mask_lookup, read_vpo
-from avs_bench.report.published import published_rows
+from avs_bench.report.published_rows import published_rows
 from tests.builder.dataset_by_hand import CLASSES, DUETS, Picture, finish, write_dataset
-from vpo_builder.errors import InputError
-from vpo_builder.manifest import META, read_manifest
-from vpo_builder.schema import SPLITS
+from vpo_builder.dataset.manifest import META, read_manifest
+from vpo_builder.dataset.schema import SPLITS
+from vpo_builder.runtime.errors import InputError
 
 
 def test_every_sample_becomes_an_example_of_its_subset(dataset, folder):

@@ -8,7 +8,7 @@ import torch
 from avs_bench.losses.cross_entropy import cross_entropy, valid_pixels
 from avs_bench.losses.tpavi import binary_cross_entropy, cosine_matching, divergence_matching
 from tests.shared_material import SHARED
-from vpo_builder.schema import IGNORE
+from vpo_builder.dataset.schema import IGNORE
 
 FIXTURES = SHARED / "fixtures"
 needs_fixtures = pytest.mark.skipif(

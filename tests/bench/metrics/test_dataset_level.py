@@ -21,7 +21,7 @@ from avs_bench.metrics import (
     pixel_accuracy_dataset,
 )
 from tests.bench.metrics.fixtures import RELATIVE, load
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 IGNORE = 255
 FIGURES = (

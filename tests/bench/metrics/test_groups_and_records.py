@@ -16,7 +16,7 @@ from avs_bench.metrics import (
     miou_dataset,
     size_band,
 )
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 def some_records():

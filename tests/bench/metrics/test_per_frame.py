@@ -14,7 +14,7 @@ from avs_bench.metrics import (
 )
 from avs_bench.metrics.record import from_units
 from tests.bench.metrics.fixtures import RELATIVE, load
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 CLASSES = 6
 seeds = st.integers(0, 2**32 - 1)

@@ -17,7 +17,7 @@ from avs_bench.metrics import (
 from avs_bench.metrics.dataset_level import Confusion
 from avs_bench.metrics.threshold_curve import probabilities_of, threshold_index, threshold_values
 from tests.bench.metrics.fixtures import RELATIVE, load
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 seeds = st.integers(0, 2**32 - 1)
 close = partial(pytest.approx, rel=RELATIVE, abs=0)

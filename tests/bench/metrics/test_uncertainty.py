@@ -13,7 +13,7 @@ from avs_bench.metrics import (
     pixel_accuracy_dataset,
 )
 from avs_bench.metrics.uncertainty import bootstrap, by_unit, compare, over_seeds
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 def images(number, accuracy, seed, pixels=100, classes=3):

@@ -5,7 +5,7 @@ import torch
 
 from avs_bench.models import build_model, parameter_groups
 from avs_bench.models.cross_attention import CrossAttention
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ pytest.importorskip("onnxruntime", reason="the onnx extra is not installed")
 
 from avs_bench.models import exporting
 from avs_bench.models.exporting import TOLERANCE, export_onnx, onnx_difference
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 @pytest.mark.parametrize(

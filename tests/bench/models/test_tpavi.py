@@ -9,7 +9,7 @@ from avs_bench.models.dilation import convolve_within, live_taps
 from avs_bench.models.resnet import BasicBlock, ResNet
 from avs_bench.models.tpavi import TPAVI
 from avs_bench.models.tpavi_block import TPAVIBlock
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 @pytest.fixture(autouse=True)

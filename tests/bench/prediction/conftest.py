@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
+from avs_bench.checkpoints.opening import OpenedModel
 from avs_bench.models import AVSOutput
-from avs_bench.prediction.opening import OpenedModel
 from avs_bench.prediction.segmenter import Segmenter
 from tests.browser import browser
-from vpo_builder.ffmpeg_program import ffmpeg_program
+from vpo_builder.runtime.ffmpeg_program import ffmpeg_program
 
 __all__ = ["browser"]
 CPU = torch.device("cpu")

@@ -8,10 +8,10 @@ from PIL import Image
 
 from avs_bench.painting import class_colours, heat_tint, mask_tint, overlay_png
 from avs_bench.prediction.inputs import tasks_of
-from avs_bench.prediction.predicting import predict_all
+from avs_bench.prediction.predict import predict_all
 from avs_bench.prediction.segmenter import Segmenter
 from tests.bench.prediction.conftest import CPU, Broken, Deaf, Hears, opened
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 RATE = 16_000
 PAGES = ["index.html", "predictions.json"]

@@ -5,7 +5,7 @@ import pytest
 from avs_bench.prediction.images import ImageTask
 from avs_bench.prediction.inputs import read_rate, tasks_of
 from avs_bench.prediction.videos import VideoTask
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 ONE = Fraction(1)
 

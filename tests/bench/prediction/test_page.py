@@ -6,14 +6,14 @@ from fractions import Fraction
 import pytest
 from click.testing import CliRunner
 
-from avs_bench.cli import main
+from avs_bench.commands.main import main
 from avs_bench.prediction.inputs import tasks_of
 from avs_bench.prediction.page import tracks_of
-from avs_bench.prediction.predicting import predict_all
-from avs_bench.prediction.results import Moment, PredictedItem
+from avs_bench.prediction.predict import predict_all
+from avs_bench.prediction.predictions import Moment, PredictedItem
+from tests.bench.checkpoints.test_opening import write_published
 from tests.bench.prediction.conftest import Shot, make_video
 from tests.bench.prediction.test_images import write_pair
-from tests.bench.prediction.test_opening import write_published
 from tests.browser import Page
 
 

@@ -4,7 +4,7 @@ import soundfile
 
 from avs_bench.data.audio import SAMPLE_RATE
 from avs_bench.prediction.sound_files import lasting, read_sound, window
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 RAMP = np.arange(5 * SAMPLE_RATE, dtype=np.float32)[None]
 

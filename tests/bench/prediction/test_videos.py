@@ -9,15 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from avs_bench.prediction import ffmpeg, video_files
+from avs_bench.prediction import ffmpeg_streams as ffmpeg
+from avs_bench.prediction import video_files
 from avs_bench.prediction.inputs import tasks_of
-from avs_bench.prediction.predicting import predict_all
+from avs_bench.prediction.predict import predict_all
 from avs_bench.prediction.sound_files import read_sound
 from avs_bench.prediction.video_files import frames_of, read_video
 from avs_bench.prediction.videos import Spans
 from tests.bench.prediction.conftest import Shot, count_frames, make_video, sound_packets
 from tests.shared_material import CORPUS, needs_corpus
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 ONE = Fraction(1)
 
@@ -91,7 +92,14 @@ class TestOverlay:
         source = make_video(tmp_path / "wide.mp4", Shot(seconds=1))
         turned = tmp_path / "turned.mp4"
         ffmpeg.call(
-            [*ffmpeg.source(source), "-c", "copy", "-metadata:s:v", "rotate=90", str(turned)]
+            [
+                *ffmpeg.source(source),
+                "-c",
+                "copy",
+                "-metadata:s:v",
+                "rotate=90",
+                str(turned),
+            ]
         )
         video = read_video(turned)
         assert (video.width, video.height) == (64, 96)

@@ -4,7 +4,7 @@ import pytest
 
 from avs_bench.data.example import Example, SoundSource
 from avs_bench.probes import PROBES, probed_examples
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 def heard(example):

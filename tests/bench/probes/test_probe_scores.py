@@ -16,7 +16,7 @@ from avs_bench.probes import (
     score_probe,
 )
 from tests.bench.probes.conftest import ignores_audio, obeys_audio, obeys_sides
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 NEGATIVE = ("silence", "noise", "off-screen")
 

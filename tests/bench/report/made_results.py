@@ -8,7 +8,7 @@ import numpy as np
 from avs_bench.metrics import Confusion, FrameScores, VideoScores
 from avs_bench.metrics.record import Record
 from avs_bench.report.runs import Run, run_of
-from avs_bench.results import ProbedSet, Result, ScoredSet, scored_item, scored_set
+from avs_bench.results.records import ProbedSet, Result, ScoredSet, scored_item, scored_set
 
 CLASSES = ("background", "cat", "dog")
 PIXELS = 100

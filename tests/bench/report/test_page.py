@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from avs_bench.report.report import write_report
 from avs_bench.report.runs import Run, read_runs
-from avs_bench.report.writing import write_report
-from avs_bench.result_files import examples_folder, write_result
-from avs_bench.showcase import Candidate, Showcase
+from avs_bench.results.files import examples_folder, write_result
+from avs_bench.results.showcase import Candidate, Showcase
 from tests.bench.report.made_results import (
     CLASSES,
     confusion,
@@ -21,7 +21,7 @@ from tests.bench.report.made_results import (
     videos,
 )
 from tests.browser import Page, browser
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 __all__ = ["browser"]
 HOSTILE = "<script>alert(1)</script>"

@@ -6,14 +6,14 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from avs_bench.cli import main
+from avs_bench.commands.main import main
 from avs_bench.report.runs import read_runs
+from avs_bench.report.score_tables import tables_of
 from avs_bench.report.submission import read_submission, submission_of, write_submission
-from avs_bench.report.tables import tables_of
-from avs_bench.report.text import table_csv
-from avs_bench.result_files import write_result
+from avs_bench.report.text_formats import table_csv
+from avs_bench.results.files import write_result
 from tests.bench.report.made_results import frames, pictures, result, silence, videos
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 def write(folder, *sets, seed=0, **changed):

@@ -3,12 +3,12 @@ from dataclasses import replace
 import pytest
 
 from avs_bench.metrics import bootstrap, miou_dataset, over_seeds
-from avs_bench.report.comparing import comparison_tables
-from avs_bench.report.published import all_rows, published_rows
+from avs_bench.report.comparison_tables import comparison_tables
+from avs_bench.report.published_rows import all_rows, published_rows
+from avs_bench.report.score_tables import group_tables, probe_tables, score_tables
 from avs_bench.report.table import Number
-from avs_bench.report.tables import group_tables, probe_tables, score_tables
 from tests.bench.report.made_results import frames, pictures, result, run, silence, videos
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 
 def column(table, figure):

@@ -4,8 +4,8 @@ import io
 import pytest
 
 from avs_bench.metrics import miou_dataset
-from avs_bench.report.tables import score_tables, tables_of
-from avs_bench.report.text import latex, markdown, per_class_csv, table_csv
+from avs_bench.report.score_tables import score_tables, tables_of
+from avs_bench.report.text_formats import latex, markdown, per_class_csv, table_csv
 from tests.bench.report.made_results import frames, pictures, result, run, videos
 
 HOSTILE = "a|b & 50% of_it <b> \\input{x}\nrow"

@@ -16,8 +16,8 @@ from avs_bench.data.example import AVSDataset
 from avs_bench.data.loader import training_batches, training_order
 from avs_bench.data.spectrograms import cavp_logmel
 from avs_bench.data.vpo import read_vpo
-from avs_bench.evaluation import evaluate
-from avs_bench.processes import ALONE, Processes
+from avs_bench.runtime.processes import ALONE, Processes
+from avs_bench.scoring.evaluate import evaluate
 from avs_bench.training import cavp
 from avs_bench.training.learner import Learner
 from tests.bench.conftest import SMALL

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from vpo_builder.atomic import on_state_change
+from vpo_builder.runtime.whole_files import on_state_change
 
 ROOT = Path(__file__).parents[3]
 PHASES = {
-    "checkpoint": ("checkpoint.py", "write_checkpoint"),
-    "validation": ("evaluation.py", "evaluate"),
+    "checkpoint": ("run_checkpoint.py", "write_checkpoint"),
+    "validation": ("evaluate.py", "evaluate"),
     "step": ("learner.py", "step"),
     "reading": ("loader.py", "_batches"),
     "set-up": ("fit.py", "fit"),
-    "imports": ("cli.py", "train"),
+    "imports": ("train.py", "train"),
 }
 """What a run is doing, by a function that is under way; of several, the first one here."""
 
@@ -75,6 +75,6 @@ if __name__ == "__main__":
     moment = Moment(phase, int(checkpoints), int(sighting))
     threading.Thread(target=kill_at, args=(moment, Path(report)), daemon=True).start()
 
-    from avs_bench.cli import main
+    from avs_bench.commands.main import main
 
     main(prog_name="avs-bench")

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from avs_bench.processes import joined_processes
+from avs_bench.runtime.processes import joined_processes
 
 LIMIT = 600
 """Seconds after which processes that wait for each other are given up."""

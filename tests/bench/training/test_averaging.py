@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import nn
 
-from avs_bench.checkpoint import read_checkpoint, trained_model
+from avs_bench.checkpoints.run_checkpoint import read_checkpoint, trained_model
 from avs_bench.data.loader import training_batches, training_order
-from avs_bench.evaluation import evaluate
 from avs_bench.metrics import miou_dataset
+from avs_bench.scoring.evaluate import evaluate
 from avs_bench.training.averaging import averaging_of
+from avs_bench.training.endings import StoppedError
 from avs_bench.training.fit import fit
 from avs_bench.training.learner import Learner
-from avs_bench.training.stopping import StoppedError
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 CPU = torch.device("cpu")
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from avs_bench.checkpoint import read_checkpoint
+from avs_bench.checkpoints.run_checkpoint import read_checkpoint
 from avs_bench.data.batch import Loaded, collate
 from avs_bench.data.example import Example
 from avs_bench.models.shared_statistics import AllReducedBatchNorm
-from avs_bench.processes import ALONE
-from avs_bench.training.sounds import Sounds
+from avs_bench.runtime.processes import ALONE
+from avs_bench.training.bank import Sounds
 from tests.bench.conftest import SMALL
 from tests.bench.training.curves import (
     PICTURES,

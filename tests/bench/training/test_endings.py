@@ -10,17 +10,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from avs_bench.checkpoint import read_checkpoint, trained_model
+from avs_bench.checkpoints.run_checkpoint import read_checkpoint, trained_model
 from avs_bench.data.vpo import read_vpo
-from avs_bench.evaluation import ScoringStoppedError, evaluate
 from avs_bench.metrics import miou_dataset
-from avs_bench.processes import Processes
+from avs_bench.runtime.processes import Processes
+from avs_bench.scoring.evaluate import ScoringStoppedError, evaluate
 from avs_bench.training import validation
+from avs_bench.training.endings import StoppedError
 from avs_bench.training.fit import fit
 from avs_bench.training.learner import Learner
-from avs_bench.training.stopping import StoppedError
 from tests.bench.training.test_distributed import ENVIRONMENT, command
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 CPU = torch.device("cpu")
 

@@ -11,11 +11,11 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from avs_bench.cli import main
+from avs_bench.commands.main import main
+from avs_bench.training.endings import StoppedError
 from avs_bench.training.event_files import EventFiles, side_by_side
 from avs_bench.training.fit import fit
 from avs_bench.training.progress import Progress
-from avs_bench.training.stopping import StoppedError
 
 CPU = torch.device("cpu")
 NEEDED = "tensorboard is not installed: pip install .[tensorboard]"
@@ -101,7 +101,8 @@ def test_masks_are_laid_over_copies_of_the_picture():
 
 def test_without_tensorboard_one_line_says_how_to_get_it(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "avs_bench.extras.find_spec", lambda name: None if name == "tensorboard" else name
+        "avs_bench.runtime.optional_packages.find_spec",
+        lambda name: None if name == "tensorboard" else name,
     )
     told = ("train", "--preset", "tiny", "--data", folder, "--out", tmp_path / "run")
     result = CliRunner().invoke(main, [*map(str, told), "--tensorboard"])

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from avs_bench import evaluation
-from avs_bench.checkpoint import read_checkpoint
+from avs_bench.checkpoints.run_checkpoint import read_checkpoint
 from avs_bench.models.execution import ExecutedModel
-from avs_bench.training.failures import FailedError, memory_errors
+from avs_bench.scoring import evaluate as evaluation
+from avs_bench.training.endings import FailedError, memory_errors
 from avs_bench.training.fit import fit
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 CPU = torch.device("cpu")
 PEBIBYTE = 2**50

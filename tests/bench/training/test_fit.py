@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from avs_bench.checkpoint import model_of, read_checkpoint
+from avs_bench.checkpoints.run_checkpoint import model_of, read_checkpoint
 from avs_bench.training.fit import fit
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 CPU = torch.device("cpu")
 

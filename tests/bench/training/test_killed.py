@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from avs_bench.checkpoint import read_checkpoint
+from avs_bench.checkpoints.run_checkpoint import read_checkpoint
 from avs_bench.training.fit import fit
 from tests.bench.conftest import SMALL
 from tests.bench.training.doomed_train import ROOT, Moment

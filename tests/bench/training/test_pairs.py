@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from avs_bench.config import PairSettings
-from avs_bench.training.bank import AudioBank
+from avs_bench.training.bank import AudioBank, Sounds
 from avs_bench.training.pairs import (
     Pairs,
     heard_targets,
@@ -12,7 +12,6 @@ from avs_bench.training.pairs import (
     shuffled_pairs,
     without_sources,
 )
-from avs_bench.training.sounds import Sounds
 
 SETTINGS = PairSettings(
     rematch_rate=0.5,

@@ -7,14 +7,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from avs_bench.checkpoint import read_checkpoint, trained_model
-from avs_bench.cli import main
+from avs_bench.checkpoints.run_checkpoint import read_checkpoint, trained_model
+from avs_bench.commands.main import main
 from avs_bench.data.vpo import read_vpo
-from avs_bench.evaluation import evaluate
 from avs_bench.metrics import miou_dataset
+from avs_bench.scoring.evaluate import evaluate
 from avs_bench.training.fit import fit
 from tests.bench.conftest import SMALL
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 CPU = torch.device("cpu")
 SETS = [part for text in SMALL for part in ("--set", text)]

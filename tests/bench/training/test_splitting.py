@@ -10,11 +10,11 @@ from avs_bench.config import read_preset
 from avs_bench.data.batch import Batch
 from avs_bench.models import AVSOutput
 from avs_bench.models.execution import ExecutedModel, Execution
-from avs_bench.processes import Processes
+from avs_bench.runtime.processes import Processes
 from avs_bench.training.cavp import CavpObjective
 from avs_bench.training.splitting import Splitting, splitting_of
 from tests.bench.conftest import SMALL
-from vpo_builder.errors import InputError
+from vpo_builder.runtime.errors import InputError
 
 SIDE, CLASSES = 8, 4
 CPU = torch.device("cpu")

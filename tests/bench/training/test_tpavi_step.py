@@ -16,7 +16,7 @@ from avs_bench.losses.tpavi import cosine_matching, divergence_matching
 from avs_bench.models import AVSOutput
 from avs_bench.training.splitting import Splitting
 from avs_bench.training.tpavi import TpaviObjective
-from vpo_builder.schema import IGNORE
+from vpo_builder.dataset.schema import IGNORE
 
 LENGTHS, FRAMES, SIDE = (2, 3), 3, 32
 

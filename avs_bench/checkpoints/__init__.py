@@ -1,0 +1,1 @@
+"""Files of weights, ours and published, and the models opened from them."""

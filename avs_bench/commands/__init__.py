@@ -1,0 +1,1 @@
+"""The commands of `avs-bench`, a file each."""

@@ -1,0 +1,122 @@
+"""The command that scores a model: `avs-bench eval`."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from avs_bench.commands.options import PATH, checkpoint_options, refuse_contradictions
+from avs_bench.runtime.optional_packages import require_torch
+from vpo_builder.dataset.schema import SUBSETS, Subset
+from vpo_builder.runtime.errors import one_line_errors
+
+FAMILIES = ("dataset", "frame", "video")
+PROBES = "silence,noise,shuffled,off-screen,single,swap-channels"
+
+
+@click.command("eval")
+@checkpoint_options("is evaluated")
+@click.option("--data", "folder", required=True, type=PATH, help="Dataset to score on.")
+@click.option("--subset", type=click.Choice(SUBSETS), default="test", show_default=True)
+@click.option("--probe", "probes", default="", metavar="NAMES", help=f"Of {PROBES}.")
+@click.option("--probe-seed", default=0, show_default=True, help="Chooses the probes' sounds.")
+@click.option(
+    "--family",
+    "families",
+    multiple=True,
+    type=click.Choice(FAMILIES),
+    help="Score in this metric family too; the dataset's own is always scored.",
+)
+@click.option(
+    "--unseen",
+    default="",
+    metavar="CLASSES",
+    help="Classes that training left out; without it, those that the run held out.",
+)
+@click.option(
+    "--examples",
+    default=6,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Best and worst examples kept for the report, of each.",
+)
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, auto.")
+@one_line_errors
+def evaluate(
+    run: Path | None,
+    checkpoints: tuple[Path, ...],
+    model: str | None,
+    preset: str | None,
+    overrides: tuple[str, ...],
+    folder: Path,
+    subset: Subset,
+    probes: str,
+    probe_seed: int,
+    families: tuple[str, ...],
+    unseen: str,
+    examples: int,
+    device: str,
+) -> None:
+    """Score a model on a subset; the counts are stored beside its checkpoint."""
+    require_torch()
+    from avs_bench.checkpoints.opening import Published
+    from avs_bench.data.datasets import read_dataset
+    from avs_bench.report.runs import run_of
+    from avs_bench.report.score_tables import tables_of
+    from avs_bench.report.text_formats import markdown
+    from avs_bench.results.files import examples_folder, write_result
+    from avs_bench.results.showcase import Showcase
+    from avs_bench.runtime.device import open_device
+    from avs_bench.scoring.evaluate import watcher_of
+    from avs_bench.scoring.score import Questions, score_checkpoint, score_published
+
+    named = {"--model": model, "--preset": preset}
+    refuse_contradictions("eval", run, checkpoints, named, {"--set": overrides})
+    published = Published(model, preset, overrides) if model or preset else None
+    paths = (run / "best.pt",) if run else checkpoints
+    questions = Questions(families, _listed(probes), probe_seed, _listed(unseen))
+    dataset = read_dataset(folder)
+    showcase = Showcase(examples, dataset.classes)
+    told = {
+        "command": _command(paths, published, folder, subset, questions),
+        "watch": watcher_of(showcase, dataset) if examples else None,
+    }
+    asked = (dataset, subset, open_device(device), questions)
+    result = (
+        score_published(paths, published, *asked, **told)
+        if published
+        else score_checkpoint(paths[0], *asked, **told)
+    )
+    home = paths[0].parent
+    showcase.write(examples_folder(home, result))
+    stored = write_result(home, result)
+    click.echo(markdown(tables_of([run_of(home.resolve().name, home, (result,))]).every))
+    click.echo(f"\n{stored}")
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _command(
+    paths: Sequence[Path], published: Any, folder: Path, subset: Subset, questions: Any
+) -> str:
+    """The evaluation as it can be typed again, whatever was left to defaults."""
+    words = ["avs-bench", "eval"]
+    for path in paths:
+        words += ["--checkpoint", path]
+    if published:
+        words += ["--model", published.model] * bool(published.model)
+        words += ["--preset", published.preset] * bool(published.preset)
+        for override in published.overrides:
+            words += ["--set", override]
+    words += ["--data", folder, "--subset", subset]
+    for family in questions.families:
+        words += ["--family", family]
+    if questions.probes:
+        words += ["--probe", ",".join(questions.probes), "--probe-seed", questions.probe_seed]
+    if questions.unseen:
+        words += ["--unseen", ",".join(questions.unseen)]
+    return shlex.join(map(str, words))

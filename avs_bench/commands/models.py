@@ -1,0 +1,212 @@
+"""The commands about models themselves: `avs-bench models`, `profile` and `export`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from avs_bench.config import Precision
+from avs_bench.runtime.optional_packages import require, require_torch
+from vpo_builder.runtime.errors import InputError, one_line_errors
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from avs_bench.checkpoints.catalogue import Card
+    from avs_bench.models.profiling import Timing
+
+PATH = click.Path(path_type=Path)
+
+
+def model_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that choose a model, the same for every command here."""
+    for option in (
+        click.option("--classes", type=click.IntRange(1), help="With background; 1 is binary."),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting."
+        ),
+        click.option("--model", "name", help="A model of `avs-bench models` instead."),
+        click.option("--preset", help="Whose model, image size and sound to take."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+@one_line_errors
+def models(context: click.Context) -> None:
+    """List every model: size, cost, input and the published row it repeats."""
+    if context.invoked_subcommand is not None:
+        return
+    require_torch()
+    from avs_bench.checkpoints.catalogue import markdown, rows
+    from avs_bench.checkpoints.loading import PUBLISHED_AT
+
+    click.echo(markdown(rows()))
+    click.echo(
+        "\nparameters: those in use; frozen: the VGGish among them; dead: in the published "
+        "checkpoints and counts, but read by no forward pass.\n"
+        "GFLOPs: one item's forward pass, a multiplication and an addition counting two.\n"
+        "paper: mIoU in per cent as published, every table by its own rules.\n\n"
+        "Official weights (avs-bench loads them by their own names):"
+    )
+    for what, where in PUBLISHED_AT.items():
+        click.echo(f"  {what}: {where}")
+
+
+@models.command()
+@click.argument("source", type=PATH)
+@click.argument("target", type=PATH)
+@one_line_errors
+def convert(source: Path, target: Path) -> None:
+    """Write the state dict in SOURCE as safetensors to TARGET, names unchanged."""
+    require_torch()
+    from avs_bench.checkpoints.state_dicts import convert_to_safetensors
+
+    click.echo(f"{target}: {convert_to_safetensors(source, target)} tensors")
+
+
+@click.command()
+@model_options
+@click.option("--batch", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--repeats", default=20, show_default=True, type=click.IntRange(2))
+@click.option("--train", "training", is_flag=True, help="Time a training step too.")
+@click.option("--channels-last", is_flag=True, help="Maps as [B, H, W, C] in memory.")
+@click.option("--compile", "compiled", is_flag=True, help="Run through torch.compile.")
+@click.option(
+    "--precision",
+    type=click.Choice(get_args(Precision)),
+    default="fp32",
+    show_default=True,
+    help="Of products and convolutions; weights stay in 32 bits.",
+)
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, auto.")
+@one_line_errors
+def profile(
+    preset: str | None,
+    name: str | None,
+    overrides: tuple[str, ...],
+    classes: int | None,
+    batch: int,
+    repeats: int,
+    training: bool,
+    channels_last: bool,
+    compiled: bool,
+    precision: Precision,
+    device: str,
+) -> None:
+    """Measure a model's parameters, FLOPs, latency and peak memory."""
+    require_torch()
+    from avs_bench.checkpoints.catalogue import count_flops, example_inputs
+    from avs_bench.models import profiling
+    from avs_bench.models.execution import Execution, refuse_unrunnable
+    from avs_bench.runtime.device import open_device
+
+    if training and batch == 1:
+        raise InputError("--train needs --batch 2 or more: BatchNorm has no statistics of one item")
+    chosen = _choose(preset, name, overrides, classes)
+    opened = open_device(device)
+    model = chosen.model.eval().to(opened)
+    images, sounds = example_inputs(chosen.card, batch, device=opened)
+    flops = count_flops(model, images, sounds)
+    execution = Execution(channels_last, compiled, precision)
+    refuse_unrunnable(execution, opened)
+    measured = profiling.profile(
+        model, images, sounds, execution, repeats=repeats, training=training
+    )
+    parameters = sum(p.numel() for p in model.parameters())
+    _echo_lines(
+        model=f"{chosen.name}, {parameters / 1e6:.3f} M parameters",
+        input=f"images {list(images.shape)}, spectrograms {list(sounds.shape)}",
+        flops=f"{flops / 1e9:.2f} G a forward pass",
+        device=measured.device,
+        execution=str(execution),
+        forward=_shown(measured.forward),
+        training_step=_shown(measured.training_step),
+        peak_memory=_mebibytes(measured.peak_memory_mib),
+    )
+
+
+@click.command()
+@model_options
+@click.option("--weights", multiple=True, type=PATH, help="Weights to load; may be repeated.")
+@click.option("--onnx", "path", required=True, type=PATH, help="The file to write.")
+@one_line_errors
+def export(
+    preset: str | None,
+    name: str | None,
+    overrides: tuple[str, ...],
+    classes: int | None,
+    weights: tuple[Path, ...],
+    path: Path,
+) -> None:
+    """Write a model as ONNX and hold it against onnxruntime."""
+    require_torch()
+    require(("onnx", "onnxscript", "onnxruntime"), "avs-bench export", "pip install .[onnx]")
+    from avs_bench.checkpoints.catalogue import example_inputs
+    from avs_bench.checkpoints.loading import load_weights
+    from avs_bench.models.exporting import export_onnx
+
+    chosen = _choose(preset, name, overrides, classes)
+    for file in weights:
+        click.echo(load_weights(chosen.model, file).summary(file))
+    if not weights:
+        click.echo("no --weights given: the file will hold random ones", err=True)
+    difference = export_onnx(chosen.model, path, *example_inputs(chosen.card, 1))
+    click.echo(f"{path}: onnxruntime's logits within {difference:.1e} standard deviations")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A model by name with fresh weights, and the inputs it is for."""
+
+    name: str
+    model: nn.Module
+    card: Card
+
+
+def _choose(
+    preset: str | None, name: str | None, overrides: tuple[str, ...], classes: int | None
+) -> Chosen:
+    from avs_bench.checkpoints.catalogue import CARDS, sound_shape
+    from avs_bench.checkpoints.run_checkpoint import model_of
+    from avs_bench.config import PRESETS, read_preset
+    from avs_bench.models.registry import MODELS, build_model, refuse_unknown
+    from vpo_builder.runtime.settings import preset_names
+
+    if (preset is None) == (name is None):
+        raise InputError(
+            f"give either --preset ({', '.join(preset_names(PRESETS))}) "
+            f"or --model ({', '.join(MODELS)})"
+        )
+    if name is not None:
+        if overrides:
+            raise InputError("--set changes a preset: give --preset in place of --model")
+        refuse_unknown(name)
+        return Chosen(name, build_model(name, classes or CARDS[name].classes), CARDS[name])
+    settings = read_preset(preset or "", overrides)
+    card = CARDS[settings.model.name]
+    model = model_of(settings, classes or card.classes)
+    sound = sound_shape(card, settings.audio.channels, settings.audio.seconds)
+    crop = settings.image.crop
+    return Chosen(settings.model.name, model, replace(card, image=(crop, crop), sound=sound))
+
+
+def _shown(timing: Timing | None) -> str:
+    if timing is None:
+        return "not timed (--train)"
+    return f"{timing.median:.1f} ms, 80 % within {timing.low:.1f} to {timing.high:.1f} ms"
+
+
+def _mebibytes(amount: float | None) -> str:
+    return "unknown here" if amount is None else f"{amount:.0f} MiB"
+
+
+def _echo_lines(**lines: str) -> None:
+    for title, value in lines.items():
+        click.echo(f"{title.replace('_', ' '):14} {value}")

@@ -1,0 +1,141 @@
+"""Calls of ffmpeg: never asking, never reaching the network, always with a time limit."""
+
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from vpo_builder.runtime.ffmpeg_program import ffmpeg_program
+
+STALL_SECONDS = 60
+"""A running ffmpeg that neither gives nor takes a byte for so long is ended."""
+
+
+EMPTY_WORDS = ("To ignore this", "Conversion failed", "Error opening output", "Last message")
+"""What ffmpeg's last lines begin with when the reason stands above them."""
+
+
+class FfmpegError(Exception):
+    """ffmpeg could not do it; the text is the last line that it printed."""
+
+
+def source(path: Path) -> list[str]:
+    """Return the arguments that read a file: no part of its name is an option or an address."""
+    return ["-protocol_whitelist", "file,pipe", "-i", f"file:{path.resolve()}"]
+
+
+def call(arguments: Sequence[str], seconds: float = STALL_SECONDS) -> tuple[bytes, str]:
+    """Run ffmpeg to its end; return what it wrote to its output, and what it said."""
+    try:
+        run = subprocess.run(
+            [ffmpeg_program(), "-nostdin", "-hide_banner", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired:
+        raise FfmpegError(f"no result within {seconds:.0f} seconds") from None
+    said = run.stderr.decode(errors="replace")
+    if run.returncode:
+        raise FfmpegError(last_line(said) or "no reason given")
+    return run.stdout, said
+
+
+@contextmanager
+def reading(arguments: Sequence[str]) -> Iterator["Pipe"]:
+    """Yield the output of a running ffmpeg; raise FfmpegError if it fails.
+
+    Leaving the block early ends it.
+    """
+    with _running(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as (process, said):
+        assert process.stdout is not None
+        pipe = Pipe(process, process.stdout, said)
+        yield pipe
+        if pipe.ended and process.wait(STALL_SECONDS):
+            raise FfmpegError(said())
+
+
+@contextmanager
+def writing(arguments: Sequence[str]) -> Iterator["Pipe"]:
+    """Yield the input of a running ffmpeg and wait for its end; raise FfmpegError if it fails."""
+    with _running(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as (process, said):
+        assert process.stdin is not None
+        try:
+            yield Pipe(process, process.stdin, said)
+            process.stdin.close()
+            code = process.wait(STALL_SECONDS)
+        except (BrokenPipeError, subprocess.TimeoutExpired):
+            raise FfmpegError(said()) from None
+        if code:
+            raise FfmpegError(said())
+
+
+class Pipe:
+    """One end of a running ffmpeg, which is killed when it stalls."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], stream: IO[bytes], said: Callable[[], str]
+    ) -> None:
+        self._process, self._stream, self._said = process, stream, said
+        self.ended = False
+
+    def complaint(self) -> str:
+        """Return the last error that ffmpeg printed and worked around, or nothing."""
+        self._process.wait(STALL_SECONDS)
+        return self._said()
+
+    def read(self, size: int) -> bytes | None:
+        """Return exactly `size` bytes, or None at the end."""
+        with self._watched():
+            data = self._stream.read(size)
+        self.ended = len(data) < size
+        return None if self.ended else data
+
+    def write(self, data: bytes) -> None:
+        """Hand over all of `data`."""
+        with self._watched():
+            self._stream.write(data)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        watchdog = threading.Timer(STALL_SECONDS, self._process.kill)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            yield
+        finally:
+            watchdog.cancel()
+
+
+def last_line(said: str) -> str:
+    """Return the last line of ffmpeg's messages that says what is wrong."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(EMPTY_WORDS)]
+    return telling[-1] if telling else ""
+
+
+@contextmanager
+def _running(arguments: Sequence[str], **streams: int) -> Iterator[tuple]:
+    with tempfile.TemporaryFile() as messages:
+        process = subprocess.Popen(
+            [ffmpeg_program(), "-nostdin", "-hide_banner", "-loglevel", "error", *arguments],
+            stderr=messages,
+            **streams,
+        )
+
+        def said() -> str:
+            messages.seek(0)
+            return last_line(messages.read().decode(errors="replace"))
+
+        try:
+            yield process, said
+        finally:
+            process.kill()
+            for stream in (process.stdin, process.stdout):
+                if stream is not None and not stream.closed:
+                    with suppress(BrokenPipeError):  # bytes kept for a process that is gone
+                        stream.close()
+            process.wait()

@@ -1,0 +1,58 @@
+"""The published rows that a table of ours may stand beside: `published.toml`."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from avs_bench.metrics import Family
+from vpo_builder.dataset.schema import Subset
+
+DATA = Path(__file__).parent / "published.toml"
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """A row of a paper's table: figures in per cent by the name of the figure they compare with."""
+
+    datasets: tuple[str, ...]
+    family: Family
+    method: str
+    figures: Mapping[str, float]
+    key: str
+    source: str
+
+
+def published_rows(dataset: str, subset: Subset, family: Family) -> tuple[PublishedRow, ...]:
+    """Return the rows published for a dataset in a family, in the papers' order.
+
+    There are none for other subsets than test: every published figure is one of test.
+    """
+    if subset != "test":
+        return ()
+    wanted = dataset.casefold()
+    return tuple(
+        row
+        for row in all_rows()
+        if row.family == family and wanted in (name.casefold() for name in row.datasets)
+    )
+
+
+@cache
+def all_rows() -> tuple[PublishedRow, ...]:
+    """Return every published row that the toolkit knows."""
+    return tuple(_rows(tomllib.loads(DATA.read_text(encoding="utf-8"))))
+
+
+def _rows(content: Mapping) -> Iterator[PublishedRow]:
+    for table in content["table"]:
+        for method, *values in table["rows"]:
+            yield PublishedRow(
+                datasets=tuple(table["datasets"]),
+                family=table["family"],
+                method=method,
+                figures=dict(zip(table["figures"], values, strict=True)),
+                key=table["source"],
+                source=content["sources"][table["source"]],
+            )

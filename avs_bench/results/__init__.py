@@ -1,0 +1,1 @@
+"""What an evaluation stores: counts, probes, examples; written and read back."""

@@ -1,0 +1,147 @@
+"""What cannot be in a result that an evaluation wrote. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+from avs_bench.metrics import Confusion, FrameScores, VideoScores
+from avs_bench.metrics.record import UNITS_PER_ONE, Record
+from avs_bench.results.records import ProbedSet, Result, ScoredItem, ScoredSet, blank_record
+from vpo_builder.dataset.schema import IGNORE
+
+MAX_PIXELS = 2**31
+"""Of one picture. With MAX_FRAMES, no sum of counts leaves an int64."""
+MAX_FRAMES = 2**22
+"""Of one set: each adds up to 2^40 units to a sum of scores (`metrics.record`)."""
+
+
+def faults(result: Result) -> Iterator[str]:
+    """Yield what is wrong, one line each; what comes later may rely on what came before."""
+    yield from _faults_of_labels(result)
+    if not 0 < len(result.classes) <= IGNORE:
+        yield f"{len(result.classes)} classes, expected 1 to {IGNORE}"
+        return
+    if not result.sets:
+        yield "no family was scored"
+    for title, names in (
+        ("class", result.classes),
+        ("family", [kept.family for kept in result.sets]),
+        ("probe", [probed.probe for probed in result.probes]),
+    ):
+        yield from (f"{title} {name!r} twice" for name in _repeated(names))
+    for kept in result.sets:
+        yield from _faults_of_set(kept, result)
+    for probed in result.probes:
+        yield from _faults_of_probe(probed, result)
+
+
+def _faults_of_labels(result: Result) -> Iterator[str]:
+    for what, name in (("checkpoint", result.checkpoint), ("dataset", result.dataset)):
+        if not name or name.startswith(".") or re.search(r"[/\\\0]", name):
+            yield f"{what} {name!r} is no name"
+    hashes = {
+        "checkpoint_sha256": result.checkpoint_sha256,
+        "dataset_sha256": result.dataset_sha256,
+        "trained_on_sha256": result.trained_on_sha256,
+    }
+    for what, value in hashes.items():
+        unknown = what == "trained_on_sha256" and not value  # of published weights
+        if not unknown and not re.fullmatch("[0-9a-f]{64}", value):
+            yield f"{what} {value[:80]!r} is no sha256"
+    if result.epochs < 0:
+        yield f"{result.epochs} epochs"
+    if not isinstance(result.settings.get("train", {}), dict):
+        yield "its settings have no group train"
+
+
+def _faults_of_set(kept: ScoredSet, result: Result) -> Iterator[str]:
+    if kept.classes != len(result.classes):
+        yield f"counts of {kept.classes} classes, but {len(result.classes)} are named"
+        return
+    if not kept.items:
+        yield f"no item in family {kept.family}"
+    yield from (f"item {name!r} twice" for name in _repeated([i.item_id for i in kept.items]))
+    length, frames = blank_record(kept.family, kept.classes).vector().size, 0
+    for item in kept.items:
+        if not _are_counts(item, length):
+            yield f"item {item.item_id!r} has counts that are none"
+            return
+        record = kept.record(item)
+        frames += getattr(record, "frames", 1)
+        if not _fits(record):
+            yield f"item {item.item_id!r} has counts that do not fit each other"
+    if frames > MAX_FRAMES:
+        yield f"{frames} pictures, expected at most {MAX_FRAMES}"
+
+
+def _faults_of_probe(probed: ProbedSet, result: Result) -> Iterator[str]:
+    for kept in (probed.answer, probed.labelled):
+        if kept.family != "dataset":
+            yield f"probe {probed.probe!r} counted in family {kept.family}, expected dataset"
+            return
+        yield from _faults_of_set(kept, result)
+    right = next((kept for kept in result.sets if kept.family == "dataset"), None)
+    known = dict[str, object]() if right is None else labels_by_item(right)
+    asked = labels_by_item(probed.labelled)
+    if _ids(probed.answer) != asked.keys() or not asked.items() <= known.items():
+        yield f"probe {probed.probe!r} has other items than the scores with the right sound"
+
+
+def labels_by_item(kept: ScoredSet) -> dict[str, object]:
+    """Return what the counts of each item say of the data alone, whatever was predicted.
+
+    Equal for every model on one build of a dataset: the item's unit, and its labelled pixels by
+    class or its number of frames.
+    """
+    return {item.item_id: (item.unit, _labels(kept.record(item))) for item in kept.items}
+
+
+def _labels(record: Record) -> tuple[int, ...]:
+    if isinstance(record, Confusion):
+        return tuple(record.areas[2].tolist())
+    if isinstance(record, VideoScores):
+        return record.frames, record.frames_with_object
+    assert isinstance(record, FrameScores), "every family is known"
+    return (record.frames,)
+
+
+def _ids(kept: ScoredSet) -> set[str]:
+    return {item.item_id for item in kept.items}
+
+
+def _are_counts(item: ScoredItem, length: int) -> bool:
+    places, values = item.counts[::2], item.counts[1::2]
+    rising = all(a < b for a, b in pairwise(places))
+    inside = not places or (places[0] >= 0 and places[-1] < length)
+    return len(places) == len(values) and rising and inside and all(0 < v < 2**62 for v in values)
+
+
+def _fits(record: Record) -> bool:
+    """Whether one picture or video can have been counted so."""
+    if isinstance(record, Confusion):
+        return sum(record.vector().tolist()) <= MAX_PIXELS
+    if isinstance(record, FrameScores):
+        most = record.frames_with_class.astype(object) * UNITS_PER_ONE
+        units = (record.iou_units.astype(object), record.fscore_units.astype(object))
+        seen = bool((record.frames_with_class <= record.frames).all())
+        return 0 < record.frames <= MAX_FRAMES and seen and all((u <= most).all() for u in units)
+    assert isinstance(record, VideoScores), "every family is known"
+    return _is_one_video(record)
+
+
+def _is_one_video(video: VideoScores) -> bool:
+    if video.videos != 1 or not video.frames_with_object <= video.frames <= MAX_FRAMES:
+        return False
+    best = int(video.curve_units.max())
+    return (
+        video.frames > 0
+        and video.frame_iou_units <= video.frames * UNITS_PER_ONE
+        and best <= video.frames_with_object * UNITS_PER_ONE
+        and video.video_iou_units == round(video.frame_iou_units / video.frames)
+        and video.video_fscore_units == round(best / max(video.frames_with_object, 1))
+    )
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return sorted(name for name, times in Counter(names).items() if times > 1)

@@ -1,0 +1,62 @@
+"""Results on disk: written beside a checkpoint, and read as if a stranger had written them."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from avs_bench.results.faults import faults
+from avs_bench.results.records import FORMAT, Result
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.whole_files import write_atomically
+
+MAX_BYTES = 2**30
+"""Size of a file that is read at most: some fifty times AVSBench's test counts per video."""
+
+
+def write_result(folder: Path, result: Result) -> Path:
+    """Write `scores-<checkpoint>-<dataset>-<subset>.json` into a run's folder; return its path."""
+    path = folder / f"scores-{result.file_stem}.json"
+    write_atomically(path, msgspec.json.encode(result) + b"\n")
+    return path
+
+
+def examples_folder(folder: Path, result: Result) -> Path:
+    """Return where the best and worst examples of a result lie in the folder of its run."""
+    return folder / f"examples-{result.file_stem}"
+
+
+def read_results(folder: Path) -> tuple[Result, ...]:
+    """Return every result in the folder of a run, by name; raise InputError if there is none."""
+    paths = sorted(folder.glob("scores-*.json"))
+    if not paths:
+        raise InputError(
+            f"{folder}: no scores here: run avs-bench eval --run {folder} --data DIR first"
+        )
+    return tuple(read_result(path) for path in paths)
+
+
+def read_result(path: Path) -> Result:
+    """Return the result in a file; raise InputError for anything else, whoever made it."""
+    try:
+        data = read_limited(path)
+        version = msgspec.json.decode(data, type=dict[str, Any]).get("format")
+        if version != FORMAT:
+            raise InputError(
+                f"{path}: scores of format {version!r}, this version reads {FORMAT}: "
+                "run avs-bench eval again"
+            )
+        result = msgspec.json.decode(data, type=Result)
+    except (OSError, ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+        raise InputError(f"{path}: no scores: {error}; run avs-bench eval again") from None
+    for fault in faults(result):
+        raise InputError(f"{path}: {fault}: the file was edited; run avs-bench eval again")
+    return result
+
+
+def read_limited(path: Path) -> bytes:
+    """Return a file's bytes; raise InputError if there are more than MAX_BYTES."""
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise InputError(f"{path}: {size} bytes, expected at most {MAX_BYTES}: no scores are so")
+    return path.read_bytes()

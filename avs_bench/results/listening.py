@@ -1,0 +1,57 @@
+"""Figures that say whether a model listens, from what it scored under probes. Needs no torch."""
+
+from collections.abc import Callable
+
+from avs_bench.metrics import (
+    Comparison,
+    Confusion,
+    Figure,
+    Interval,
+    bootstrap,
+    by_unit,
+    compare,
+    foreground_fpr_dataset,
+    miou_dataset,
+)
+from avs_bench.results.records import ProbedSet, ScoredSet
+from vpo_builder.runtime.errors import InputError
+
+DatasetFigure = Callable[[Confusion], Figure]
+
+
+def false_positive_rate(probed: ProbedSet) -> Interval:
+    """Share of the pixels in which nothing heard is seen that are predicted as an object."""
+    return bootstrap(probed.answer.by_unit(), foreground_fpr_dataset)
+
+
+def listening_gain(
+    right: ScoredSet, silent: ProbedSet, figure: DatasetFigure = miou_dataset
+) -> Comparison:
+    """What the sound adds to the score: right sound minus silence, both against the full mask.
+
+    0 for a model that ignores the sound, however well it segments; nearly its whole score for one
+    that finds nothing when nothing is heard.
+    """
+    return _lost(right, silent, "silence", figure)
+
+
+def pan_sensitivity(
+    right: ScoredSet, swapped: ProbedSet, figure: DatasetFigure = miou_dataset
+) -> Comparison:
+    """What the score loses when left and right are exchanged, beside a silent twin.
+
+    0 for a model that does not hear sides; large for one that then answers with the twin. It is a
+    difference and no score: the twin's own mask is not labelled.
+    """
+    return _lost(right, swapped, "swap-channels", figure)
+
+
+def _lost(right: ScoredSet, probed: ProbedSet, probe: str, figure: DatasetFigure) -> Comparison:
+    if (right.family, probed.probe) != ("dataset", probe):
+        raise InputError(
+            f"expected dataset-level scores with the right sound and then with {probe}, got "
+            f"{right.family}-level ones and {probed.probe}; score the subset under both"
+        )
+    asked = {item.item_id for item in probed.labelled.items}
+    same = ((item.unit, right.record(item)) for item in right.items if item.item_id in asked)
+    return compare(by_unit(same), probed.labelled.by_unit(), figure)

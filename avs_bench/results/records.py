@@ -1,0 +1,159 @@
+"""What an evaluation leaves behind: counts of every picture or video, and where they come from.
+
+Figures, intervals, groups and comparisons are made from the counts afterwards. Needs no torch.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from avs_bench.config import AS_PUBLISHED
+from avs_bench.metrics import Confusion, Family, FrameScores, Record, VideoScores, by_unit
+from avs_bench.metrics.groups import OVERALL, Group
+from vpo_builder.dataset.schema import Subset
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ScoredItem:
+    """The counts of one picture (families "dataset" and "frame") or one video ("video").
+
+    `unit` is what scores are resampled by; `groups` maps a kind to the names of the item's groups
+    of that kind. `counts` is the record's vector without its zeros: place, count, place, count.
+    """
+
+    item_id: str
+    unit: str
+    groups: dict[str, tuple[str, ...]]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ScoredSet:
+    """The items of a subset in one metric family, sorted by id; `classes` counts background."""
+
+    family: Family
+    classes: int
+    items: tuple[ScoredItem, ...]
+
+    def record(self, item: ScoredItem) -> Record:
+        """Return an item's counts as the record of the family."""
+        return self._blank.with_vector(self._dense(item))
+
+    @cached_property
+    def overall(self) -> Record:
+        """The counts of everything."""
+        return self._blank.with_vector(sum(map(self._dense, self.items), self._blank.vector()))
+
+    def by_unit(self) -> dict[str, Record]:
+        """Return one record for each unit, as intervals and comparisons take them."""
+        return by_unit((item.unit, self.record(item)) for item in self.items)
+
+    def groups(self) -> dict[Group, "ScoredSet"]:
+        """Return the part of the set in each group, everything first, then by kind and name."""
+        parts: dict[Group, list[ScoredItem]] = {}
+        for item in self.items:
+            for kind, names in item.groups.items():
+                for name in names:
+                    parts.setdefault((kind, name), []).append(item)
+        ordered = sorted(parts.items(), key=lambda part: part[0])
+        return {OVERALL: self} | {
+            group: ScoredSet(self.family, self.classes, tuple(items)) for group, items in ordered
+        }
+
+    @cached_property
+    def _blank(self) -> Record:
+        return blank_record(self.family, self.classes)
+
+    def _dense(self, item: ScoredItem) -> np.ndarray:
+        vector = np.zeros_like(self._blank.vector())
+        vector[list(item.counts[::2])] = item.counts[1::2]
+        return vector
+
+
+@dataclass(frozen=True)
+class ProbedSet:
+    """The items of a subset that a probe has a question for, at dataset level.
+
+    `question` and `source` are the probe's (`avs_bench.probes`); `seed` chose the sounds. `answer`
+    counts against what is heard, `labelled` against the masks of the items' own sounds.
+    """
+
+    probe: str
+    question: str
+    source: str
+    seed: int
+    answer: ScoredSet
+    labelled: ScoredSet
+
+
+@dataclass(frozen=True)
+class Result:
+    """One model scored on one subset.
+
+    `settings` are those of the run, as `config.json` nests them; `checkpoint` is the name of its
+    file without the suffix and `epochs` how many it was trained for. `dataset` is what was scored
+    on (`synthetic`: drawn, not photographed) and `trained_on` what was learnt from, each with the
+    sha256 of its manifest. `sets` begins with the dataset's own family. `command` repeats the
+    evaluation; `versions` are those of everything that touches a figure. There is no clock in it:
+    equal inputs give equal files.
+    """
+
+    model: str
+    settings: dict[str, Any]
+    checkpoint: str
+    epochs: int
+    checkpoint_sha256: str
+    trained_on: str
+    trained_on_sha256: str
+    dataset: str
+    dataset_sha256: str
+    synthetic: bool
+    subset: Subset
+    classes: tuple[str, ...]
+    command: str
+    versions: dict[str, str]
+    sets: tuple[ScoredSet, ...]
+    probes: tuple[ProbedSet, ...] = ()
+    format: int = FORMAT
+
+    @property
+    def chosen_on_test(self) -> bool:
+        """Whether the run's epoch was chosen by its score on test, as the published code does."""
+        return self.settings.get("train", {}).get("selection") == AS_PUBLISHED
+
+    @property
+    def file_stem(self) -> str:
+        """The name of its files, which another evaluation of the same run does not share."""
+        return f"{self.checkpoint}-{self.dataset.lower()}-{self.subset}"
+
+
+def scored_item(item_id: str, unit: str, groups: Mapping[str, Any], record: Record) -> ScoredItem:
+    """Return an item; a value of `groups` is a name or several."""
+    named = {
+        kind: (names,) if isinstance(names, str) else tuple(sorted(set(names)))
+        for kind, names in sorted(groups.items())
+    }
+    vector = record.vector()
+    places = np.flatnonzero(vector)
+    counts = np.stack([places, vector[places]], axis=1).ravel()
+    return ScoredItem(item_id, unit, named, tuple(counts.tolist()))
+
+
+def scored_set(family: Family, classes: int, items: Iterable[ScoredItem]) -> ScoredSet:
+    """Return items in any order as a set."""
+    return ScoredSet(family, classes, tuple(sorted(items, key=lambda item: item.item_id)))
+
+
+def blank_record(family: Family, classes: int) -> Record:
+    """Return the record of nothing in a family."""
+    if family == "dataset":
+        return Confusion.empty(classes)
+    if family == "video":
+        return VideoScores.empty()
+    nothing = np.zeros(classes, np.int64)
+    return FrameScores(classes, 0, nothing, nothing, nothing)

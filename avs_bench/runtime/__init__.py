@@ -1,0 +1,1 @@
+"""What a run works on: its device, its processes, the optional packages."""

@@ -1,0 +1,138 @@
+"""The processes of a run: one by itself, or as many as torchrun started.
+
+Everything here is exact: sums are the same on every process, and with one process nothing happens.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from vpo_builder.runtime.errors import InputError
+
+FAILED, EXIT_INPUT = "avs-bench/failed", 2
+BUCKET = 2**24
+"""Values summed at a time: 64 MiB, large enough for a network's full speed."""
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process's number and how many there are."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the one that writes and speaks."""
+        return self.rank == 0
+
+    def share(self, rows: int) -> slice:
+        """Return this process's part of the rows of a batch; every part has the same size."""
+        size = rows // self.count
+        return slice(self.rank * size, (self.rank + 1) * size)
+
+    def total(self, value: Tensor) -> Tensor:
+        """Return the sum over all processes, without a gradient."""
+        if self.count == 1:
+            return value
+        value = value.detach().clone().contiguous()
+        dist.all_reduce(value)
+        return value
+
+    def largest(self, value: int) -> int:
+        """Return the largest of the processes' values."""
+        if self.count == 1:
+            return value
+        tensor = torch.tensor(value)
+        dist.all_reduce(tensor, dist.ReduceOp.MAX)
+        return int(tensor)
+
+    def joined(self, rows: Tensor) -> Tensor:
+        """Return the rows of all processes, which must have equally many, in their order."""
+        if self.count == 1:
+            return rows
+        parts = [torch.empty_like(rows) for _ in range(self.count)]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    def messages(self, message: bytes) -> list[bytes]:
+        """Return what every process had to say, of any length."""
+        if self.count == 1:
+            return [message]
+        length = self.largest(len(message))
+        padded = torch.zeros(1, length + 8, dtype=torch.uint8)
+        content = len(message).to_bytes(8, "big") + message
+        padded[0, : len(content)] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        rows = [row.numpy().tobytes() for row in self.joined(padded)]
+        return [row[8 : 8 + int.from_bytes(row[:8], "big")] for row in rows]
+
+    def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Replace every gradient by its sum over all processes.
+
+        Not DistributedDataParallel, which averages, wants every parameter used in every step and
+        knows nothing of a step in several parts; a sum after the last part is exact for all.
+        """
+        if self.count == 1:
+            return
+        with_gradient = [p for p in parameters if p.grad is not None]
+        for bucket in _buckets(with_gradient):
+            gradients = [p.grad for p in bucket]
+            flat = torch.cat([gradient.flatten() for gradient in gradients])
+            dist.all_reduce(flat)
+            parts = flat.split([gradient.numel() for gradient in gradients])
+            for gradient, part in zip(gradients, parts, strict=True):
+                gradient.copy_(part.view(gradient.shape))
+
+
+def _buckets(parameters: Sequence[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
+    bucket: list[nn.Parameter] = []
+    held = 0
+    for parameter in parameters:
+        bucket.append(parameter)
+        held += parameter.numel()
+        if held >= BUCKET:
+            yield bucket
+            bucket, held = [], 0
+    if bucket:
+        yield bucket
+
+
+ALONE = Processes()
+
+
+def torchrun_started() -> bool:
+    """Return whether this is one of several processes that torchrun, or its like, started."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
+
+
+@contextmanager
+def joined_processes(device: torch.device) -> Iterator[Processes]:
+    """Join the processes that torchrun started, or stay alone where it did not.
+
+    Tensors on a CPU travel by gloo, those on a GPU by nccl. Of the InputErrors that the processes
+    meet the first is passed on, and the other processes end in silence.
+    """
+    if not torchrun_started():
+        yield ALONE
+        return
+    store, rank, count = next(dist.rendezvous("env://"))
+    if device.type == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=count)
+    try:
+        yield Processes(rank, count)
+    except InputError:
+        if store.add(FAILED, 1) > 1:
+            raise SystemExit(EXIT_INPUT) from None
+        raise
+    except RuntimeError:  # every collective fails once another process has ended
+        if store.add(FAILED, 0) > 0:
+            raise SystemExit(EXIT_INPUT) from None
+        raise
+    dist.destroy_process_group()  # not after an error: the others may be waiting

@@ -1,0 +1,119 @@
+"""Scores of a model on a subset: the counts of every picture or video, and of every probe."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from avs_bench.config import Settings
+from avs_bench.data.batch import Batch
+from avs_bench.data.example import AVSDataset, Example
+from avs_bench.data.loader import plain_batches
+from avs_bench.metrics import Confusion, Family
+from avs_bench.models.inference import predicted_classes, segment_hearings
+from avs_bench.probes import ProbeScorer
+from avs_bench.results.records import ScoredItem, ScoredSet, scored_set
+from avs_bench.results.showcase import Candidate, Showcase
+from avs_bench.runtime.processes import ALONE, Processes
+from avs_bench.scoring.scorers import Answer, scorer_of
+from vpo_builder.dataset.schema import Subset
+from vpo_builder.runtime.errors import InputError
+
+Watcher = Callable[[Batch, int, Tensor], None]
+"""Is shown each batch, the row of an example in it, and its prediction [H', W'] uint8."""
+
+
+def watcher_of(showcase: Showcase, dataset: AVSDataset) -> Watcher:
+    """Return a watcher that offers every example to a showcase."""
+
+    def watch(batch: Batch, row: int, pred: Tensor) -> None:
+        example, target = batch.examples[row], batch.targets[row].to(torch.uint8)
+        heard = sorted({dataset.classes[source.class_index] for source in example.sources})
+
+        def make() -> Candidate:
+            picture = batch.images[row].permute(1, 2, 0).numpy().copy()
+            sound = batch.waveforms[row].numpy().copy()
+            return Candidate(picture, target.numpy(), pred.numpy(), sound, tuple(heard))
+
+        confusion = Confusion.of(pred, target, len(dataset.classes))
+        showcase.offer(example.example_id, example.unit, confusion, make)
+
+    return watch
+
+
+class ScoringStoppedError(Exception):
+    """Scoring was told to stop and has given up what it had."""
+
+
+def _never() -> int:
+    return 0
+
+
+def evaluate(
+    model: nn.Module,
+    dataset: AVSDataset,
+    subset: Subset,
+    settings: Settings,
+    device: torch.device,
+    *,
+    families: Sequence[Family] = (),
+    unseen: frozenset[int] = frozenset(),
+    probes: Sequence[ProbeScorer] = (),
+    watch: Watcher | None = None,
+    processes: Processes = ALONE,
+    stopped_by: Callable[[], int] = _never,
+) -> tuple[ScoredSet, ...]:
+    """Return what the model scores on a subset, in the dataset's own family and then in `families`.
+
+    The model sees pictures as `settings.image.long_side` says and is scored at the masks' own
+    size, so runs at different sizes compare. Nothing depends on the batch, so `processes` score
+    whole units each and every one returns all counts; `probes` are asked about the same pictures
+    on the way, and keep what this process hears of them. Raises InputError for
+    an empty subset and for logits that are not numbers, and ScoringStoppedError in every process
+    after the batch in which `stopped_by` was not 0 in one.
+    """
+    examples = dataset.subsets[subset]
+    if not examples:
+        raise InputError(f"{dataset.folder}: its {subset} subset is empty: nothing to evaluate")
+    model.eval()
+    chosen = dict.fromkeys([dataset.family, *families])
+    scorers = [scorer_of(name, len(dataset.classes), examples, unseen) for name in chosen]
+    for batch in plain_batches(dataset, _share(examples, processes), settings):
+        if stopped_by():
+            break
+        asking = [probe for probe in probes if probe.asks(batch)]
+        hearings = [batch, *(probe.hearing(batch) for probe in asking)]
+        answers = segment_hearings(model, hearings, device)
+        logits = next(answers)
+        preds = predicted_classes(logits).cpu()
+        for row, example in enumerate(batch.examples):
+            if example.mask is None:  # seen beside the others of its clip, and not annotated
+                continue
+            answer = Answer(example, logits[row], preds[row], batch.targets[row])
+            for scorer in scorers:
+                scorer.add(answer)
+            if watch:
+                watch(batch, row, preds[row])
+        for probe, heard, answer in zip(asking, hearings[1:], answers, strict=True):
+            probe.add(heard, predicted_classes(answer).cpu())
+    if processes.largest(stopped_by()):
+        raise ScoringStoppedError
+    return tuple(_joined(scorer.scores(), processes) for scorer in scorers)
+
+
+def _share(examples: Sequence[Example], processes: Processes) -> Sequence[Example]:
+    """Return the examples whose units fall to this process."""
+    if processes.count == 1:
+        return examples
+    units = list(dict.fromkeys(example.unit for example in examples))
+    own = set(units[processes.rank :: processes.count])
+    return [example for example in examples if example.unit in own]
+
+
+def _joined(part: ScoredSet, processes: Processes) -> ScoredSet:
+    """Return the items of all processes as one set."""
+    messages = processes.messages(msgspec.json.encode(part.items))
+    kind = tuple[ScoredItem, ...]
+    items = (item for data in messages for item in msgspec.json.decode(data, type=kind))
+    return scored_set(part.family, part.classes, items)

@@ -1,0 +1,63 @@
+"""The table of models: complete, and right about sizes."""
+
+import pytest
+import torch
+from torch import nn
+
+from avs_bench.checkpoints.catalogue import CARDS, count_flops, example_inputs, markdown, rows
+from avs_bench.models import MODELS
+
+
+@pytest.fixture(scope="module")
+def listed():
+    return {row.name: row for row in rows()}
+
+
+def test_every_model_has_a_row(listed):
+    assert list(listed) == list(MODELS) == list(CARDS)
+    table = markdown(list(listed.values())).splitlines()
+    assert len(table) == 2 + len(MODELS)
+    assert len({line.count("|") for line in table}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"),  # protocol §6, measured; TPAVI's for one class
+    [
+        ("cavp-deeplabv3plus-r50", 58.238),
+        ("cavp-deeplabv3plus-r101", 77.230),
+        ("cavp-hrnetv2-w48", 100.984),
+        ("cavp-ocr-hrnetv2-w48", 98.289),
+        ("tpavi-r50", 91.401),
+        ("tpavi-pvtv2-b5", 101.321),
+    ],
+)
+def test_parameters_in_use_and_dead_add_up_to_the_published_count(listed, name, millions):
+    row = listed[name]
+    count = (row.parameters - row.frozen + row.dead) / 1e6
+    # 71 classes cost 33·70 weights more than one, and the semantic alignment has no bias.
+    extra = (33 * 70 - 4 * 256) / 1e6 if name.startswith("tpavi") else 0
+    assert count - extra == pytest.approx(millions, abs=6e-4)
+
+
+def test_the_frozen_part_is_vggish(listed):
+    assert {row.frozen for row in listed.values()} == {0, 72_141_184}
+
+
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 8, 3, padding=1)
+
+    def forward(self, images, spectrograms):
+        return self.convolution(images)
+
+
+def test_flops_count_a_multiplication_and_an_addition():
+    images = torch.zeros(2, 3, 16, 20)
+    assert count_flops(Plain(), images, images) == 2 * (2 * 8 * 16 * 20) * (3 * 9)
+
+
+def test_inputs_have_the_sizes_of_the_card():
+    images, sounds = example_inputs(CARDS["tpavi-r50"], 2, device="meta")
+    assert images.shape == (2, 5, 3, 224, 224)
+    assert sounds.shape == (2, 5, 1, 96, 64)

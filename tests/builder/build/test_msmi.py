@@ -1,0 +1,88 @@
+import csv
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from tests.builder.building import build_from
+from tests.builder.small_corpus import farm
+from vpo_builder.dataset.manifest import Manifest, read_manifest
+from vpo_builder.rendering.mix import centre_tiled, mix
+from vpo_builder.verify.verify import verify
+
+
+@pytest.fixture(scope="module")
+def farm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a small corpus that no test changes."""
+    return farm(tmp_path_factory.mktemp("farm")).folder
+
+
+@pytest.fixture(scope="module")
+def msmi(farm_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """Return a VPO-MSMI with its mixes on disk."""
+    out = tmp_path_factory.mktemp("out")
+    report = build_from(farm_folder, out, "msmi", ("audio.render=stereo",))
+    return read_manifest(report.folder)
+
+
+def test_msmi_is_ms_and_the_images_with_repeated_instances(msmi: Manifest) -> None:
+    ms = read_manifest(msmi.folder.parent / "VPO-MS")
+    own = [sample for sample in msmi.samples if not sample.image.startswith("../")]
+    shared = [sample for sample in msmi.samples if sample.image.startswith("../VPO-MS/")]
+    assert own
+    assert [sample.sample_id for sample in shared] == [sample.sample_id for sample in ms.samples]
+    for mine, theirs in zip(shared, ms.samples, strict=True):
+        assert (mine.sources, mine.subset) == (theirs.sources, theirs.subset)
+    for sample in own:
+        assert len({source.category for source in sample.sources}) == 1
+        assert len({source.clip_id for source in sample.sources}) == len(sample.sources)
+    assert not verify(msmi.folder).faults
+
+
+def test_the_published_loader_finds_the_files_of_both_folders(msmi: Manifest) -> None:
+    with (msmi.folder / "vpo_msmi_data_stereo.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    counts = Counter(row["multi_instance"] for row in rows)
+    assert set(counts) == {"0", "1"}
+    for row in rows:
+        home = "VPO-MSMI" if row["multi_instance"] == "1" else "VPO-MS"
+        name = f"{int(row['img_Id']):012d}"
+        with Image.open(msmi.folder.parent / home / "mask" / f"{name}.png") as mask:
+            assert int(row["cateId"]) in np.unique(np.asarray(mask))
+        assert (msmi.folder.parent / home / "data" / f"{name}.jpg").exists()
+
+
+def test_the_energies_of_the_two_channels_follow_the_pan(msmi: Manifest) -> None:
+    alone = [sample for sample in msmi.samples if len(sample.sources) == 1]
+    assert alone
+    for sample in alone:
+        stereo, _ = soundfile.read(msmi.folder / "mix" / f"{sample.sample_id}.wav")
+        left, right = np.square(stereo).sum(axis=0)
+        pan = sample.sources[0].pan
+        assert right / (left + right) == pytest.approx(pan**2 / (pan**2 + (1 - pan) ** 2), rel=0.01)
+
+
+def test_swapping_the_channels_is_flipping_the_image(msmi: Manifest) -> None:
+    for sample in msmi.samples:
+        stereo, _ = soundfile.read(msmi.folder / "mix" / f"{sample.sample_id}.wav", dtype="float32")
+        clips = [
+            soundfile.read(msmi.clip_path(s.clip_id), dtype="float32")[0] for s in sample.sources
+        ]
+        flipped = mix([centre_tiled(x, 48_000) for x in clips], [1 - s.pan for s in sample.sources])
+        assert stereo.shape == (48_000, 2)
+        assert np.allclose(stereo[:, ::-1], flipped, atol=1e-6)
+
+
+def test_a_mix_is_the_centre_and_a_short_clip_is_tiled() -> None:
+    long = np.arange(100, dtype=np.float32)
+    assert centre_tiled(long, 10).tolist() == list(range(45, 55))
+    assert centre_tiled(long[:4], 10).tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
+
+
+def test_the_pans_of_repeated_instances_tell_them_apart(msmi: Manifest) -> None:
+    for sample in msmi.samples:
+        pans = [source.pan for source in sample.sources]
+        assert len(set(pans)) == len(pans)

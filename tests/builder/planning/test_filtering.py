@@ -1,0 +1,101 @@
+"""The rules work on columns of all images at once; here they are held against one image's."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vpo_builder.config import load_config
+from vpo_builder.dataset.schema import Split
+from vpo_builder.planning.filtering import filter_images
+from vpo_builder.records import ObjectMask, Photo, Reason
+
+CONFIG = load_config("default")
+CLASS_OF = {1: "person", 17: "cat", 18: "dog"}
+CAPTIONS = {0: ("A man.", "A man."), 1: ("A woman.", "Women."), 2: ("A dog.", "A cat.")}
+SIDE = 100
+SMALLEST = CONFIG.filters.min_area_fraction * SIDE * SIDE
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 3),  # the image; the last is not listed
+        st.sampled_from(sorted(CLASS_OF)),
+        st.sampled_from([0.0, SMALLEST - 1, SMALLEST, 900.0]),
+        st.sampled_from([0, 0, 0, 1]),
+        st.sampled_from([b"[[1,2,3,4,5,6]]", b"[[1,2,3,4,5,6]]", b"[]", b"[[]]"]),
+    ),
+    max_size=12,
+)
+
+
+def verdict_of_one(objects: Sequence[ObjectMask], image: int, split: Split) -> Reason | list[int]:
+    """Return why an image is dropped, or the ids of its eligible objects, by the protocol."""
+    whole = [o for o in objects if o.area > 0 and bytes(o.segmentation) not in (b"[]", b"[[]]")]
+    counts = Counter(o.category_id for o in whole)
+    crowd = any(o.iscrowd for o in whole)
+    if not whole:
+        return Reason.NO_SOUNDING_OBJECT
+    if split == "msmi" and crowd:
+        return Reason.CROWD
+    if split != "msmi" and (crowd or max(counts.values()) > 1):
+        return Reason.REPEATED_INSTANCES
+    if counts[1] and image == 2:
+        return Reason.PERSON_AMBIGUOUS
+    eligible = [o.id for o in whole if o.area >= SMALLEST]
+    return sorted(eligible) or Reason.NO_ELIGIBLE_OBJECT
+
+
+@given(ROWS, st.permutations(range(12)), st.sampled_from(["ss", "ms", "msmi"]))
+def test_every_image_and_object_ends_as_the_protocol_says(
+    rows: list[tuple[int, int, float, int, bytes]], numbers: list[int], split: Split
+) -> None:
+    objects = [
+        ObjectMask(number, image, category, area, crowd, msgspec.Raw(outline))
+        for number, (image, category, area, crowd, outline) in zip(numbers, rows, strict=False)
+    ]
+    photos = [(Photo(image, f"{image}.jpg", SIDE, SIDE), "train") for image in range(3)]
+    filtered = filter_images(photos, objects, CLASS_OF, CAPTIONS.__getitem__, split, CONFIG)
+    expected = {
+        image: verdict_of_one([o for o in objects if o.image_id == image], image, split)
+        for image in range(3)
+    }
+    kept = {item.photo.id: [o.mask.id for o in item.objects] for item in filtered.kept}
+    dropped = {int(r.record): r.reason for r in filtered.rejections if r.kind == "image"}
+    assert kept | dropped == expected
+    assert list(kept) == sorted(kept)
+
+    eligible = {number for found in kept.values() for number in found}
+    rejected = [int(r.record) for r in filtered.rejections if r.kind == "object"]
+    assert sorted(rejected) == sorted({o.id for o in objects} - eligible)
+    reasons = {int(r.record): r.reason for r in filtered.rejections if r.kind == "object"}
+    for row in objects:
+        if row.image_id == 3:
+            assert reasons[row.id] is Reason.IMAGE_NOT_LISTED
+        elif row.area == 0 or bytes(row.segmentation) in (b"[]", b"[[]]"):
+            assert reasons[row.id] is Reason.WITHOUT_AREA
+        elif row.image_id in dropped:
+            assert reasons[row.id] is Reason.IMAGE_DROPPED
+        elif row.id not in eligible:
+            assert reasons[row.id] is Reason.TOO_SMALL
+
+    repeated = {item.photo.id for item in filtered.kept if item.repeated}
+    twins = Counter(
+        (o.image_id, o.category_id) for o in objects if reasons.get(o.id) is not Reason.WITHOUT_AREA
+    )
+    assert repeated == {image for (image, _), n in twins.items() if n > 1} & kept.keys()
+
+
+def test_persons_are_resolved_where_an_image_comes_so_far() -> None:
+    outline = msgspec.Raw(b"[[1,2,3,4,5,6]]")
+    objects = [
+        ObjectMask(10, 0, 1, 900.0, 0, outline),
+        ObjectMask(11, 1, 1, 900.0, 0, outline),
+        ObjectMask(12, 2, 1, 900.0, 0, outline),
+        ObjectMask(13, 2, 1, 900.0, 0, outline),
+    ]
+    photos = [(Photo(image, f"{image}.jpg", SIDE, SIDE), "train") for image in range(3)]
+    filtered = filter_images(photos, objects, CLASS_OF, CAPTIONS.__getitem__, "ss", CONFIG)
+    assert [d.verdict for d in filtered.decisions] == ["male", "female"]
+    assert [item.objects[0].category for item in filtered.kept] == ["male", "female"]

@@ -1,0 +1,107 @@
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vpo_builder.classes import CLASS_TABLE, class_rows, read_class_table
+from vpo_builder.config import load_config
+from vpo_builder.planning.matching import image_subsets, match_clips
+from vpo_builder.planning.persons import PersonResolver
+from vpo_builder.records import ClipRow, Reason, VggSound
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.sources.vggsound import known_labels
+
+
+def verdict(captions: Sequence[str], *overrides: str) -> str:
+    settings = load_config("default", overrides).person
+    return PersonResolver(settings).resolve(1, captions).verdict
+
+
+@pytest.mark.parametrize(
+    ("captions", "expected"),
+    [
+        (["A man rides.", "The guy on a horse.", "Someone."], "male"),
+        (["Two women talk.", "A Lady sits.", "x"], "female"),
+        (["A baby sleeps.", "An infant in a crib far away.", "a bed"], "baby"),
+        (["A man.", "A person."], "ambiguous"),
+        (["A man and a woman.", "A man.", "A man."], "ambiguous"),
+        (["A woman holds a baby.", "A woman.", "A woman and her baby"], "female"),
+        (["A baby.", "A baby.", "A baby and its mother."], "ambiguous"),
+        (["A boy.", "A man.", "A man."], "ambiguous"),
+        (["A baby elephant.", "The baby elephants.", "A baby african elephant."], "ambiguous"),
+        (["A male lion.", "A mother giraffe.", "A toy baby."], "ambiguous"),
+        (["mother of pearl", "The father of it.", "A mother and a mother."], "ambiguous"),
+        (["A woman's hand.", "The women's shoes."], "female"),
+        (["A woman, a horse and a dog.", "A woman with dog.", "Woman on horse."], "female"),
+        (["A female, a horse.", "A female riding horses.", "A female and cat."], "female"),
+        (["A male with dog.", "Male near cows."], "male"),
+        (["A manhole.", "Mankind."], "ambiguous"),
+        ([], "ambiguous"),
+    ],
+)
+def test_captions_decide_who_a_person_is(captions: list[str], expected: str) -> None:
+    assert verdict(captions) == expected
+
+
+def test_children_can_count_as_adults() -> None:
+    assert verdict(["A boy.", "A boy runs."], "person.child=adult") == "male"
+    assert verdict(["A girl.", "Some girls."], "person.child=adult") == "female"
+    assert verdict(["A child.", "A child."], "person.child=adult") == "ambiguous"
+
+
+def test_a_decision_keeps_the_words_it_rests_on() -> None:
+    resolver = PersonResolver(load_config("default").person)
+    decision = resolver.resolve(7, ["A man and a baby elephant.", "Nobody."])
+    assert decision.captions == (("A man and a baby elephant.", ("man",)), ("Nobody.", ()))
+
+
+TEXTS = st.text("man|boy toy.,|É\u0130Σ\n", max_size=12) | st.sampled_from(
+    ["A man | a boy.", "A toy", "baby", "elephant.", "A mother", "of pearl", "MEN\u212a", "ÀΣ"]
+)
+
+
+@given(st.lists(TEXTS, max_size=6))
+def test_a_captions_words_do_not_depend_on_the_captions_around_it(captions: list[str]) -> None:
+    resolver = PersonResolver(load_config("default").person)
+    alone = [resolver.resolve(1, [caption]).captions[0] for caption in captions]
+    assert list(resolver.resolve(1, captions).captions) == alone
+
+
+@pytest.mark.parametrize(("policy", "classes"), [("captions", 21), ("merge", 19), ("drop", 18)])
+def test_the_person_policy_sets_the_number_of_classes(policy: str, classes: int) -> None:
+    table = read_class_table(CLASS_TABLE, policy, known_labels())
+    assert len(table) == classes
+    assert [row.index for row in class_rows(table)] == list(range(classes + 1))
+
+
+def test_the_class_table_is_the_published_one() -> None:
+    rows = class_rows(read_class_table(CLASS_TABLE, "captions", known_labels()))
+    assert [row.mask_value for row in rows] == [
+        *(0, 5, 94, 16, 6, 3, 17, 77, 21, 18, 22, 93, 19, 76, 92, 4, 74, 20, 41, 37, 43, 24)
+    ]
+
+
+def test_a_label_that_is_not_vggsounds_is_an_error_naming_the_row(tmp_path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(CLASS_TABLE.read_text().replace('"cow lowing"', '"cow mooing"'))
+    with pytest.raises(InputError, match="class 'cow': 'cow mooing' is none of VGGSound's labels"):
+        read_class_table(path, "captions", known_labels())
+
+
+def test_val2017_is_test_and_a_tenth_of_train2017_is_val() -> None:
+    assert set(image_subsets("val2017", range(100), 0.1)) == {"test"}
+    subsets = image_subsets("train2017", range(20_000), 0.1)
+    assert 0.09 < subsets.count("val") / len(subsets) < 0.11
+    assert image_subsets("train2017", [77, 5], 0.1) == [subsets[77], subsets[5]]
+
+
+def test_a_video_in_both_splits_is_used_for_test_alone() -> None:
+    rows = (
+        ClipRow("aaaaaaaaaaa", 0, "dog barking", "train"),
+        ClipRow("aaaaaaaaaaa", 9, "dog barking", "test"),
+    )
+    table = read_class_table(CLASS_TABLE, "captions", known_labels())
+    clips, rejections = match_clips(VggSound(rows, {}, {}, ""), table, 0.1)
+    assert [(clip.clip_id, clip.subset) for clip in clips] == [("aaaaaaaaaaa_000009", "test")]
+    assert rejections[0].reason == Reason.CLIP_IN_BOTH_SPLITS

@@ -1,0 +1,153 @@
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.builder.building import build_from
+from tests.builder.small_corpus import farm
+from vpo_builder.dataset.manifest import META
+from vpo_builder.records import ArchiveMember, ClipRow
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.sources.archives import as_file, members
+from vpo_builder.sources.recordings import find_recordings
+from vpo_builder.sources.vggsound import read_vggsound
+
+ROW = ClipRow("aaaaaaaaaaa", 9, "dog barking", "train")
+
+
+@pytest.fixture(scope="module")
+def farm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return farm(tmp_path_factory.mktemp("farm")).folder
+
+
+@pytest.fixture(scope="module")
+def whole_build(farm_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return (build_from(farm_folder, tmp_path_factory.mktemp("whole")).folder / META).read_bytes()
+
+
+def pack(audios: Path, archive: Path) -> None:
+    """Move recordings into a zip or a tar, below a folder as published archives have one."""
+    files = sorted(audios.iterdir())
+    if archive.suffix == ".zip":
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
+            for path in files:
+                target.write(path, f"scratch/VGGSound_final/video/{path.name}")
+    else:
+        with tarfile.open(archive, "w") as target:
+            for path in files:
+                target.add(path, f"scratch/VGGSound_final/video/{path.name}")
+
+
+@pytest.mark.parametrize("name", ["audios.zip", "VGGSOUND.tar"])
+def test_an_archive_is_used_in_place(
+    farm_folder: Path, whole_build: bytes, tmp_path: Path, name: str
+) -> None:
+    vggsound = tmp_path / "vggsound"
+    vggsound.mkdir()
+    (tmp_path / "coco").symlink_to(farm_folder / "coco")
+    (vggsound / "vggsound.csv").write_bytes((farm_folder / "vggsound/vggsound.csv").read_bytes())
+    pack(farm_folder / "vggsound/audios", vggsound / name)
+    report = build_from(tmp_path, tmp_path / "out", workers=2)
+    assert (report.folder / META).read_bytes() == whole_build
+    assert sorted(path.name for path in vggsound.iterdir()) == sorted([name, "vggsound.csv"])
+
+
+def test_recordings_may_lie_in_the_folder_itself(
+    farm_folder: Path, whole_build: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "coco").symlink_to(farm_folder / "coco")
+    vggsound = tmp_path / "vggsound"
+    vggsound.mkdir()
+    for path in (farm_folder / "vggsound/audios").iterdir():
+        (vggsound / path.name).symlink_to(path)
+    (vggsound / "vggsound.csv").symlink_to(farm_folder / "vggsound/vggsound.csv")
+    assert (build_from(tmp_path, tmp_path / "out").folder / META).read_bytes() == whole_build
+
+
+def test_a_loose_file_comes_before_an_archived_one_and_lossless_before_lossy(
+    tmp_path: Path,
+) -> None:
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.writestr(f"a/{ROW.clip_id}.flac", b"x")
+        archive.writestr(f"a/{ROW.clip_id}.mp3", b"x")
+    assert find_recordings(tmp_path, [ROW])[ROW.clip_id] == ArchiveMember(
+        tmp_path / "more.zip", f"a/{ROW.clip_id}.flac", 1, -1
+    )
+    loose = tmp_path / "audios" / f"{ROW.youtube_id}_9000_19000.mp4"
+    loose.parent.mkdir()
+    loose.touch()
+    assert find_recordings(tmp_path, [ROW])[ROW.clip_id] == loose
+
+
+def test_names_in_an_archive_lead_nowhere(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.wav"
+    archive = tmp_path / "audios.tar"
+    with tarfile.open(archive, "w") as target:
+        for name, kind in ((f"../../{ROW.clip_id}.wav", None), ("link.wav", tarfile.SYMTYPE)):
+            info = tarfile.TarInfo(name)
+            info.linkname = str(outside)
+            if kind is None:
+                info.size = 4
+                target.addfile(info, io.BytesIO(b"data"))
+            else:
+                info.type = kind
+                target.addfile(info)
+    (member,) = members(archive)
+    with as_file(member) as path:
+        assert path.read_bytes() == b"data"
+        assert path.name == "recording.wav"
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["clips.tar.gz", "clips.tgz"])
+def test_a_packed_tar_is_refused_with_the_remedy(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\x1f\x8b")
+    with pytest.raises(InputError, match="unpack it, or repack it as a plain"):
+        find_recordings(tmp_path, [ROW])
+
+
+@pytest.mark.parametrize("name", ["clips.zip", "clips.tar"])
+def test_a_damaged_archive_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"not an archive at all" * 100)
+    with pytest.raises(InputError, match=f"{name}: cannot be read as an archive"):
+        find_recordings(tmp_path, [ROW])
+
+
+def test_a_damaged_member_is_a_clip_that_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "clips.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.wav", b"abc" * 1000)
+    data = bytearray(path.read_bytes())
+    data[45] ^= 0xFF
+    path.write_bytes(data)
+    (member,) = members(path)
+    with pytest.raises(ValueError, match=r"a\.wav"), as_file(member):
+        pass
+
+
+GOOD = "aaaaaaaaaaa,9,dog barking,train\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{GOOD}\n{GOOD}aaaaaaaaaaa,9,dog barking,test\n", "line 4: clip aaaaaaaaaaa_000009 sta"),
+        (f'{GOOD}\n"aaaa\naaaaaaa",9,dog barking,train\n', r"line 4: 'aaaa\naaaaaaa' is no You"),
+        (f"{GOOD}bbbbbbbbbbb,١,dog barking,train", "line 2: start '١' is no whole second"),
+        (f"{GOOD}{'b' * 200_000},1,dog barking,train", "line 2: field larger than field limit"),
+        (f"{GOOD}{GOOD[:-1]},more\n", "line 2: 5 columns, expected 4"),
+    ],
+)
+def test_a_faulty_row_is_named_by_its_line(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "vggsound.csv").write_text(text)
+    with pytest.raises(InputError) as refusal:
+        read_vggsound(tmp_path, frozenset({"dog barking"}))
+    assert said in str(refusal.value)
+
+
+def test_a_clip_that_is_listed_twice_alike_is_one(tmp_path: Path) -> None:
+    (tmp_path / "vggsound.csv").write_text(f"{GOOD}\n{GOOD}")
+    sounds = read_vggsound(tmp_path, frozenset({"dog barking"}))
+    assert (sounds.rows, sounds.label_counts) == ((ROW,), {"dog barking": 2})

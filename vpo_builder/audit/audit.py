@@ -1,0 +1,200 @@
+"""Looks for anything that crosses from one subset into another: a leak.
+
+An image id, a YouTube id, an identical image or identical decoded audio in two subsets is a leak.
+Photographs that only look alike are candidates for a person to judge. The audit also names
+images without a known licence, and classes that are tested but never trained.
+"""
+
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+import soundfile
+
+from vpo_builder.audit.near_duplicates import (
+    MAX_BITS,
+    Likeness,
+    Photograph,
+    likenesses,
+    pixel_digest,
+)
+from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.dataset.schema import Sample, Subset
+
+NearDuplicatePolicy = Literal["warn", "drop", "fail"]
+LISTED_AT_MOST = 20
+"""Image ids named in one line of the report."""
+
+
+class LeakKind(StrEnum):
+    """What is the same in two subsets."""
+
+    IMAGE_ID = "image id"
+    YOUTUBE_ID = "YouTube id"
+    IMAGE = "identical image"
+    AUDIO = "identical audio"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A file, and a subset that uses it."""
+
+    subset: Subset
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Something found in more than one subset; `key` is the id, or the hash of the content."""
+
+    kind: LeakKind
+    key: str
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """Everything an audit found.
+
+    `unlicensed` are image ids without a known licence; `untrained` are classes that sound in test
+    but not in train.
+    """
+
+    folder: Path
+    leaks: tuple[Leak, ...]
+    near_duplicates: tuple[Likeness, ...]
+    unlicensed: tuple[int, ...]
+    untrained: tuple[str, ...]
+
+    def passes(self, policy: NearDuplicatePolicy = "warn") -> bool:
+        """Whether nothing leaks and every licence is known; `policy` is for near-duplicates.
+
+        Under "drop" none may be left: the build drops them before it renders.
+        """
+        refused = policy != "warn" and bool(self.near_duplicates)
+        return not (self.leaks or self.unlicensed or refused)
+
+
+def audit(
+    manifest: Manifest,
+    licences: Mapping[int, str],
+    workers: int | None = None,
+    max_bits: int = MAX_BITS,
+) -> AuditReport:
+    """Return what crosses the subsets of a dataset; `licences` maps image id to licence name.
+
+    Reads every image and every clip once, in `workers` threads (default: one for each core).
+    Raises OSError if a file of the manifest cannot be read: verify first.
+    """
+    photographs = _photographs(manifest)
+    clips = _clips(manifest)
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        alike = likenesses(photographs, pool, max_bits)
+        pixels = _pixel_digests(alike, pool)
+        sounds = list(pool.map(audio_digest, [place.path for place in clips]))
+    leaks = [
+        *_shared(LeakKind.IMAGE_ID, ((str(p.image_id), _place(p)) for p in photographs)),
+        *_shared(LeakKind.YOUTUBE_ID, ((_youtube_id(place), place) for place in clips)),
+        *_shared(LeakKind.IMAGE, ((pixels[p], _place(p)) for p in pixels)),
+        *_shared(LeakKind.AUDIO, zip(sounds, clips, strict=True)),
+    ]
+    return AuditReport(
+        manifest.folder,
+        tuple(leak for leak in leaks if not _is_known(leak)),
+        tuple(pair for pair in alike if pixels[pair.first] != pixels[pair.second]),
+        tuple(sorted({s.image_id for s in manifest.samples if not licences.get(s.image_id)})),
+        _untrained(manifest.samples),
+    )
+
+
+def audio_digest(path: Path) -> str:
+    """Return the sha256 of a clip's decoded samples and rate, whatever the file around them."""
+    samples, rate = soundfile.read(path, dtype="float32")
+    return hashlib.sha256(f"{rate} {samples.shape}".encode() + samples.tobytes()).hexdigest()
+
+
+def format_audit(report: AuditReport, policy: NearDuplicatePolicy = "warn") -> Iterator[str]:
+    """Yield one line for each thing found, then a summary that says whether the dataset passes."""
+    for leak in report.leaks:
+        places = ", ".join(_named(place, report.folder) for place in leak.places)
+        yield f"leak: {leak.kind} {leak.key[:16]} in {places}"
+    for pair in report.near_duplicates:
+        first, second = (_named(_place(p), report.folder) for p in (pair.first, pair.second))
+        yield f"near-duplicate, {pair.bits} bits apart: {first}, {second}"
+    if report.unlicensed:
+        more = ", …" if len(report.unlicensed) > LISTED_AT_MOST else ""
+        named = ", ".join(map(str, report.unlicensed[:LISTED_AT_MOST]))
+        yield f"licence unknown: {len(report.unlicensed)} images: {named}{more}"
+    if report.untrained:
+        yield f"tested but never trained: {', '.join(report.untrained)}"
+    outcome = "passes" if report.passes(policy) else "does not pass"
+    yield (
+        f"{report.folder}: {len(report.leaks)} leaks, {len(report.near_duplicates)} "
+        f"near-duplicates ({policy}), {len(report.unlicensed)} images of unknown licence: {outcome}"
+    )
+
+
+def _photographs(manifest: Manifest) -> list[Photograph]:
+    """Return every image file of every subset, once."""
+    found = {
+        Photograph(sample.image_id, sample.subset, manifest.folder / sample.image)
+        for sample in manifest.samples
+    }
+    return sorted(found, key=lambda photograph: (photograph.path, photograph.subset))
+
+
+def _clips(manifest: Manifest) -> list[Place]:
+    """Return every clip of every subset, once."""
+    found = {
+        Place(sample.subset, manifest.clip_path(source.clip_id))
+        for sample in manifest.samples
+        for source in sample.sources
+    }
+    return sorted(found)
+
+
+def _place(photograph: Photograph) -> Place:
+    return Place(photograph.subset, photograph.path)
+
+
+def _youtube_id(clip: Place) -> str:
+    return clip.path.stem.rpartition("_")[0]
+
+
+def _pixel_digests(alike: Sequence[Likeness], pool: Executor) -> dict[Photograph, str]:
+    """Decode in full only what looks alike: identical pixels have identical hashes."""
+    photographs = list(dict.fromkeys(p for pair in alike for p in (pair.first, pair.second)))
+    digests = pool.map(pixel_digest, [photograph.path for photograph in photographs])
+    return dict(zip(photographs, digests, strict=True))
+
+
+def _shared(kind: LeakKind, items: Iterable[tuple[str, Place]]) -> Iterator[Leak]:
+    """Yield a leak for each key that stands in more than one subset, sorted by key."""
+    places: dict[str, set[Place]] = defaultdict(set)
+    for key, place in items:
+        places[key].add(place)
+    for key, found in sorted(places.items()):
+        if len({place.subset for place in found}) > 1:
+            yield Leak(kind, key, tuple(sorted(found)))
+
+
+def _is_known(leak: Leak) -> bool:
+    """Whether identical content is only that of an id that is a leak already."""
+    return leak.kind is LeakKind.AUDIO and len({_youtube_id(place) for place in leak.places}) == 1
+
+
+def _untrained(samples: Iterable[Sample]) -> tuple[str, ...]:
+    heard: dict[Subset, set[str]] = {"train": set(), "val": set(), "test": set()}
+    for sample in samples:
+        heard[sample.subset].update(source.category for source in sample.sources)
+    return tuple(sorted(heard["test"] - heard["train"]))
+
+
+def _named(place: Place, folder: Path) -> str:
+    return f"{place.subset} {place.path.relative_to(folder).as_posix()}"

@@ -1,0 +1,1 @@
+"""The builds themselves: VPO, VPO from a manifest, Single+."""

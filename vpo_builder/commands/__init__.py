@@ -1,0 +1,1 @@
+"""The commands `vpo-build` and `vpo-data`."""

@@ -1,0 +1,185 @@
+"""The commands of `vpo-data`: each reads its arguments, calls one function and prints its lines.
+
+Everything heavy is imported inside the command that needs it, so that `--help` answers at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vpo_builder.commands.vpo_build import CONTEXT
+from vpo_builder.runtime.errors import InputError, one_line_errors
+
+
+@click.group(context_settings=CONTEXT)
+def data_command() -> None:
+    """Check, count and show a dataset that vpo-build made."""
+
+
+@data_command.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--decode", is_flag=True, help="Also decode every photograph and clip.")
+@one_line_errors
+def verify(folder: Path, decode: bool) -> None:
+    """Check every file of a finished dataset; exit code 1 and a line for each fault."""
+    from vpo_builder.verify.verify import format_verification, verify
+
+    result = verify(folder, decode=decode)
+    for line in format_verification(result):
+        click.echo(line)
+    sys.exit(1 if result.faults else 0)
+
+
+@data_command.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--png", type=click.Path(path_type=Path), help="Where the chart goes [FOLDER's name.png]."
+)
+@click.option(
+    "--person-labels",
+    type=click.Path(path_type=Path),
+    help="A csv image_id,label by hand: how often the captions agree with it.",
+)
+@one_line_errors
+def stats(folder: Path, png: Path | None, person_labels: Path | None) -> None:
+    """Count a dataset by class and subset, as a table and as a chart like the papers'.
+
+    A folder of AVSBench as published (S4, MS3, AVSS) is counted by videos and annotated frames.
+    """
+    from vpo_builder.dataset.manifest import META, read_manifest
+    from vpo_builder.statistics.charts import write_chart
+    from vpo_builder.statistics.counts import count, format_statistics
+
+    if folder.is_dir() and not (folder / META).exists() and _print_trees(folder, png):
+        return
+    statistics = count(read_manifest(folder))
+    checked = _agreement(folder, person_labels) if person_labels is not None else []
+    for line in [*format_statistics(statistics), *checked]:
+        click.echo(line)
+    chart = png or Path(f"{folder.resolve().name}-statistics.png")
+    write_chart(statistics, chart)
+    click.echo(f"chart: {chart}")
+
+
+def _agreement(folder: Path, labels: Path) -> list[str]:
+    from vpo_builder.statistics.person_agreement import (
+        compare,
+        format_agreement,
+        read_decisions,
+        read_labels,
+    )
+
+    return ["", *format_agreement(compare(read_decisions(folder), read_labels(labels)))]
+
+
+def _print_trees(folder: Path, png: Path | None) -> bool:
+    """Print the statistics of AVSBench's trees in a folder and tell whether it holds any."""
+    from vpo_builder.dataset.avsbench_trees import find_trees
+    from vpo_builder.statistics.avsbench import count_tree, format_trees
+
+    trees = find_trees(folder)
+    if trees and png is not None:
+        raise InputError(f"--png {png}: {folder} is AVSBench as published: it has tables, no chart")
+    for line in format_trees(map(count_tree, trees)):
+        click.echo(line)
+    return bool(trees)
+
+
+@data_command.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--near-duplicates",
+    "policy",
+    type=click.Choice(["warn", "fail"]),
+    default="warn",
+    show_default=True,
+    help="Whether photographs that look alike are a fault.",
+)
+@click.option(
+    "--sheet", type=click.Path(path_type=Path), help="Where such photographs are shown [NAME.html]."
+)
+@one_line_errors
+def audit(folder: Path, policy: Any, sheet: Path | None) -> None:
+    """Look for anything that crosses the subsets; exit code 1 for a leak."""
+    from vpo_builder.audit.audit import audit, format_audit
+    from vpo_builder.audit.sheet import write_sheet
+    from vpo_builder.dataset.manifest import read_manifest
+    from vpo_builder.documents.attribution import read_licences
+
+    report = audit(read_manifest(folder), read_licences(folder))
+    for line in format_audit(report, policy):
+        click.echo(line)
+    if report.near_duplicates:
+        page = sheet or Path(f"{folder.resolve().name}-near-duplicates.html")
+        write_sheet(report, page)
+        click.echo(f"side by side: {page}")
+    sys.exit(0 if report.passes(policy) else 1)
+
+
+@data_command.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--compare",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Another dataset to show beside it, class by class; repeatable.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Where it goes [FOLDER's name-gallery]."
+)
+@click.option(
+    "--per-class",
+    type=click.IntRange(min=0),
+    default=12,
+    show_default=True,
+    help="Samples shown of each class and subset; 0 for all.",
+)
+@one_line_errors
+def gallery(folder: Path, compare: tuple[Path, ...], out: Path | None, per_class: int) -> None:
+    """Write a page that shows a dataset: pictures, masks, sounds; it opens from disk."""
+    from vpo_builder.gallery.gallery import write_gallery
+
+    target = out or Path(f"{folder.resolve().name}-gallery")
+    result = write_gallery([folder, *compare], target, per_class)
+    click.echo(f"{result.shown} of {result.samples} samples: open {result.page}")
+
+
+@data_command.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--format", "target", type=click.Choice(["webdataset", "coco", "hf"]), required=True)
+@click.option("--out", type=click.Path(path_type=Path), help="A new folder [FOLDER's name-FORMAT].")
+@one_line_errors
+def export(folder: Path, target: Any, out: Path | None) -> None:
+    """Write a dataset as WebDataset tars, COCO annotations or a Hugging Face image folder."""
+    from vpo_builder.export.export import export_dataset
+
+    result = export_dataset(folder, out or Path(f"{folder.resolve().name}-{target}"), target)
+    click.echo(f"{result.folder}: {result.samples} samples in {result.files} files")
+
+
+@data_command.command()
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path))
+@one_line_errors
+def diff(first: Path, second: Path) -> None:
+    """Compare two builds of a split; exit code 1 if they differ."""
+    from vpo_builder.verify.diff import compare, format_comparison
+
+    comparison = compare(first, second)
+    for line in format_comparison(comparison):
+        click.echo(line)
+    sys.exit(1 if comparison.changes else 0)
+
+
+@data_command.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@one_line_errors
+def rot(folder: Path) -> None:
+    """Say what could not be fetched for a dataset: by class, with reasons and dates."""
+    from vpo_builder.fetching.link_rot import count_rot, find_ledger, format_rot
+
+    for line in format_rot(count_rot(find_ledger(folder))):
+        click.echo(line)

@@ -1,0 +1,134 @@
+"""Reading and writing `manifest.jsonl` and `manifest.meta.json`.
+
+The bytes are a function of the records alone: one sample a line, sorted by id, keys in the order
+of declaration, LF, floats rounded to six decimals by whoever makes the record and written in the
+shortest form that reads back equal.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from vpo_builder.dataset.schema import SCHEMA_VERSION, ManifestMeta, Sample
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.whole_files import write_atomically
+
+MANIFEST = "manifest.jsonl"
+META = "manifest.meta.json"
+CHECKSUMS = "SHA256SUMS"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A finished dataset: its folder, what it was made from, and its samples sorted by id."""
+
+    folder: Path
+    meta: ManifestMeta
+    samples: tuple[Sample, ...]
+
+    def clip_path(self, clip_id: str) -> Path:
+        """Return the path of a clip's wav."""
+        return self.folder / self.meta.audio / f"{clip_id}.wav"
+
+
+def encode_lines(records: Iterable[object]) -> bytes:
+    """Return records as JSON lines in the order given."""
+    encoder = msgspec.json.Encoder()
+    return b"".join(encoder.encode(record) + b"\n" for record in records)
+
+
+def encode_samples(samples: Iterable[Sample]) -> bytes:
+    """Return the bytes of `manifest.jsonl` for samples in any order."""
+    ordered = sorted(samples, key=lambda sample: sample.sample_id)
+    return encode_lines(ordered)
+
+
+def decode_lines(data: bytes, kind: type[T], where: str) -> tuple[T, ...]:
+    """Return the records of JSON lines; an InputError names `where` and the line."""
+    decoder = msgspec.json.Decoder(kind)
+    records = []
+    for number, line in enumerate(data.splitlines(), start=1):
+        try:
+            records.append(decoder.decode(line))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{where}, line {number}: not a {kind.__name__.lower()}: {error}; "
+                "the file was edited or cut short: build the dataset again"
+            ) from None
+    return tuple(records)
+
+
+def seal(meta: ManifestMeta) -> ManifestMeta:
+    """Return `meta` with its own hash filled in."""
+    blank = replace(meta, sha256="")
+    return replace(blank, sha256=hashlib.sha256(_encode_meta(blank)).hexdigest())
+
+
+def write_manifest(folder: Path, meta: ManifestMeta, samples: Iterable[Sample]) -> None:
+    """Write both files, the meta last: a folder with a meta is a finished dataset."""
+    write_atomically(folder / MANIFEST, encode_samples(samples), durable=True)
+    write_atomically(folder / META, _encode_meta(seal(meta)), durable=True)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the dataset in `folder`; raise InputError if it is unfinished, newer or edited."""
+    meta = read_meta(folder)
+    data = _read(folder / MANIFEST)
+    if hashlib.sha256(data).hexdigest() != meta.manifest_sha256:
+        raise InputError(
+            f"{folder / MANIFEST}: its sha256 is not the one in {META}: the manifest was edited "
+            "or cut short; build the dataset again"
+        )
+    return Manifest(folder, meta, decode_lines(data, Sample, str(folder / MANIFEST)))
+
+
+def read_meta(folder: Path) -> ManifestMeta:
+    """Return the meta record of the dataset in `folder`, checked against its own hash."""
+    path = folder / META
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: no such folder: expected a built dataset such as data/VPO/VPO-SS"
+        )
+    if not path.exists():
+        raise InputError(
+            f"{folder}: no {META}: this is no dataset, or its build was not finished; "
+            "run the same vpo-build command again to finish it"
+        )
+    data = _read(path)
+    _refuse_newer(data, path)
+    try:
+        meta = msgspec.json.decode(data, type=ManifestMeta)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a manifest record: {error}") from None
+    if seal(meta).sha256 != meta.sha256 or _encode_meta(meta) != data:
+        raise InputError(f"{path}: its own sha256 does not match: the file was edited")
+    return meta
+
+
+def _refuse_newer(data: bytes, path: Path) -> None:
+    try:
+        version = msgspec.json.decode(data, type=dict)["schema_version"]
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
+        raise InputError(f"{path}: not a manifest record: {error}") from None
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"{path}: schema version {version!r}, this program reads {SCHEMA_VERSION}: "
+            "install the version of vpo-builder that made it, or build again"
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _encode_meta(meta: ManifestMeta) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(meta), indent=1) + b"\n"

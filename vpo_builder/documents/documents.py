@@ -1,0 +1,33 @@
+"""The documents of a dataset: its card, whose media it holds, and its Croissant description."""
+
+from collections.abc import Iterable
+
+from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.documents.attribution import ATTRIBUTION, Attribution, encode_attributions
+from vpo_builder.documents.card import encode_card
+from vpo_builder.documents.croissant import encode_croissant
+from vpo_builder.documents.licences import count_licences
+
+__all__ = ["ATTRIBUTION", "CARD", "CROISSANT", "Attribution", "render_documents"]
+
+CARD = "README.md"
+CROISSANT = "croissant.json"
+
+
+def render_documents(manifest: Manifest, attributions: Iterable[Attribution]) -> dict[str, bytes]:
+    """Return name -> bytes of README.md, ATTRIBUTION.csv and croissant.json.
+
+    `manifest` may be one whose list of checksums is not written yet: of its hashes only
+    `manifest_sha256` is read. `attributions` may cover more images than are in use.
+    """
+    owned = {row.image_id: row for row in attributions}
+    used = sorted({sample.image_id for sample in manifest.samples})
+    licences = count_licences(
+        (owned[image].license_name, owned[image].license_url) if image in owned else ("", "")
+        for image in used
+    )
+    return {
+        CARD: encode_card(manifest, licences),
+        ATTRIBUTION: encode_attributions(owned.values(), manifest),
+        CROISSANT: encode_croissant(manifest, licences),
+    }

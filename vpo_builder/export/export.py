@@ -1,0 +1,58 @@
+"""Writes a finished dataset in formats that other tools read."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from vpo_builder.dataset.manifest import META, Manifest, read_manifest
+from vpo_builder.documents.documents import ATTRIBUTION, CARD
+from vpo_builder.export.coco import write_coco
+from vpo_builder.export.hf import write_hf
+from vpo_builder.export.webdataset import write_webdataset
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.whole_files import atomic_folder
+
+__all__ = ["FORMATS", "Export", "ExportFormat", "export_dataset"]
+
+ExportFormat = Literal["webdataset", "coco", "hf"]
+FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+
+WRITERS: dict[ExportFormat, Callable[[Manifest, Path], None]] = {
+    "webdataset": write_webdataset,
+    "coco": write_coco,
+    "hf": write_hf,
+}
+
+
+@dataclass(frozen=True)
+class Export:
+    """An export that was written: its folder, its files and the samples in it."""
+
+    folder: Path
+    files: int
+    samples: int
+
+
+def export_dataset(folder: Path, out: Path, target: ExportFormat) -> Export:
+    """Write the dataset in `folder` to the new folder `out`, with its card and attributions.
+
+    The same dataset gives the same bytes. Raises InputError for an unfinished dataset, a file
+    that is missing, and an `out` that is not empty; `out` appears when it is complete.
+    """
+    manifest = read_manifest(folder)
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise InputError(f"{out}: is not empty: give a new folder with --out")
+    with atomic_folder(out) as fresh:
+        try:
+            WRITERS[target](manifest, fresh)
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{error.filename}: no such file: run vpo-data verify {folder}"
+            ) from None
+        for name in (CARD, ATTRIBUTION, META):
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, fresh / name)
+    files = sum(path.is_file() for path in out.rglob("*"))
+    return Export(out, files, len(manifest.samples))

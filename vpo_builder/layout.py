@@ -1,0 +1,87 @@
+"""The published on-disk layout of VPO: where each file lies and what the csv says (protocol §2)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from vpo_builder.dataset.schema import VPO_CSV_COLUMNS, Sample, Source, Split
+from vpo_builder.records import Scene
+
+AUDIO_FOLDER = "vggsound_bench/VGGSound/audios"
+
+
+def dataset_folder(split: Split) -> str:
+    """Return a VPO split's folder relative to the output folder."""
+    return f"VPO/VPO-{split.upper()}"
+
+
+def csv_name(split: Split) -> str:
+    """Return the name of the csv that the published loader reads."""
+    return f"vpo_{split}_data_stereo.csv"
+
+
+def relative_to_dataset(split: Split, path: str) -> str:
+    """Return a path below the output folder relative to the dataset's folder."""
+    return "../" * len(Path(dataset_folder(split)).parts) + path
+
+
+def scene_sample(
+    scene: Scene, clip_ids: Sequence[str], pans: Sequence[float], split: Split
+) -> Sample:
+    """Return the sample that a scene becomes with a clip and a pan for each sounding object.
+
+    An MSMI scene without repeated instances is MS's, and its files are read from there.
+    """
+    image = f"{scene.photo.id:012d}"
+    sample_id, folder, mask = image, "", image
+    if split == "ss":
+        category = scene.sounding[0].category
+        sample_id = mask = f"{image}_{scene.sounding[0].mask.id:012d}"
+        folder = f"{category}/"
+    home = f"../{Path(dataset_folder('ms')).name}/" if reads_from_ms(scene, split) else ""
+    return Sample(
+        sample_id=sample_id,
+        subset=scene.subset,
+        image_id=scene.photo.id,
+        image=f"{home}data/{folder}{image}.jpg",
+        mask=f"{home}mask/{folder}{mask}.png",
+        width=scene.photo.width,
+        height=scene.photo.height,
+        sources=tuple(
+            Source(candidate.category, candidate.mask.id, clip_id, pan)
+            for candidate, clip_id, pan in zip(scene.sounding, clip_ids, pans, strict=True)
+        ),
+        silent=tuple(candidate.category for candidate in scene.silent),
+    )
+
+
+def reads_from_ms(scene: Scene, split: Split) -> bool:
+    """Tell whether a scene's image and mask lie in VPO-MS (the csv's multi_instance 0)."""
+    return split == "msmi" and not scene.repeated
+
+
+def encode_csv(
+    samples: Iterable[Sample], mask_values: Mapping[str, int], repeated: frozenset[str]
+) -> bytes:
+    """Return the csv of the published loader: one row for each sounding object.
+
+    Its loader takes "val" for test, so val rows say train; the subset lies in our manifest.
+    `repeated` names the samples whose rows carry multi_instance 1.
+    """
+    rows = [
+        (
+            sample.image_id,
+            source.ann_id,
+            source.category,
+            mask_values[source.category],
+            source.clip_id,
+            "test" if sample.subset == "test" else "train",
+            source.pan,
+            int(sample.sample_id in repeated),
+        )
+        for sample in sorted(samples, key=lambda sample: sample.sample_id)
+        for source in sample.sources
+    ]
+    frame = pd.DataFrame(rows, columns=list(VPO_CSV_COLUMNS))
+    return frame.to_csv(index=False, lineterminator="\n").encode()

@@ -1,0 +1,182 @@
+"""Decides which images are kept and which of their objects are eligible to sound. Pure.
+
+The rules look at the annotations alone, never at which clips exist, so that the same images are
+kept wherever the dataset is built (protocol §2, repeated instances). They work on columns, all
+images at once: COCO has half a million objects of sounding categories, and drops most.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpo_builder.classes import PERSON
+from vpo_builder.config import BuildConfig
+from vpo_builder.dataset.schema import Split, Subset
+from vpo_builder.planning.persons import AMBIGUOUS, PersonResolver
+from vpo_builder.records import (
+    Candidate,
+    Candidates,
+    ObjectMask,
+    PersonDecision,
+    Photo,
+    Reason,
+    Rejection,
+)
+
+Flags = NDArray[np.bool_]
+
+NOT_LISTED = -1
+"""Place of an image that no part lists."""
+EMPTY_OUTLINE = len(b"[[]]")
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """What the rules keep and what they drop; images in the order of ids, as are decisions."""
+
+    kept: list[Candidates]
+    rejections: list[Rejection]
+    decisions: list[PersonDecision]
+
+
+def filter_images(
+    photos: Sequence[tuple[Photo, Subset]],
+    objects: Iterable[ObjectMask],
+    class_of: Mapping[int, str],
+    captions: Callable[[int], Sequence[str]],
+    split: Split,
+    config: BuildConfig,
+) -> Filtered:
+    """Return the images that a split's rules keep, each with its eligible objects.
+
+    `class_of` maps COCO category ids to classes, person's to "person"; `captions` gives an
+    image's captions and is asked only for images with a person that come so far.
+    """
+    table = _ObjectTable(photos, tuple(objects), class_of, config.filters.min_area_fraction)
+    reasons = _reasons_against(table, split)
+    resolver = PersonResolver(config.person)
+    decisions = {}
+    for place in np.flatnonzero(table.count(table.whole & table.person)).tolist():
+        if reasons[place] is None:
+            number = photos[place][0].id
+            decisions[place] = resolver.resolve(number, captions(number))
+            if decisions[place].verdict == AMBIGUOUS:
+                reasons[place] = Reason.PERSON_AMBIGUOUS
+    for place in np.flatnonzero(table.count(table.large) == 0).tolist():
+        reasons[place] = reasons[place] or Reason.NO_ELIGIBLE_OBJECT
+    kept = np.array([reason is None for reason in reasons], dtype=bool)
+    rejections = [
+        Rejection("image", str(photo.id), reason)
+        for (photo, _), reason in zip(photos, reasons, strict=True)
+        if reason is not None
+    ]
+    rejections += table.rejections(kept)
+    verdicts = {place: decision.verdict for place, decision in decisions.items()}
+    return Filtered(table.candidates(kept, verdicts), rejections, list(decisions.values()))
+
+
+def _reasons_against(table: "_ObjectTable", split: Split) -> list[Reason | None]:
+    """Return, for each image, the first rule against it that its annotations alone decide."""
+    reasons: list[Reason | None] = [None] * len(table.photos)
+    unwanted, reason = table.repeated, Reason.REPEATED_INSTANCES
+    if split == "msmi":
+        unwanted, reason = table.crowded, Reason.CROWD
+    for place in np.flatnonzero(unwanted).tolist():
+        reasons[place] = reason
+    for place in np.flatnonzero(table.count(table.whole) == 0).tolist():
+        reasons[place] = Reason.NO_SOUNDING_OBJECT
+    return reasons
+
+
+class _ObjectTable:
+    """The objects as columns, and what they come to for each image.
+
+    `whole` objects have an area and an outline, `large` ones are whole and large enough to sound.
+    An image is `crowded` if a crowd is among its whole objects, and `repeated` if it is crowded
+    or two of them are of one class. `image` holds places in `photos`.
+    """
+
+    def __init__(
+        self,
+        photos: Sequence[tuple[Photo, Subset]],
+        rows: Sequence[ObjectMask],
+        class_of: Mapping[int, str],
+        min_area_fraction: float,
+    ) -> None:
+        self.photos, self._rows, self._class_of = photos, rows, class_of
+        names = {name: code for code, name in enumerate(sorted(set(class_of.values())))}
+        codes = {category: names[name] for category, name in class_of.items()}
+        size = len(rows)
+        self.image = self._places(np.fromiter(map(attrgetter("image_id"), rows), np.int64, size))
+        self.number = np.fromiter(map(attrgetter("id"), rows), np.int64, size)
+        category = map(attrgetter("category_id"), rows)
+        code = np.fromiter(map(codes.__getitem__, category), np.int64, size)
+        crowd = np.fromiter(map(attrgetter("iscrowd"), rows), np.bool_, size)
+        area = np.fromiter(map(attrgetter("area"), rows), np.float64, size)
+        # `[]` and `[[]]`, undecoded, are no outline.
+        outline = np.fromiter((memoryview(row.segmentation).nbytes for row in rows), np.int64, size)
+        listed = self.image != NOT_LISTED
+        smallest = [min_area_fraction * photo.width * photo.height for photo, _ in photos]
+        self.whole: Flags = listed & (area > 0) & (outline > EMPTY_OUTLINE)
+        self.large: Flags = self.whole & (area >= np.array([*smallest, np.inf])[self.image])
+        self.person: Flags = code == names.get(PERSON, -1)
+        self.crowded: Flags = self.count(self.whole & crowd) > 0
+        self.repeated: Flags = self.crowded | self._has_twins(code)
+
+    def count(self, which: Flags) -> NDArray[np.int64]:
+        """Return how many of some objects each image has."""
+        return np.bincount(self.image[which], minlength=len(self.photos))
+
+    def rejections(self, kept: Flags) -> list[Rejection]:
+        """Return a rejection for each object that is not eligible, in the order of numbers."""
+        image_kept = np.append(kept, False)[self.image]
+        reasons = np.select(
+            [self.image == NOT_LISTED, ~self.whole, ~image_kept, ~self.large],
+            [1, 2, 3, 4],
+        )
+        names = (
+            Reason.IMAGE_NOT_LISTED,
+            Reason.WITHOUT_AREA,
+            Reason.IMAGE_DROPPED,
+            Reason.TOO_SMALL,
+        )
+        order = np.argsort(self.number, kind="stable")
+        order = order[reasons[order] > 0]
+        numbers, codes = self.number[order].tolist(), reasons[order].tolist()
+        return [
+            Rejection("object", str(number), names[code - 1])
+            for number, code in zip(numbers, codes, strict=True)
+        ]
+
+    def candidates(self, kept: Flags, persons: Mapping[int, str]) -> list[Candidates]:
+        """Return the kept images with their eligible objects, in the order of images and ids."""
+        found = np.flatnonzero(self.large & np.append(kept, False)[self.image])
+        found = found[np.lexsort((self.number[found], self.image[found]))]
+        objects: dict[int, list[Candidate]] = defaultdict(list)
+        for place, at in zip(self.image[found].tolist(), found.tolist(), strict=True):
+            row = self._rows[at]
+            name = self._class_of[row.category_id]
+            objects[place].append(Candidate(row, persons[place] if name == PERSON else name))
+        return [
+            Candidates(*self.photos[place], tuple(rows), bool(self.repeated[place]))
+            for place, rows in objects.items()
+        ]
+
+    def _places(self, image_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the place of each image among the photos, the first if it is there twice."""
+        ids = np.array([photo.id for photo, _ in self.photos], np.int64)
+        listed, first = np.unique(ids, return_index=True)
+        at = np.searchsorted(listed, image_ids)
+        found = np.append(listed, NOT_LISTED)[at] == image_ids
+        return np.where(found, np.append(first, NOT_LISTED)[at], NOT_LISTED)
+
+    def _has_twins(self, code: NDArray[np.int64]) -> Flags:
+        """Tell which images have two whole objects of one class."""
+        images, classes = len(self.photos), len(set(self._class_of.values()))
+        pairs = self.image[self.whole] * classes + code[self.whole]
+        counts = np.bincount(pairs, minlength=images * classes).reshape(images, classes)
+        return np.asarray((counts > 1).any(axis=1))

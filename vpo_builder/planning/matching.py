@@ -1,0 +1,59 @@
+"""Matches COCO's objects and VGGSound's clips to classes and to subsets. Pure."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from vpo_builder.classes import SoundingClass
+from vpo_builder.dataset.schema import Subset
+from vpo_builder.records import Clip, Reason, Rejection, VggSound
+from vpo_builder.runtime.stateless_hash import mix, text_key, unit
+
+
+def image_subsets(part: str, image_ids: Sequence[int], val_fraction: float) -> list[Subset]:
+    """Return the subset of each image of "train2017" or "val2017" (protocol §2, subsets)."""
+    if part == "val2017":
+        return ["test"] * len(image_ids)
+    draws = unit(mix("image subset", np.asarray(image_ids, np.uint64)))
+    return ["val" if draw < val_fraction else "train" for draw in draws]
+
+
+def match_clips(
+    vggsound: VggSound,
+    table: Iterable[SoundingClass],
+    val_fraction: float,
+    audible: Mapping[str, Collection[str]] | None = None,
+) -> tuple[list[Clip], list[Rejection]]:
+    """Return the clips whose label sounds like a class, sorted by id, and those kept out.
+
+    A YouTube id that VGGSound lists in both splits is used for test alone, so that no video
+    crosses a subset. A clip whose file has vanished is returned with the path None: it counts as
+    vanished when an object asks for it, as it would if it had to be fetched.
+    `audible` gives, for the clips that somebody has listened to, the labels that can be heard: a
+    clip whose own label is not among them is kept out.
+    """
+    class_of = {label: row.name for row in table for label in row.labels}
+    tested = {row.youtube_id for row in vggsound.rows if row.split == "test"}
+    val = _val_videos([row.youtube_id for row in vggsound.rows], val_fraction)
+    clips, rejections = [], []
+    for row in vggsound.rows:
+        clip_id = row.clip_id
+        if row.split == "train" and row.youtube_id in tested:
+            rejections.append(Rejection("clip", clip_id, Reason.CLIP_IN_BOTH_SPLITS))
+            continue
+        if audible is not None and row.label not in audible.get(clip_id, {row.label}):
+            rejections.append(Rejection("clip", clip_id, Reason.CLIP_INAUDIBLE))
+            continue
+        path = vggsound.paths.get(clip_id)
+        category = class_of[row.label]
+        subset: Subset = "val" if row.youtube_id in val else "train"
+        subset = "test" if row.split == "test" else subset
+        clips.append(Clip(clip_id, row.youtube_id, row.label, category, subset, path))
+    return clips, rejections
+
+
+def _val_videos(youtube_ids: Sequence[str], val_fraction: float) -> set[str]:
+    """Return those of VGGSound's train videos that go to val."""
+    keys = np.fromiter(map(text_key, youtube_ids), np.uint64, len(youtube_ids))
+    draws = unit(mix("clip subset", keys)).tolist()
+    return {name for name, draw in zip(youtube_ids, draws, strict=True) if draw < val_fraction}

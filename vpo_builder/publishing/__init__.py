@@ -1,0 +1,1 @@
+"""What stands beside the media: csv, documents, checksums, the manifest last."""

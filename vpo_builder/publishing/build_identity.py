@@ -1,0 +1,88 @@
+"""What a build is: the options and inputs that decide its bytes, and whether a folder holds it."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from vpo_builder.dataset.manifest import META, read_meta
+from vpo_builder.dataset.schema import Split
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.whole_files import write_atomically
+
+STATE = ".build.json"
+MISSING_LIMIT = "config.limits.max_missing_fraction"
+
+
+@dataclass(frozen=True)
+class BuildIdentity:
+    """Everything that decides a dataset's bytes; where its inputs lie is no part of it."""
+
+    split: Split
+    seed: int
+    config: dict[str, Any]
+    inputs: dict[str, str]
+
+
+def is_finished(folder: Path, identity: BuildIdentity) -> bool:
+    """Tell whether `folder` holds this very dataset, finished.
+
+    Raises InputError naming the differences when it holds another one. An unfinished one may be
+    resumed with other inputs and another limit of what may be missing: completing the sources, or
+    doing without, is why one resumes. One with a meta and a note is being made anew.
+    """
+    if (folder / META).exists() and not (folder / STATE).exists():
+        meta = read_meta(folder)
+        held = BuildIdentity(meta.split, meta.seed, meta.config, meta.inputs)
+        _refuse_other(folder, held, identity)
+        return True
+    if (folder / STATE).exists():
+        held = replace(_read_state(folder / STATE), inputs=identity.inputs)
+        _refuse_other(folder, held, identity, ignored={MISSING_LIMIT})
+    return False
+
+
+def mark_started(folder: Path, identity: BuildIdentity) -> None:
+    """Note in `folder` which dataset is being built there, so that only that one resumes."""
+    write_atomically(folder / STATE, msgspec.json.encode(identity), durable=True)
+
+
+def mark_finished(folder: Path) -> None:
+    """Remove the note: the manifest's meta tells it from now on."""
+    (folder / STATE).unlink(missing_ok=True)
+
+
+def _read_state(path: Path) -> BuildIdentity:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=BuildIdentity)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a build's note: {error}; delete its folder") from None
+
+
+def _refuse_other(
+    folder: Path, held: BuildIdentity, wanted: BuildIdentity, ignored: Collection[str] = ()
+) -> None:
+    old, new = _flat(msgspec.to_builtins(held)), _flat(msgspec.to_builtins(wanted))
+    keys = (old.keys() | new.keys()) - set(ignored)
+    changed = sorted(key for key in keys if old.get(key) != new.get(key))
+    if changed:
+        shown = "; ".join(f"{key} is {old.get(key)!r}, now {new.get(key)!r}" for key in changed[:3])
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise InputError(
+            f"{folder}: holds a dataset made with other options or inputs: {shown}{more}; "
+            "give another --out, or delete that folder"
+        )
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    return dict(_leaves(tree, prefix))
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

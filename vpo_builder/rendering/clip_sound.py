@@ -1,0 +1,100 @@
+"""Clips: recordings of any common format -> 16 kHz mono PCM16 wavs of exact length."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from vpo_builder.config import AudioSettings, ClipSettings
+from vpo_builder.records import ArchiveMember, Reason
+from vpo_builder.rendering.decoding import Excerpt, Recording, Waveform, decode
+from vpo_builder.runtime.whole_files import write_atomically
+from vpo_builder.sources.archives import as_file
+
+FULL_SCALE = 0.999  # what a 16-bit converter gives for its largest level, less rounding
+
+
+@dataclass(frozen=True)
+class ClipTask:
+    """A recording to check and to write as `target`; with `excerpt`, only that part of it."""
+
+    path: Path | ArchiveMember
+    target: Path
+    clips: ClipSettings
+    audio: AudioSettings
+    excerpt: Excerpt | None = None
+
+
+def prepare_clip(task: ClipTask) -> Reason | None:
+    """Write the clip's wav and return None, or return why the recording cannot be used.
+
+    A wav that is there already was written whole by an earlier run and is kept.
+    """
+    if task.target.exists():
+        return None
+    try:
+        with as_file(task.path) as path:
+            recording = decode(path, task.excerpt)
+    except ValueError:  # also what a damaged archive gives
+        return Reason.CLIP_UNDECODABLE
+    reason = reason_against(recording, task.clips)
+    if reason is None:
+        write_wav(task.target, to_mono(recording, task.audio), task.audio.sample_rate)
+    return reason
+
+
+def reason_against(recording: Recording, settings: ClipSettings) -> Reason | None:
+    """Return the first reason why a recording cannot be used, None if it can."""
+    announced = recording.announced_seconds
+    if announced is not None and recording.seconds < announced - settings.truncation_seconds:
+        return Reason.CLIP_TRUNCATED
+    if recording.seconds < settings.min_seconds:
+        return Reason.CLIP_TOO_SHORT
+    if recording.seconds > settings.max_seconds:
+        return Reason.CLIP_TOO_LONG
+    window = round(settings.window_seconds * recording.sample_rate)
+    centre = _centre(recording.mono, window)
+    power = float(np.mean(np.square(centre, dtype=np.float64)))
+    if not power > 10 ** (settings.silence_dbfs / 10):
+        return Reason.CLIP_SILENT
+    if float(np.mean(np.abs(centre) >= FULL_SCALE)) > settings.max_clipped_fraction:
+        return Reason.CLIP_CLIPPED
+    return None
+
+
+def to_mono(recording: Recording, settings: AudioSettings) -> Waveform:
+    """Return the mean of the channels at the wanted rate, cut to the wanted length."""
+    mono = resample_to_mono(recording, settings.sample_rate)
+    return mono[: round(settings.seconds * settings.sample_rate)]
+
+
+def resample_to_mono(recording: Recording, sample_rate: int) -> Waveform:
+    """Return the mean of the channels at the wanted rate, as long as the recording."""
+    mono = recording.mono
+    length = round(len(mono) * sample_rate / recording.sample_rate)
+    if recording.sample_rate != sample_rate:
+        mono = soxr.resample(mono, recording.sample_rate, sample_rate, quality="HQ")
+        if len(mono) < length:
+            mono = np.pad(mono, (0, length - len(mono)))
+    return np.asarray(mono[:length])
+
+
+def write_wav(path: Path, waveform: Waveform, sample_rate: int) -> None:
+    """Write a waveform [samples] or [samples, channels] as PCM16; louder than full is clipped."""
+    write_atomically(path, encode_wav(waveform, sample_rate))
+
+
+def encode_wav(waveform: Waveform, sample_rate: int) -> bytes:
+    """Return the bytes that `write_wav` writes."""
+    levels = np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
+    buffer = io.BytesIO()  # libsndfile hides why a write to a file failed
+    soundfile.write(buffer, levels, sample_rate, subtype="PCM_16", format="WAV")
+    return buffer.getvalue()
+
+
+def _centre(mono: Waveform, window: int) -> Waveform:
+    start = max(0, (len(mono) - window) // 2)
+    return mono[start : start + window]

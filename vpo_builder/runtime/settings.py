@@ -1,0 +1,121 @@
+"""Settings: frozen dataclass <- TOML preset <- `--set key=value`, checked by type and by name.
+
+A preset may begin with `extends = "other"`; the values below it then replace the other's, key by
+key. Dataclasses carry no defaults: the presets are the only place where a value is written, and
+the comment beside it says where it comes from.
+"""
+
+import dataclasses
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+
+from vpo_builder.runtime.errors import InputError
+
+T = TypeVar("T")
+Tree = dict[str, Any]
+
+
+def load_settings(kind: type[T], folder: Path, preset: str, overrides: Iterable[str] = ()) -> T:
+    """Return `kind` filled from `folder/preset.toml` and the `key.path=value` overrides.
+
+    Raises InputError naming the key and the choices for an unknown preset or key, and the key
+    and the expected type for a wrong value.
+    """
+    if preset not in preset_names(folder):
+        choices = ", ".join(preset_names(folder))
+        raise InputError(f"no preset {preset!r}: choose one of {choices}")
+    tree = _read_preset(folder, preset)
+    for override in overrides:
+        _apply(tree, override)
+    return from_tree(kind, tree, f"preset {preset}")
+
+
+def from_tree(kind: type[T], tree: Mapping[str, Any], where: str) -> T:
+    """Return `kind` from nested mappings; `where` names their source in the errors."""
+    _refuse_unknown_keys(kind, tree, "", where)
+    try:
+        return msgspec.convert(tree, kind)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{where}: {_readable(error, kind)}") from None
+
+
+def to_tree(settings: Any) -> Tree:
+    """Return the settings as nested mappings of json's values, equal to what json gives back."""
+    tree: Tree = msgspec.json.decode(msgspec.json.encode(settings), type=dict)
+    return tree
+
+
+def preset_names(folder: Path) -> list[str]:
+    """Return the names that `load_settings` accepts for `folder`, sorted.
+
+    A name that begins with "_" is no preset by itself but what several extend.
+    """
+    return sorted(path.stem for path in folder.glob("*.toml") if not path.name.startswith("_"))
+
+
+def _read_preset(folder: Path, preset: str) -> Tree:
+    path = folder / f"{preset}.toml"
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not TOML: {error}") from None
+    parent = tree.pop("extends", None)
+    return tree if parent is None else _merged(_read_preset(folder, parent), tree)
+
+
+def _merged(below: Tree, above: Tree) -> Tree:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = _merged(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _apply(tree: Tree, override: str) -> None:
+    path, equals, text = override.partition("=")
+    *parents, leaf = path.strip().split(".")
+    if not equals or not leaf:
+        raise InputError(f"--set {override}: expected key.path=value")
+    node = tree
+    for parent in parents:
+        child = node.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise InputError(f"--set {override}: {parent!r} is a value, not a group of settings")
+        node = child
+    node[leaf] = _value(text.strip())
+
+
+def _value(text: str) -> Any:
+    """Read a TOML value; what is no TOML value is a plain string, so quotes are optional."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _refuse_unknown_keys(kind: Any, tree: Mapping[str, Any], prefix: str, where: str) -> None:
+    hints = get_type_hints(kind)
+    names = [field.name for field in dataclasses.fields(kind)]
+    for key, value in tree.items():
+        if key not in names:
+            choices = ", ".join(prefix + name for name in names)
+            raise InputError(f"{where}: unknown setting {prefix + key!r}: choose one of {choices}")
+        if dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping):
+            _refuse_unknown_keys(hints[key], value, f"{prefix}{key}.", where)
+
+
+def _readable(error: msgspec.ValidationError, kind: Any) -> str:
+    """Turn msgspec's "... - at `$.a.b`" into "setting a.b: ...", with a Literal's choices."""
+    text, _, place = str(error).partition(" - at `$")
+    path = place.rstrip("`").lstrip(".")
+    hint = kind
+    for name in filter(None, path.split(".")):
+        hint = get_type_hints(hint).get(name) if dataclasses.is_dataclass(hint) else None
+    choices = [str(c) for c in getattr(hint, "__args__", ()) if isinstance(c, str)]
+    among = f" (choose one of {', '.join(choices)})" if choices else ""
+    return f"setting {path}: {text}{among}" if path else text

@@ -1,0 +1,1 @@
+"""Counts of a finished dataset, as tables and charts."""
