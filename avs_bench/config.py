@@ -6,10 +6,10 @@ No field has a default: every value stands in `presets/*.toml`, with its meaning
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.settings import from_tree, load_settings
+from vpo_builder.runtime.settings import Range, from_tree, load_settings
 
 PRESETS = Path(__file__).parent / "presets"
 LATER: Mapping[str, Any] = {
@@ -41,7 +41,7 @@ class AudioSettings:
 
     channels: Literal[1, 2]
     seconds: Literal[1, 3]
-    frame_step: float
+    frame_step: Annotated[float, Range(0.01, 60)]
     mute_cropped_out: bool
 
 
@@ -53,9 +53,9 @@ class ImageSettings:
     `stretched` picture has both sides as long as the longer one.
     """
 
-    long_side: int
-    crop: int
-    frames: int
+    long_side: Annotated[int, Range(16, 16384, zero=True)]
+    crop: Annotated[int, Range(16, 16384)]
+    frames: Annotated[int, Range(1, 1000)]
     stretched: bool
 
 
@@ -63,12 +63,12 @@ class ImageSettings:
 class AugmentationSettings:
     """Random views of a training picture; probabilities, factors and ranges as in the preset."""
 
-    flip: float
-    scales: tuple[float, ...]
-    brightness: float
-    contrast: float
-    saturation: float
-    hue: float
+    flip: Annotated[float, Range(0, 1)]
+    scales: Annotated[tuple[float, ...], Range(0.05, 20)]
+    brightness: Annotated[float, Range(0, 1)]
+    contrast: Annotated[float, Range(0, 1)]
+    saturation: Annotated[float, Range(0, 1)]
+    hue: Annotated[float, Range(0, 0.5)]
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ class OptimSettings:
     """How to descend: `method` for everything that sees, Adam for what hears (protocol §5)."""
 
     method: Literal["sgd", "adam"]
-    lr: float
-    head_lr_factor: float
-    momentum: float
-    weight_decay: float
-    poly_power: float
-    audio_lr: float
-    clip_norm: float
+    lr: Annotated[float, Range(0, 1000)]
+    head_lr_factor: Annotated[float, Range(0, 1000)]
+    momentum: Annotated[float, Range(0, 1, below=True)]
+    weight_decay: Annotated[float, Range(0, 10)]
+    poly_power: Annotated[float, Range(0, 10)]
+    audio_lr: Annotated[float, Range(0, 1000)]
+    clip_norm: Annotated[float, Range(0, 1e9)]
 
 
 @dataclass(frozen=True)
@@ -94,22 +94,22 @@ class PairSettings:
     published loss has none of these.
     """
 
-    rematch_rate: float
-    rematch_from_epoch: int
+    rematch_rate: Annotated[float, Range(0, 1)]
+    rematch_from_epoch: Annotated[int, Range(0, 1_000_000)]
     bank_draw: Literal["oldest", "random"]
     bank_empty: Literal["skip", "silence"]
-    cross_entropy_weight: float
-    silence_rate: float
-    noise_rate: float
+    cross_entropy_weight: Annotated[float, Range(0, 1000)]
+    silence_rate: Annotated[float, Range(0, 1)]
+    noise_rate: Annotated[float, Range(0, 1)]
 
 
 @dataclass(frozen=True)
 class ContrastiveSettings:
     """The contrastive term: weight 0 leaves it, and the shuffled half of the batch, out."""
 
-    weight: float
-    temperature: float
-    pixels_per_class: int
+    weight: Annotated[float, Range(0, 1000)]
+    temperature: Annotated[float, Range(0.001, 1000)]
+    pixels_per_class: Annotated[int, Range(1, 1_000_000)]
     small_classes: Literal["skip", "all"]
 
 
@@ -117,7 +117,7 @@ class ContrastiveSettings:
 class TpaviSettings:
     """TPAVI's audio-visual matching term: weight 0 leaves it out (models.md, loss details)."""
 
-    weight: float
+    weight: Annotated[float, Range(0, 1000)]
     matching: Literal["cosine", "kl"]
     normalise: bool
     untrained_vggish: bool
@@ -129,15 +129,15 @@ class TrainSettings:
 
     objective: Literal["cavp", "tpavi"]
     holdout_classes: tuple[str, ...]
-    seed: int
-    epochs: int
-    batch_size: int
-    micro_batch_size: int
-    checkpoint_steps: int
-    validate_epochs: int
+    seed: Annotated[int, Range(0, 2**63 - 1)]
+    epochs: Annotated[int, Range(1, 1_000_000)]
+    batch_size: Annotated[int, Range(1, 65536)]
+    micro_batch_size: Annotated[int, Range(0, 65536)]
+    checkpoint_steps: Annotated[int, Range(0, 1_000_000_000)]
+    validate_epochs: Annotated[int, Range(1, 1_000_000)]
     selection: Selection
-    patience: int
-    ema_decay: float
+    patience: Annotated[int, Range(0, 1_000_000)]
+    ema_decay: Annotated[float, Range(0, 1, below=True)]
     deterministic: bool
     precision: Precision
     channels_last: bool
@@ -148,15 +148,15 @@ class TrainSettings:
 class LoaderSettings:
     """Worker processes that read examples, and the MiB of decoded pictures each may keep."""
 
-    workers: int
-    cache_mib: int
+    workers: Annotated[int, Range(0, 1024)]
+    cache_mib: Annotated[int, Range(0, 1_000_000)]
 
 
 @dataclass(frozen=True)
 class EvalSettings:
     """Pictures, or clips, per forward pass; scores do not depend on it."""
 
-    batch_size: int
+    batch_size: Annotated[int, Range(1, 65536)]
 
 
 @dataclass(frozen=True)

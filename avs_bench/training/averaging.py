@@ -5,8 +5,6 @@ from copy import deepcopy
 import torch
 from torch import nn
 
-from vpo_builder.runtime.errors import InputError
-
 RISE = 9
 """Steps in which the decay rises to a half: with (1 + n) / (10 + n), as TensorFlow's average has
 it, a short run's average is one of its end, and not of the weights that it began with."""
@@ -39,10 +37,5 @@ class WeightAverage:
 
 
 def averaging_of(model: nn.Module, decay: float) -> WeightAverage | None:
-    """Return the average that follows a model, None for decay 0; raise InputError."""
-    if not 0 <= decay < 1:
-        raise InputError(
-            f"setting train.ema_decay: expected at least 0 (none) and below 1, got {decay}: "
-            "0.999 averages about the last thousand steps"
-        )
+    """Return the average that follows a model, None for decay 0."""
     return WeightAverage(model, decay) if decay else None

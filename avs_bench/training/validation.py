@@ -35,8 +35,6 @@ class Validation:
 
     def __post_init__(self) -> None:
         patience = self.settings.train.patience
-        if patience < 0:
-            raise InputError(f"setting train.patience: expected at least 0 (never), got {patience}")
         if self.dataset.subsets[self.subset]:
             return
         if self.subset == "test":
@@ -76,7 +74,7 @@ class Validation:
         if not self.dataset.subsets[self.subset]:
             return {}
         train = self.settings.train
-        due = train.validate_epochs and (progress.epoch + 1) % train.validate_epochs == 0
+        due = (progress.epoch + 1) % train.validate_epochs == 0
         if not due and progress.epoch + 1 < train.epochs:
             return None
         with memory_errors(f"scoring {self.subset} after step {progress.step}", FEWER_PICTURES):

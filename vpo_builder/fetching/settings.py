@@ -3,46 +3,46 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from vpo_builder.fetching.connections import Network
 from vpo_builder.fetching.deadline import Cancellation
 from vpo_builder.fetching.flags import PREFIX
-from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.settings import load_settings
+from vpo_builder.runtime.settings import Range, load_settings
 
 
 @dataclass(frozen=True)
 class NetworkSettings:
     """Connections at once, time limits in seconds, and the largest files taken."""
 
-    connections: int
-    idle_seconds: float
-    clip_seconds: float
-    image_seconds: float
-    archive_seconds: float
-    max_clip_bytes: int
-    max_image_bytes: int
-    max_archive_bytes: int
-    max_table_bytes: int
+    connections: Annotated[int, Range(1, 1000)]
+    idle_seconds: Annotated[float, Range(0.01, 1_000_000)]
+    clip_seconds: Annotated[float, Range(0.01, 1_000_000)]
+    image_seconds: Annotated[float, Range(0.01, 1_000_000)]
+    archive_seconds: Annotated[float, Range(0.01, 1_000_000)]
+    max_clip_bytes: Annotated[int, Range(1, 1_000_000_000_000)]
+    max_image_bytes: Annotated[int, Range(1, 1_000_000_000_000)]
+    max_archive_bytes: Annotated[int, Range(1, 1_000_000_000_000)]
+    max_table_bytes: Annotated[int, Range(1, 1_000_000_000_000)]
 
 
 @dataclass(frozen=True)
 class RetrySettings:
     """When to ask again, and when to leave a source alone."""
 
-    attempts: int
-    backoff_seconds: float
-    longest_wait_seconds: float
-    breaker_run: int
+    attempts: Annotated[int, Range(1, 1000)]
+    backoff_seconds: Annotated[float, Range(0, 1_000_000)]
+    longest_wait_seconds: Annotated[float, Range(0, 1_000_000)]
+    breaker_run: Annotated[int, Range(1, 1_000_000)]
 
 
 @dataclass(frozen=True)
 class RateSettings:
     """Starts an hour, 0 for no limit."""
 
-    youtube_per_hour: float
-    mirror_per_hour: float
-    coco_per_hour: float
+    youtube_per_hour: Annotated[float, Range(0, 1_000_000_000)]
+    mirror_per_hour: Annotated[float, Range(0, 1_000_000_000)]
+    coco_per_hour: Annotated[float, Range(0, 1_000_000_000)]
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class CocoSettings:
 
     url: str
     archive: str
-    archive_bytes: int
+    archive_bytes: Annotated[int, Range(1, 1_000_000_000_000)]
     archive_sha256: str
-    max_unpacked_bytes: int
+    max_unpacked_bytes: Annotated[int, Range(1, 1_000_000_000_000)]
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ class VggSoundSettings:
 class EstimateSettings:
     """What `--plan` reckons with."""
 
-    image_bytes: int
-    clip_bytes: int
-    clips_gone: float
-    bytes_per_second: int
+    image_bytes: Annotated[int, Range(1, 1_000_000_000_000)]
+    clip_bytes: Annotated[int, Range(1, 1_000_000_000_000)]
+    clips_gone: Annotated[float, Range(0, 1, below=True)]
+    bytes_per_second: Annotated[int, Range(1, 1_000_000_000_000)]
 
 
 @dataclass(frozen=True)
@@ -84,33 +84,6 @@ class FetchSettings:
     vggsound: VggSoundSettings
     estimate: EstimateSettings
 
-    def __post_init__(self) -> None:
-        """Refuse values of the right type with which nothing could be fetched."""
-        network, retry = self.network, self.retry
-        for path, value, lowest in (
-            ("network.connections", network.connections, 1),
-            ("network.idle_seconds", network.idle_seconds, 0.01),
-            ("network.clip_seconds", network.clip_seconds, 0.01),
-            ("network.image_seconds", network.image_seconds, 0.01),
-            ("network.archive_seconds", network.archive_seconds, 0.01),
-            ("retry.attempts", retry.attempts, 1),
-            ("retry.backoff_seconds", retry.backoff_seconds, 0.0),
-            ("retry.longest_wait_seconds", retry.longest_wait_seconds, 0.0),
-            ("retry.breaker_run", retry.breaker_run, 1),
-            ("rate.youtube_per_hour", self.rate.youtube_per_hour, 0.0),
-            ("rate.mirror_per_hour", self.rate.mirror_per_hour, 0.0),
-            ("rate.coco_per_hour", self.rate.coco_per_hour, 0.0),
-            ("estimate.bytes_per_second", self.estimate.bytes_per_second, 1),
-        ):
-            if not value >= lowest:
-                raise InputError(
-                    f"setting {PREFIX}{path}: {value} is below {lowest:g}: give at least that"
-                )
-        if not 0.0 <= self.estimate.clips_gone < 1.0:
-            raise InputError(
-                f"setting {PREFIX}estimate.clips_gone: {self.estimate.clips_gone} is not in [0, 1)"
-            )
-
     def reach(self, total_seconds: float, proxy: str, cancellation: Cancellation) -> Network:
         """Return how hosts are reached for files that may take so long."""
         return Network(self.network.idle_seconds, total_seconds, frozenset(), proxy, cancellation)
@@ -118,4 +91,4 @@ class FetchSettings:
 
 def load_fetch_settings(overrides: Iterable[str] = ()) -> FetchSettings:
     """Return the settings with `key.path=value` overrides applied."""
-    return load_settings(FetchSettings, Path(__file__).parent, "settings", overrides)
+    return load_settings(FetchSettings, Path(__file__).parent, "settings", overrides, PREFIX)

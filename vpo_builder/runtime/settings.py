@@ -1,13 +1,15 @@
-"""Settings: frozen dataclass <- TOML preset <- `--set key=value`, checked by type and by name.
+"""Settings: frozen dataclass <- TOML preset <- `--set key=value`, checked by type, name and range.
 
 A preset may begin with `extends = "other"`; the values below it then replace the other's, key by
 key. Dataclasses carry no defaults: the presets are the only place where a value is written, and
-the comment beside it says where it comes from.
+the comment beside it says where it comes from. The range of a number stands with its field:
+`epochs: Annotated[int, Range(1, 1000)]`.
 """
 
 import dataclasses
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -19,11 +21,42 @@ T = TypeVar("T")
 Tree = dict[str, Any]
 
 
-def load_settings(kind: type[T], folder: Path, preset: str, overrides: Iterable[str] = ()) -> T:
+@dataclass(frozen=True)
+class Range:
+    """The values of a setting that make sense, both ends included; each of a list's or table's.
+
+    `below` leaves `highest` itself out, `zero` lets 0 in, where 0 means "off". A list that has a
+    range has at least one value.
+    """
+
+    lowest: float
+    highest: float
+    below: bool = False
+    zero: bool = False
+
+    def holds(self, value: Any) -> bool:
+        """Return whether a number, or every number of a list or table, is in the range."""
+        if isinstance(value, dict):
+            return all(map(self.holds, value.values()))
+        if isinstance(value, tuple):
+            return bool(value) and all(map(self.holds, value))
+        inside = self.lowest <= value < self.highest or (value == self.highest and not self.below)
+        return inside or (self.zero and value == 0)
+
+    def __str__(self) -> str:
+        closing = ")" if self.below else "]"
+        return f"{'0 or ' * self.zero}[{self.lowest}, {self.highest}{closing}"
+
+
+def load_settings(
+    kind: type[T], folder: Path, preset: str, overrides: Iterable[str] = (), prefix: str = ""
+) -> T:
     """Return `kind` filled from `folder/preset.toml` and the `key.path=value` overrides.
 
+    `prefix` is what the user writes before each key.
+
     Raises InputError naming the key and the choices for an unknown preset or key, and the key
-    and the expected type for a wrong value.
+    and the expected type or range for a wrong value.
     """
     if preset not in preset_names(folder):
         choices = ", ".join(preset_names(folder))
@@ -31,16 +64,23 @@ def load_settings(kind: type[T], folder: Path, preset: str, overrides: Iterable[
     tree = _read_preset(folder, preset)
     for override in overrides:
         _apply(tree, override)
-    return from_tree(kind, tree, f"preset {preset}")
+    return from_tree(kind, tree, f"preset {preset}", prefix)
 
 
-def from_tree(kind: type[T], tree: Mapping[str, Any], where: str) -> T:
+def from_tree(kind: type[T], tree: Mapping[str, Any], where: str, prefix: str = "") -> T:
     """Return `kind` from nested mappings; `where` names their source in the errors."""
     _refuse_unknown_keys(kind, tree, "", where)
     try:
-        return msgspec.convert(tree, kind)
+        settings = msgspec.convert(tree, kind)
     except msgspec.ValidationError as error:
-        raise InputError(f"{where}: {_readable(error, kind)}") from None
+        raise InputError(f"{where}: {_readable(error, kind, prefix)}") from None
+    for path, value, range_ in _ranged(settings):
+        if not range_.holds(value):
+            raise InputError(
+                f"{where}: setting {prefix}{path}: {_shown(value)} is outside {range_}: "
+                "give a value in that range"
+            )
+    return settings
 
 
 def to_tree(settings: Any) -> Tree:
@@ -109,7 +149,21 @@ def _refuse_unknown_keys(kind: Any, tree: Mapping[str, Any], prefix: str, where:
             _refuse_unknown_keys(hints[key], value, f"{prefix}{key}.", where)
 
 
-def _readable(error: msgspec.ValidationError, kind: Any) -> str:
+def _ranged(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any, Range]]:
+    """Yield path, value and range of every setting that has a range."""
+    for name, hint in get_type_hints(type(settings), include_extras=True).items():
+        value, path = getattr(settings, name), prefix + name
+        if dataclasses.is_dataclass(value):
+            yield from _ranged(value, f"{path}.")
+        for range_ in getattr(hint, "__metadata__", ()):
+            yield path, value, range_
+
+
+def _shown(value: Any) -> str:
+    return str(list(value) if isinstance(value, tuple) else value)
+
+
+def _readable(error: msgspec.ValidationError, kind: Any, prefix: str) -> str:
     """Turn msgspec's "... - at `$.a.b`" into "setting a.b: ...", with a Literal's choices."""
     text, _, place = str(error).partition(" - at `$")
     path = place.rstrip("`").lstrip(".")
@@ -118,4 +172,4 @@ def _readable(error: msgspec.ValidationError, kind: Any) -> str:
         hint = get_type_hints(hint).get(name) if dataclasses.is_dataclass(hint) else None
     choices = [str(c) for c in getattr(hint, "__args__", ()) if isinstance(c, str)]
     among = f" (choose one of {', '.join(choices)})" if choices else ""
-    return f"setting {path}: {text}{among}" if path else text
+    return f"setting {prefix}{path}: {text}{among}" if path else text

@@ -75,10 +75,13 @@ def test_settings_of_fetching_are_checked() -> None:
     defaults = load_fetch_settings()
     assert defaults.rate.youtube_per_hour == 300
     for override, said in (
-        ("retry.attempts=0", "fetch.retry.attempts: 0 is below 1"),
-        ("estimate.clips_gone=1.0", "fetch.estimate.clips_gone: 1.0"),
+        (
+            "retry.attempts=0",
+            r"setting fetch\.retry\.attempts: 0 is outside \[1, 1000\]: give a value in",
+        ),
+        ("estimate.clips_gone=1.0", r"fetch\.estimate\.clips_gone: 1\.0 is outside \[0, 1\)"),
         ("nonsense.x=1", "unknown setting 'nonsense'"),
-        ("network.connections=many", "network.connections"),
+        ("network.connections=many", "setting fetch.network.connections: Expected"),
     ):
         with pytest.raises(InputError, match=said):
             load_fetch_settings([override])

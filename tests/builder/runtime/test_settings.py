@@ -1,10 +1,17 @@
+import dataclasses
+import math
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import pytest
 
-from vpo_builder.config import BuildConfig, load_config
+from avs_bench.config import Settings
+from vpo_builder.config import BuildConfig, SinglePlusConfig, load_config
+from vpo_builder.fetching.settings import FetchSettings
 from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.settings import from_tree, load_settings, preset_names, to_tree
+from vpo_builder.runtime.settings import Range, from_tree, load_settings, preset_names, to_tree
 
 
 @pytest.mark.parametrize("preset", ["default", "paper-sized"])
@@ -34,6 +41,8 @@ def test_the_paper_sized_preset_limits_by_class() -> None:
         ("person.policy=guess", r"person.policy: .*choose one of captions, merge, drop"),
         ("filters.min_area_fraction=7", r"filters.min_area_fraction: 7.* is outside \[0, 1\]"),
         ("limits.max_missing_fraction=nan", r"nan is outside"),
+        ("clips.max_seconds=0.5", r"clips.max_seconds: 0.5 is below clips.min_seconds, 1.0: give"),
+        ("limits.per_class={dog=1, cat=-1}", r"limits.per_class: .* is outside \[0, 1000000000\]"),
         ("filters", r"expected key.path=value"),
         ("filters.min_area_fraction.x=1", r"'min_area_fraction' is a value, not a group"),
     ],
@@ -66,3 +75,38 @@ def test_what_presets_share_is_no_preset_by_itself(tmp_path: Path) -> None:
     assert load_settings(BuildConfig, tmp_path, "mine") == load_config("default")
     with pytest.raises(InputError, match="no preset '_shared': choose one of mine"):
         load_settings(BuildConfig, tmp_path, "_shared")
+
+
+def ranges(kind: Any, prefix: str = "") -> Iterator[tuple[str, Range | None]]:
+    """Yield every setting that is a number, or holds some, with its range."""
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        if dataclasses.is_dataclass(hint):
+            yield from ranges(hint, f"{prefix}{name}.")
+        elif re.search(r"\b(int|float)\b", str(hint)) and "Literal" not in str(hint):
+            yield prefix + name, getattr(hint, "__metadata__", (None,))[0]
+
+
+@pytest.mark.parametrize("kind", [BuildConfig, SinglePlusConfig, FetchSettings, Settings])
+def test_every_number_has_a_range(kind: type) -> None:
+    found = dict(ranges(kind))
+    assert len(found) > 7
+    assert [path for path, range_ in found.items() if range_ is None] == []
+
+
+@pytest.mark.parametrize(
+    ("range_", "inside", "outside"),
+    [
+        (Range(1, 3), (1, 3, 2.5), (0.999, 3.001, math.nan, math.inf, 0)),
+        (Range(0, 1, below=True), (0, 0.999), (1, -1e-9)),
+        (Range(16, 64, zero=True), (0, 16), (1, 15, -16, 65)),
+        (Range(0, 1), ((0.5, 1), {}, {"dog": 1}), ((), (0.5, 2), {"dog": 2})),
+    ],
+)
+def test_a_range_holds_its_ends(range_: Range, inside: Any, outside: Any) -> None:
+    assert all(map(range_.holds, inside))
+    assert not any(map(range_.holds, outside))
+
+
+def test_a_range_is_written_as_it_is_meant() -> None:
+    shown = [str(r) for r in (Range(1, 3), Range(0, 0.5, below=True), Range(16, 64, zero=True))]
+    assert shown == ["[1, 3]", "[0, 0.5)", "0 or [16, 64]"]
