@@ -11,6 +11,7 @@ from avs_bench.commands.options import PATH, checkpoint_options, refuse_contradi
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.dataset.schema import SUBSETS, Subset
 from vpo_builder.runtime.errors import one_line_errors
+from vpo_builder.runtime.outside_text import say
 
 FAMILIES = ("dataset", "frame", "video")
 PROBES = "silence,noise,shuffled,off-screen,single,swap-channels"
@@ -93,7 +94,8 @@ def evaluate(
     showcase.write(examples_folder(home, result))
     stored = write_result(home, result)
     click.echo(markdown(tables_of([run_of(home.resolve().name, home, (result,))]).every))
-    click.echo(f"\n{stored}")
+    click.echo()
+    say(stored)
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import click
 from avs_bench.commands.options import PATH, checkpoint_options, refuse_contradictions
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.runtime.errors import one_line_errors
+from vpo_builder.runtime.outside_text import say
 
 
 @click.command()
@@ -67,8 +68,8 @@ def predict(
         Segmenter(opened, opened_device, attention),
         out,
         command=shlex.join(["avs-bench", *sys.argv[1:]]),
-        note=lambda line: click.echo(line, err=True),
+        note=lambda line: say(line, err=True),
     )
     for item in made.items:
-        click.echo(f"{item.name}: {', '.join(item.classes) or 'nothing'}")
-    click.echo(out / PAGE)
+        say(f"{item.name}: {', '.join(item.classes) or 'nothing'}")
+    say(out / PAGE)

@@ -6,6 +6,7 @@ import click
 
 from avs_bench.commands.options import PATH
 from vpo_builder.runtime.errors import one_line_errors
+from vpo_builder.runtime.outside_text import say
 
 
 @click.command()
@@ -35,4 +36,4 @@ def report(runs: tuple[Path, ...], out: Path | None, compare: bool, submit: Path
     click.echo(written.markdown)
     click.echo()
     for path in (*written.files, *([submit] if submit else [])):
-        click.echo(path)
+        say(path)

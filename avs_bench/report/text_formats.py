@@ -10,6 +10,7 @@ from avs_bench.metrics.per_frame import FrameScores, iou_per_class_frame
 from avs_bench.metrics.record import Record
 from avs_bench.report.runs import BUILD_DIGITS, Run
 from avs_bench.report.table import Table, shown
+from vpo_builder.runtime.outside_text import csv_cell, one_line
 
 PER_CLASS_COLUMNS = (
     *("run", "checkpoint", "dataset", "manifest", "subset", "family", "group"),
@@ -140,28 +141,17 @@ def _latex_line(words: Iterable[str], numbers: Iterable[tuple[str, bool]] = ()) 
 
 
 def _escaped(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in _one_line(text))
+    return "".join(_LATEX.get(character, character) for character in one_line(text))
 
 
 def _plain(text: str) -> str:
     """Text that is neither a new line nor a new column of Markdown, nor markup."""
-    return re.sub(r"([|*`<>\\])", r"\\\1", _one_line(text))
-
-
-def _one_line(text: str) -> str:
-    """The text without what moves a terminal's cursor or turns its direction."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+    return re.sub(r"([|*`<>\\])", r"\\\1", one_line(text))
 
 
 def _csv(lines: Iterable[Iterable[object]]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     for line in lines:
-        writer.writerow([_no_formula(cell) for cell in line])
+        writer.writerow(map(csv_cell, line))
     return buffer.getvalue()
-
-
-def _no_formula(cell: object) -> object:
-    """A spreadsheet takes text that begins so for a formula, and names come from strangers."""
-    is_one = isinstance(cell, str) and re.match(r"[=+@\t]|-(?![\d.])", cell)
-    return f"'{cell}" if is_one else cell

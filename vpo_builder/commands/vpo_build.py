@@ -17,6 +17,7 @@ from vpo_builder.dataset.schema import SPLITS
 from vpo_builder.fetching.flags import FetchFlags, is_fetch_override
 from vpo_builder.runtime.errors import InputError, one_line_errors
 from vpo_builder.runtime.interruption import resumable
+from vpo_builder.runtime.outside_text import say
 
 if TYPE_CHECKING:
     from vpo_builder.build.request import BuildReport, BuildRequest
@@ -161,7 +162,7 @@ def _fetch_avsbench(
     options, side = fetching.options(overrides), SIDES[fetching.frames]
     request = AvsBenchRequest(fetching.avsbench_csv, out, options, side, workers, executor)
     for line in fetch_avsbench(request):
-        click.echo(line)
+        say(line)
 
 
 def _print_lines(
@@ -174,7 +175,7 @@ def _print_lines(
     from vpo_builder.fetching.completing import plan_or_prepare
 
     for line in plan_or_prepare(request, coco, vggsound, fetching, overrides):
-        click.echo(line)
+        say(line)
 
 
 def _supplied(
@@ -262,15 +263,15 @@ def _print_report(report: "BuildReport") -> None:
     from vpo_builder.publishing.funnel import format_funnel
 
     if report.already_built:
-        click.echo(f"{report.folder}: already built from the same inputs: nothing to do")
+        say(f"{report.folder}: already built from the same inputs: nothing to do")
         return
     for line in format_funnel(report.funnel):
-        click.echo(line)
+        say(line)
     for line in report.notes:
-        click.echo(line)
-    click.echo(f"{report.folder}: {report.funnel['samples']['entered']} samples")
+        say(line)
+    say(f"{report.folder}: {report.funnel['samples']['entered']} samples")
     if not report.complete:
-        click.echo("incomplete: not every sample of the manifest could be built", err=True)
+        say("incomplete: not every sample of the manifest could be built", err=True)
         sys.exit(1)
 
 
@@ -286,7 +287,7 @@ def _synthetic_s4(out: Path, settings: "SyntheticS4Settings") -> Path:
 
 
 def _say_synthetic(split: str, out: Path, sources: str) -> None:
-    click.echo(
+    say(
         "Building from the embedded SYNTHETIC corpus, for trying and testing only. For the real "
         f"one: vpo-build --split {split} --out {out} {sources}"
     )

@@ -11,6 +11,7 @@ import click
 
 from vpo_builder.commands.vpo_build import CONTEXT
 from vpo_builder.runtime.errors import InputError, one_line_errors
+from vpo_builder.runtime.outside_text import say
 
 
 @click.group(context_settings=CONTEXT)
@@ -28,7 +29,7 @@ def verify(folder: Path, decode: bool) -> None:
 
     result = verify(folder, decode=decode)
     for line in format_verification(result):
-        click.echo(line)
+        say(line)
     sys.exit(1 if result.faults else 0)
 
 
@@ -57,10 +58,10 @@ def stats(folder: Path, png: Path | None, person_labels: Path | None) -> None:
     statistics = count(read_manifest(folder))
     checked = _agreement(folder, person_labels) if person_labels is not None else []
     for line in [*format_statistics(statistics), *checked]:
-        click.echo(line)
+        say(line)
     chart = png or Path(f"{folder.resolve().name}-statistics.png")
     write_chart(statistics, chart)
-    click.echo(f"chart: {chart}")
+    say(f"chart: {chart}")
 
 
 def _agreement(folder: Path, labels: Path) -> list[str]:
@@ -83,7 +84,7 @@ def _print_trees(folder: Path, png: Path | None) -> bool:
     if trees and png is not None:
         raise InputError(f"--png {png}: {folder} is AVSBench as published: it has tables, no chart")
     for line in format_trees(map(count_tree, trees)):
-        click.echo(line)
+        say(line)
     return bool(trees)
 
 
@@ -110,11 +111,11 @@ def audit(folder: Path, policy: Any, sheet: Path | None) -> None:
 
     report = audit(read_manifest(folder), read_licences(folder))
     for line in format_audit(report, policy):
-        click.echo(line)
+        say(line)
     if report.near_duplicates:
         page = sheet or Path(f"{folder.resolve().name}-near-duplicates.html")
         write_sheet(report, page)
-        click.echo(f"side by side: {page}")
+        say(f"side by side: {page}")
     sys.exit(0 if report.passes(policy) else 1)
 
 
@@ -144,7 +145,7 @@ def gallery(folder: Path, compare: tuple[Path, ...], out: Path | None, per_class
 
     target = out or Path(f"{folder.resolve().name}-gallery")
     result = write_gallery([folder, *compare], target, per_class)
-    click.echo(f"{result.shown} of {result.samples} samples: open {result.page}")
+    say(f"{result.shown} of {result.samples} samples: open {result.page}")
 
 
 @data_command.command()
@@ -157,7 +158,7 @@ def export(folder: Path, target: Any, out: Path | None) -> None:
     from vpo_builder.export.export import export_dataset
 
     result = export_dataset(folder, out or Path(f"{folder.resolve().name}-{target}"), target)
-    click.echo(f"{result.folder}: {result.samples} samples in {result.files} files")
+    say(f"{result.folder}: {result.samples} samples in {result.files} files")
 
 
 @data_command.command()
@@ -170,7 +171,7 @@ def diff(first: Path, second: Path) -> None:
 
     comparison = compare(first, second)
     for line in format_comparison(comparison):
-        click.echo(line)
+        say(line)
     sys.exit(1 if comparison.changes else 0)
 
 
@@ -182,4 +183,4 @@ def rot(folder: Path) -> None:
     from vpo_builder.fetching.link_rot import count_rot, find_ledger, format_rot
 
     for line in format_rot(count_rot(find_ledger(folder))):
-        click.echo(line)
+        say(line)

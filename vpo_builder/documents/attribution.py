@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.outside_text import csv_cell
 
 ATTRIBUTION = "ATTRIBUTION.csv"
 COLUMNS = (
@@ -50,7 +51,11 @@ class Attribution:
 
 
 def encode_attributions(attributions: Iterable[Attribution], manifest: Manifest) -> bytes:
-    """Return the csv: a row for each image in use, then one for each clip, sorted by id."""
+    """Return the csv: a row for each image in use, then one for each clip, sorted by id.
+
+    What COCO's json says is text from outside; a clip's id is one by its pattern, and is found
+    again by it, so that it stays as it is.
+    """
     samples, synthetic = manifest.samples, manifest.meta.synthetic
     used = {sample.image_id for sample in samples}
     clips = sorted({source.clip_id for sample in samples for source in sample.sources})
@@ -62,11 +67,9 @@ def encode_attributions(attributions: Iterable[Attribution], manifest: Manifest)
     writer.writerow(COLUMNS)
     for row in sorted(attributions, key=lambda row: row.image_id):
         if row.image_id in used:
-            image = f"{row.image_id:012d}"
             licence = (row.license_name, row.license_url)
-            writer.writerow(
-                ("image", image, *licence, row.author_page, row.coco_url, row.flickr_url)
-            )
+            told = (*licence, row.author_page, row.coco_url, row.flickr_url)
+            writer.writerow(("image", f"{row.image_id:012d}", *map(csv_cell, told)))
     for clip_id in clips:
         licence = ("synthesised", "") if synthetic else recordings
         page = "" if synthetic else clip_page(clip_id)

@@ -13,6 +13,7 @@ from vpo_builder.documents.wording import (
     notes,
     source_licences,
 )
+from vpo_builder.runtime.outside_text import markdown_text
 from vpo_builder.statistics.counts import (
     MIN_TEST_SAMPLES,
     MIN_VAL_SAMPLES,
@@ -35,8 +36,9 @@ def encode_card(manifest: Manifest, licences: Sequence[Licence]) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # Markdown; every word in it is the program's or was checked
+        autoescape=False,  # Markdown; the filter `outside` makes text that is not ours safe
     )
+    environment.filters["outside"] = markdown_text
     statistics = count(manifest)
     text = environment.get_template("card.md").render(
         **_about(manifest),

@@ -5,14 +5,16 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-CREATIVE_COMMONS = re.compile(r"creativecommons\.org/(?:licenses/([a-z-]+)|publicdomain)/")
+KNOWN = re.compile(
+    r"https?://(?:www\.)?(?:creativecommons\.org/(?:licenses/([a-z-]+)|publicdomain)"
+    r"|flickr\.com/commons/usage|usa\.gov/copyright)(?![\w-])"
+)
 CONDITIONS = {
     "by": "attribution",
     "nc": "non-commercial use",
     "nd": "no derivatives",
     "sa": "share-alike",
 }
-FREE_OF_CONDITIONS = ("flickr.com/commons/usage", "usa.gov/copyright")
 # As creativecommons.org lists its licences, from the most to the least permissive.
 PERMISSIVE_FIRST = ("", "by", "by-sa", "by-nc", "by-nc-sa", "by-nd", "by-nc-nd")
 
@@ -28,10 +30,16 @@ class Licence:
     @property
     def terms(self) -> str | None:
         """Its Creative Commons code ("by-nc"), "" for none demanded, None if not known."""
-        found = CREATIVE_COMMONS.search(self.url)
-        if found:
-            return found.group(1) or ""
-        return "" if any(place in self.url for place in FREE_OF_CONDITIONS) else None
+        found = KNOWN.match(self.url)
+        code = (found.group(1) or "") if found else None
+        return code if code in PERMISSIVE_FIRST else None
+
+    @property
+    def title(self) -> str:
+        """Its name, said to be unknown where its terms are."""
+        if self.terms is not None:
+            return self.name or self.terms
+        return f"unknown: {self.name}" if self.name else "unknown"
 
 
 def count_licences(pairs: Iterable[tuple[str, str]]) -> tuple[Licence, ...]:
@@ -49,4 +57,4 @@ def conditions(licences: Iterable[Licence]) -> tuple[str, ...]:
 
 def _rank(licence: Licence) -> int:
     terms = licence.terms
-    return PERMISSIVE_FIRST.index(terms) if terms in PERMISSIVE_FIRST else len(PERMISSIVE_FIRST)
+    return len(PERMISSIVE_FIRST) if terms is None else PERMISSIVE_FIRST.index(terms)

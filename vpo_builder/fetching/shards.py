@@ -7,7 +7,6 @@ share; merging is the build itself, which then finds them there.
 import contextlib
 import os
 import re
-import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from vpo_builder.rendering.clip_folder import claim_clip_folder
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.executors import open_executor
 from vpo_builder.runtime.output_lock import output_lock
+from vpo_builder.runtime.outside_text import say
 from vpo_builder.runtime.stateless_hash import text_key
 
 _SHARD = re.compile(r"([0-9]{1,6})?/([0-9]{1,6})", re.ASCII)
@@ -143,7 +143,7 @@ def unite_shards(out: Path) -> None:
             (state / RECORDINGS).mkdir(exist_ok=True)
             recording.replace(state / RECORDINGS / recording.name)
     for line in _undone(shards):
-        print(line, file=sys.stderr)
+        say(line, err=True)
 
 
 def _undone(shards: Iterable[Path]) -> list[str]:

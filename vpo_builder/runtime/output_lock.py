@@ -6,12 +6,12 @@ import fcntl
 import json
 import os
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.outside_text import one_line, say
 from vpo_builder.runtime.whole_files import state_change
 
 LOCK = ".vpo-build.lock"
@@ -83,10 +83,10 @@ def _lock(descriptor: int, path: Path) -> None:
             raise _busy(path, holder) from None
     holder = _holder(descriptor)
     if holder:
-        print(
-            f"{path.parent}: taking over from process {holder['pid']} on {holder['host']}, which "
-            "was killed",
-            file=sys.stderr,
+        say(
+            f"{path.parent}: taking over from process {holder['pid']} on "
+            f"{one_line(holder['host'])}, which was killed",
+            err=True,
         )
 
 
@@ -107,8 +107,8 @@ def _holder(descriptor: int) -> dict[str, object]:
     """Return the note in the lock, empty if there is none or it makes no sense."""
     try:
         note = json.loads(os.pread(descriptor, 1000, 0))
-        return {key: note[key] for key in ("pid", "host", "since")}
-    except (ValueError, KeyError, TypeError):
+        return {"pid": int(note["pid"]), "host": str(note["host"]), "since": note["since"]}
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return {}
 
 
@@ -119,7 +119,7 @@ def _may_live(holder: dict[str, object]) -> bool:
         return True
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True

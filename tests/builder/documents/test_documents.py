@@ -147,6 +147,41 @@ def test_a_licence_outside_the_tables_is_unknown_and_comes_first() -> None:
     assert conditions([zero]) == ()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        r"http:\/\/creativecommons.org\/licenses\/by\/2.0\/",
+        "https://example.org/creativecommons.org/licenses/by/2.0/",
+        f"{CC}sampling/1.0/",
+        "http://flickr.com/commons/usage-fee",
+        "",
+    ],
+)
+def test_an_address_that_only_looks_like_a_known_licence_s_is_unknown(
+    small_dataset: Path, url: str
+) -> None:
+    other = Attribution(1, BY[0], url, "", "")
+    rows = [other, *ATTRIBUTIONS[2:]]
+    card = render_documents(read_manifest(small_dataset), rows)[CARD].decode()
+    assert "The strictest in force is **unknown: Attribution License**" in card
+    assert "| unknown: Attribution License |" in card
+    assert "What an unknown licence asks for comes on top" in card
+
+
+def test_licences_from_outside_are_neither_formula_nor_markup(small_dataset: Path) -> None:
+    name, url = "=HYPERLINK(1)|<script>\x1b[2J\n# b*", "-2+cmd|'x'!A0 [a](javascript:b)"
+    rows = [Attribution(n, name, url, "@" + url, "+" + url) for n in range(9)]
+    documents = render_documents(read_manifest(small_dataset), rows)
+    csv_rows = list(csv.DictReader(io.StringIO(documents[ATTRIBUTION].decode())))
+    cells = [value for row in csv_rows if row["kind"] == "image" for value in row.values()]
+    assert not [cell for cell in cells if cell[:1] in tuple("=+-@")]
+    card = documents[CARD].decode()
+    assert "\x1b" not in card
+    assert r"unknown: =HYPERLINK(1)\|&lt;script&gt;\\x1b\[2J \# b\*" in card
+    assert r"-2+cmd\|'x'!A0 \[a\](javascript:b)" in card
+    assert "<script>" not in card
+
+
 def test_ids_that_are_not_youtube_s_have_no_page() -> None:
     assert clip_page("short_000001") == ""
     assert clip_page("0pJqpNjft4a_000267").endswith("v=0pJqpNjft4a&t=267s")

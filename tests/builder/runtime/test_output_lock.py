@@ -85,3 +85,16 @@ def test_without_locks_in_the_file_system_the_note_has_to_do(
     (tmp_path / LOCK).write_text(json.dumps(note | {"pid": child, "host": "elsewhere"}))
     with pytest.raises(InputError, match="on elsewhere"), output_lock(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("pid", [2**80, -1, "1; rm", None, 1e400])
+def test_a_note_from_outside_is_printed_safely(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], pid: object
+) -> None:
+    note = {"pid": pid, "host": "a\x1b[2J\nb", "since": 0}
+    (tmp_path / LOCK).write_text(json.dumps(note))
+    with output_lock(tmp_path):
+        pass
+    said = capfd.readouterr().err.splitlines()
+    assert all(line.isprintable() for line in said)
+    assert len(said) == isinstance(pid, int)
