@@ -213,5 +213,7 @@ def _missing(kind: type, tree: Mapping[str, Any], prefix: str = "") -> Iterator[
         path, hint = prefix + field.name, hints[field.name]
         if field.name not in tree:
             yield path
-        elif is_dataclass(hint) and isinstance(tree[field.name], Mapping):
+        elif (
+            isinstance(hint, type) and is_dataclass(hint) and isinstance(tree[field.name], Mapping)
+        ):
             yield from _missing(hint, tree[field.name], f"{path}.")

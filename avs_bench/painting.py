@@ -130,4 +130,5 @@ def jpeg(picture: Pixels, quality: int = 85) -> bytes:
 def _inferno() -> NDArray[np.uint16]:
     from matplotlib import colormaps  # 0.2 s: only where attention is drawn
 
-    return np.rint(255 * colormaps["inferno"](np.linspace(0, 1, 256))[:, :3]).astype(np.uint16)
+    rgba: NDArray[np.float64] = colormaps["inferno"](np.linspace(0, 1, 256))
+    return np.rint(255 * rgba[:, :3]).astype(np.uint16)

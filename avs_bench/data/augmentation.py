@@ -54,11 +54,11 @@ def apply_view(picture: Picture, view: View, size: ImageSettings) -> Picture:
         image, target = (
             side.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for side in (image, target)
         )
-    how = {"long_side": size.long_side, "scale": view.scale, "stretched": size.stretched}
-    scaled = scaled_size(image.size, **how)
+    sides, stretched = (size.long_side, view.scale), size.stretched
+    scaled = scaled_size(image.size, *sides, stretched=stretched)
     box = _crop_box(scaled, size.crop, view.crop_at)
     image = scaled_part(image, scaled, box)
-    target = resized(target, **how).crop(box)
+    target = resized(target, *sides, stretched=stretched).crop(box)
     for what, factor in view.jitter:  # on the crop alone, which is the smaller part
         image = _jittered(image, what, factor)
     return Picture(_padded(image, size.crop, PAD_RGB), _padded(target, size.crop, IGNORE))

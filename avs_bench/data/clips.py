@@ -25,7 +25,7 @@ class ClipLayout:
         """Return frames [N, ...] as clips [B, T, ...]."""
         clips = stacked.new_zeros(len(self.lengths) * self.frames, *stacked.shape[1:])
         clips[self.places(stacked.device)] = stacked
-        return clips.unflatten(0, (len(self.lengths), self.frames))
+        return clips.view(len(self.lengths), self.frames, *stacked.shape[1:])
 
     def unpack(self, scored: Tensor) -> Tensor:
         """Return the frames [N, ...] of what a model gave for clips, [B·T, ...]."""

@@ -66,7 +66,7 @@ def vggish_examples(waveforms: Tensor) -> Tensor:
     windows = windows * _hann(torch.float64, waveforms.device)
     magnitudes = torch.fft.rfft(windows, FFT).abs()
     logmel = torch.log(magnitudes @ _mel_triangles(waveforms.device).T + 0.01)
-    return logmel.float().unflatten(-2, (examples, 1, EXAMPLE_FRAMES))
+    return logmel.float().reshape(*waveforms.shape[:-1], examples, 1, EXAMPLE_FRAMES, MELS)
 
 
 @cache

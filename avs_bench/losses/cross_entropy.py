@@ -32,7 +32,7 @@ def cross_entropy(scores: Tensor, targets: Tensor, count: int) -> Tensor:
     if scores.shape[-2:] == targets.shape[-2:]:
         total = F.cross_entropy(scores, targets, ignore_index=IGNORE, reduction="sum")
     else:
-        total = _EnlargedCrossEntropy.apply(scores, targets)
+        total = _enlarged_cross_entropy(scores, targets)
     return total / max(1, count)
 
 
@@ -68,6 +68,11 @@ class _EnlargedCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
         (slopes,) = ctx.saved_tensors
         return slopes * slope, None
+
+
+def _enlarged_cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
+    total: Tensor = _EnlargedCrossEntropy.apply(scores, targets)  # type: ignore[no-untyped-call]
+    return total  # torch gives `apply` no types, and every subclass inherits that
 
 
 def _entropy_and_slope(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

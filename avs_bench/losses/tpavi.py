@@ -79,7 +79,7 @@ def _soft_mask(logits: Tensor, like: Tensor) -> Tensor:
 
 def _pooled(scores: Tensor, like: Tensor) -> Tensor:
     """Average scores [N, 1, H, W] down to the size of a map."""
-    return F.adaptive_avg_pool2d(scores, like.shape[-2:])
+    return F.adaptive_avg_pool2d(scores, (like.shape[-2], like.shape[-1]))
 
 
 def _nearest_other(vectors: Tensor) -> Tensor:

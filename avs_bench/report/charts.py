@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -177,7 +178,7 @@ def _ends(number: Number) -> tuple[float, float]:
     return number.value - spread, number.value + spread
 
 
-def _quantities(record: dict) -> Iterable[tuple[str, float]]:
+def _quantities(record: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
     for name, value in record.items():
         if isinstance(value, dict):
             yield from ((f"{name} {inner}", x) for inner, x in value.items() if _is_number(x))

@@ -124,7 +124,8 @@ def _object_shares(record: Record) -> list[float] | None:
     if not isinstance(record, Confusion):
         return None
     labelled = record.areas[2].astype(float)
-    return (labelled / max(labelled[1:].sum(), 1)).tolist()
+    shares: list[float] = (labelled / max(labelled[1:].sum(), 1)).tolist()
+    return shares
 
 
 def _matrices(place: Place, entries: Sequence[Entry]) -> Iterator[Matrix]:

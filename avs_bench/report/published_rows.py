@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from avs_bench.metrics import Family
 from vpo_builder.dataset.schema import Subset
@@ -45,7 +46,7 @@ def all_rows() -> tuple[PublishedRow, ...]:
     return tuple(_rows(tomllib.loads(DATA.read_text(encoding="utf-8"))))
 
 
-def _rows(content: Mapping) -> Iterator[PublishedRow]:
+def _rows(content: Mapping[str, Any]) -> Iterator[PublishedRow]:
     for table in content["table"]:
         for method, *values in table["rows"]:
             yield PublishedRow(

@@ -16,7 +16,7 @@ from avs_bench.report.published_rows import PublishedRow, published_rows
 from avs_bench.report.runs import Entry, Place, Run, by_place, seed_groups
 from avs_bench.report.table import Number, Row, Table, unique
 from avs_bench.results.listening import false_positive_rate, listening_gain, pan_sensitivity
-from avs_bench.results.records import ProbedSet, ScoredSet
+from avs_bench.results.records import ProbedSet, ScoredSet, as_confusion
 
 FAMILIES = {
     "dataset": "dataset level",
@@ -197,7 +197,7 @@ def _probe_table(place: Place, entries: Sequence[Entry]) -> Table:
 
 def _probe_row(entry: Entry, probed: ProbedSet) -> Row:
     lost = lost_by(entry.scores, probed)
-    answer = probed.answer.overall
+    answer = as_confusion(probed.answer.overall)
     numbers = (
         Number.of(false_positive_rate(probed)),
         Number.of(miou_of_present(answer)),

@@ -41,7 +41,7 @@ def latex(tables: Iterable[Table]) -> str:
 def table_csv(tables: Iterable[Table]) -> str:
     """Return the tables as one csv: a line for each figure of each row, as a fraction."""
     columns = ("table", "row", "words", "published", "figure", "value", "low", "high", "sd")
-    lines = [columns]
+    lines: list[tuple[object, ...]] = [columns]
     for table in tables:
         for place, row in enumerate(table.rows):
             words = "; ".join(f"{k}={v}" for k, v in zip(table.words, row.words, strict=True))
@@ -83,10 +83,12 @@ def _class_lines(
 def iou_per_class(record: Record) -> list[float]:
     """Return the IoU of each class in the record's own family; none for the binary family."""
     if isinstance(record, Confusion):
-        return iou_per_class_dataset(record).tolist()
-    if isinstance(record, FrameScores):
-        return iou_per_class_frame(record).tolist()
-    return []
+        ious = iou_per_class_dataset(record)
+    elif isinstance(record, FrameScores):
+        ious = iou_per_class_frame(record)
+    else:
+        return []
+    return [float(iou) for iou in ious]
 
 
 def _markdown(table: Table) -> str:

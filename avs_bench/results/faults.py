@@ -120,12 +120,14 @@ def _are_counts(item: ScoredItem, length: int) -> bool:
 def _fits(record: Record) -> bool:
     """Whether one picture or video can have been counted so."""
     if isinstance(record, Confusion):
-        return sum(record.vector().tolist()) <= MAX_PIXELS
+        pixels: list[int] = record.vector().tolist()  # Python's integers, which do not overflow
+        return sum(pixels) <= MAX_PIXELS
     if isinstance(record, FrameScores):
         most = record.frames_with_class.astype(object) * UNITS_PER_ONE
         units = (record.iou_units.astype(object), record.fscore_units.astype(object))
         seen = bool((record.frames_with_class <= record.frames).all())
-        return 0 < record.frames <= MAX_FRAMES and seen and all((u <= most).all() for u in units)
+        below = all(bool((u <= most).all()) for u in units)
+        return 0 < record.frames <= MAX_FRAMES and seen and below
     assert isinstance(record, VideoScores), "every family is known"
     return _is_one_video(record)
 

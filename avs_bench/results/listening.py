@@ -1,6 +1,7 @@
 """Figures that say whether a model listens, from what it scored under probes. Needs no torch."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from avs_bench.metrics import (
     Comparison,
@@ -8,12 +9,11 @@ from avs_bench.metrics import (
     Figure,
     Interval,
     bootstrap,
-    by_unit,
     compare,
     foreground_fpr_dataset,
     miou_dataset,
 )
-from avs_bench.results.records import ProbedSet, ScoredSet
+from avs_bench.results.records import ProbedSet, ScoredSet, as_confusion
 from vpo_builder.runtime.errors import InputError
 
 DatasetFigure = Callable[[Confusion], Figure]
@@ -21,7 +21,7 @@ DatasetFigure = Callable[[Confusion], Figure]
 
 def false_positive_rate(probed: ProbedSet) -> Interval:
     """Share of the pixels in which nothing heard is seen that are predicted as an object."""
-    return bootstrap(probed.answer.by_unit(), foreground_fpr_dataset)
+    return bootstrap(_confusions(probed.answer), foreground_fpr_dataset)
 
 
 def listening_gain(
@@ -53,5 +53,9 @@ def _lost(right: ScoredSet, probed: ProbedSet, probe: str, figure: DatasetFigure
             f"{right.family}-level ones and {probed.probe}; score the subset under both"
         )
     asked = {item.item_id for item in probed.labelled.items}
-    same = ((item.unit, right.record(item)) for item in right.items if item.item_id in asked)
-    return compare(by_unit(same), probed.labelled.by_unit(), figure)
+    same = replace(right, items=tuple(item for item in right.items if item.item_id in asked))
+    return compare(_confusions(same), _confusions(probed.labelled), figure)
+
+
+def _confusions(scored: ScoredSet) -> dict[str, Confusion]:
+    return {unit: as_confusion(record) for unit, record in scored.by_unit().items()}

@@ -124,7 +124,8 @@ class Result:
     @property
     def chosen_on_test(self) -> bool:
         """Whether the run's epoch was chosen by its score on test, as the published code does."""
-        return self.settings.get("train", {}).get("selection") == AS_PUBLISHED
+        selection: object = self.settings.get("train", {}).get("selection")
+        return selection == AS_PUBLISHED
 
     @property
     def file_stem(self) -> str:
@@ -147,6 +148,12 @@ def scored_item(item_id: str, unit: str, groups: Mapping[str, Any], record: Reco
 def scored_set(family: Family, classes: int, items: Iterable[ScoredItem]) -> ScoredSet:
     """Return items in any order as a set."""
     return ScoredSet(family, classes, tuple(sorted(items, key=lambda item: item.item_id)))
+
+
+def as_confusion(record: Record) -> Confusion:
+    """Return a record of the dataset level, such as those of every probe, as what it is."""
+    assert isinstance(record, Confusion), "faults() and the caller refuse other families"
+    return record
 
 
 def blank_record(family: Family, classes: int) -> Record:

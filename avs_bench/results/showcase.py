@@ -97,7 +97,8 @@ class Showcase:
         """Write the examples and their index into `folder`, replacing what an older one held."""
         shutil.rmtree(folder, ignore_errors=True)
         best, worst = self._sides()
-        chosen = [("best", one) for one in best] + [("worst", one) for one in worst]
+        chosen: list[tuple[Side, _Kept]] = [("best", one) for one in best]
+        chosen += [("worst", one) for one in worst]
         shown = tuple(
             _write(folder, number, side, one, self._classes)
             for number, (side, one) in enumerate(chosen)

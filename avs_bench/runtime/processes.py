@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.rendezvous import rendezvous
 
 from vpo_builder.runtime.errors import InputError
 
@@ -79,22 +80,20 @@ class Processes:
         """
         if self.count == 1:
             return
-        with_gradient = [p for p in parameters if p.grad is not None]
-        for bucket in _buckets(with_gradient):
-            gradients = [p.grad for p in bucket]
-            flat = torch.cat([gradient.flatten() for gradient in gradients])
+        for bucket in _buckets([p.grad for p in parameters if p.grad is not None]):
+            flat = torch.cat([gradient.flatten() for gradient in bucket])
             dist.all_reduce(flat)
-            parts = flat.split([gradient.numel() for gradient in gradients])
-            for gradient, part in zip(gradients, parts, strict=True):
+            parts = torch.split(flat, [gradient.numel() for gradient in bucket])
+            for gradient, part in zip(bucket, parts, strict=True):
                 gradient.copy_(part.view(gradient.shape))
 
 
-def _buckets(parameters: Sequence[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
-    bucket: list[nn.Parameter] = []
+def _buckets(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    bucket: list[Tensor] = []
     held = 0
-    for parameter in parameters:
-        bucket.append(parameter)
-        held += parameter.numel()
+    for gradient in gradients:
+        bucket.append(gradient)
+        held += gradient.numel()
         if held >= BUCKET:
             yield bucket
             bucket, held = [], 0
@@ -120,7 +119,7 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
     if not torchrun_started():
         yield ALONE
         return
-    store, rank, count = next(dist.rendezvous("env://"))
+    store, rank, count = next(rendezvous("env://"))
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"

@@ -15,6 +15,7 @@ from avs_bench.data.spectrograms import cavp_logmel
 from avs_bench.losses.contrastive import resize_targets, sample_places
 from avs_bench.losses.cross_entropy import cross_entropy
 from avs_bench.models.execution import ExecutedModel
+from avs_bench.models.output import AVSOutput
 from avs_bench.training.bank import AudioBank, Sounds
 from avs_bench.training.contrast import Contrast
 from avs_bench.training.pairs import (
@@ -80,17 +81,19 @@ class CavpObjective:
         pairs = self._pairs(Sounds.of_all(batch, splitting.processes), epoch, generator)
         parts, count = splitting.parts(batch), splitting.valid_pixels(batch.targets)
         whole = len(parts) == 1
-        contrast = None
+        contrast: Contrast | None = None
         with nullcontext() if whole else model.rehearsal():
             for rows in parts:
                 output = model(*self._inputs(batch, pairs, rows))
+                features = _fused(output)
                 if contrast is None:
-                    contrast = self._contrast(output.features, batch, pairs, generator)
-                contrast.collect(output.features, splitting.place(rows, batch))
-        contrast.settle(settings.temperature)
+                    contrast = self._contrast(features, batch, pairs, generator)
+                contrast.collect(features, splitting.place(rows, batch))
+        assert contrast is not None, "a batch has at least one part"
+        contrast.take_loss(settings.temperature)
         for rows in parts:
             output = output if whole else model(*self._inputs(batch, pairs, rows))
-            term = contrast.term(output.features, splitting.place(rows, batch))
+            term = contrast.term(_fused(output), splitting.place(rows, batch))
             terms = {
                 "cross_entropy": self._cross_entropy(output.scores, batch, rows, count),
                 "contrastive": settings.weight * term,
@@ -138,3 +141,9 @@ class CavpObjective:
         targets = heard_targets(batch.targets[rows], pairs, place).to(self._device)
         shuffled = scores[rows.stop - rows.start :]
         return {"shuffled_cross_entropy": weight * cross_entropy(shuffled, targets, count)}
+
+
+def _fused(output: AVSOutput) -> Tensor:
+    """Return the features that the contrastive loss is taken from."""
+    assert output.features is not None, "the registry pairs this loss with CAVP, which has them"
+    return output.features

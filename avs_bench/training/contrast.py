@@ -30,8 +30,9 @@ class Contrast:
             self._embeddings = embeddings.new_zeros(len(here), embeddings.shape[1])
         self._embeddings[here] = embeddings
 
-    def settle(self, temperature: float) -> None:
-        """Take the loss of all that was collected, on every process."""
+    def take_loss(self, temperature: float) -> None:
+        """Compute the loss of all that was collected, and its slopes, on every process."""
+        assert self._embeddings is not None, "some features were collected before"
         everywhere = self._processes.total(self._embeddings)
         labels = self._places.labels.to(everywhere.device)
         self._loss, self._slopes = info_nce_and_slopes(everywhere, labels, temperature)
@@ -43,5 +44,5 @@ class Contrast:
         """
         here, embeddings = embeddings_at(features, self._places, rows, self._images)
         slope = (embeddings * self._slopes[here]).sum()
-        share = (rows.stop - rows.start) / self._images
+        share: float = (rows.stop - rows.start) / self._images
         return slope - slope.detach() + share * self._loss

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import torch
 
@@ -60,7 +61,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal = 0
-        self._before: dict[int, object] = {}
+        self._before: dict[int, Any] = {}  # what `signal.signal` takes and gives back
 
     def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():

@@ -79,7 +79,7 @@ def fit(
                 progress = progress.after_step(terms)
                 narrator.step(progress, terms)
             if progress.awaits_score(learner.epoch_steps):
-                progress = validation.after(progress, events and events.watch)
+                progress = validation.after(progress, events.watch if events else None)
             if progress.sums is None:
                 narrator.epoch(progress)
             stopped_by = processes.largest(stop.signal)
