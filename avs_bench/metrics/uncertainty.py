@@ -5,8 +5,8 @@ image, and samples that share a picture, are not independent. Scores come as one
 `{unit id: record}`; `by_unit` makes that of samples. Records add up as vectors, so all resamples
 of a set are one matrix product, whatever the figure.
 
-Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 13 (percentile interval)
-and 15 (permutation test).
+Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 14 (BCa intervals, see
+`intervals`) and 15 (permutation test).
 """
 
 import math
@@ -17,6 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from avs_bench.metrics.figure import Figure
+from avs_bench.metrics.intervals import bca_ends, jackknife
 from avs_bench.metrics.record import Record, Scores
 from vpo_builder.runtime.errors import InputError
 
@@ -30,7 +31,7 @@ _WEIGHTS_AT_A_TIME = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure with its percentile bootstrap interval [low, high] at confidence `level`."""
+    """A figure with its bootstrap interval [low, high] at confidence `level`; NaN: none known."""
 
     figure: Figure
     low: float
@@ -51,7 +52,7 @@ class Interval:
 class Comparison:
     """First minus second of one figure on the same units.
 
-    `low`, `high`: paired percentile bootstrap interval of the difference. `p_value`: two-sided
+    `low`, `high`: paired bootstrap interval of the difference. `p_value`: two-sided
     paired permutation test of the hypothesis that the two are exchangeable, never below
     1 / (resamples + 1).
     """
@@ -114,17 +115,18 @@ def bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Percentile interval of `figure` under resampling of the units with replacement.
+    """BCa interval of `figure` under resampling of the units with replacement.
 
-    Depends on the seed and the unit ids, not on their order. Where a class has few units, a
-    resample may lack it; a figure that scores absent classes 0 then has an interval that sits low.
+    Depends on the seed and the unit ids, not on their order.
     """
     vectors, whole = _stacked(scores)
-    resampled = [
-        _values(figure, whole, weights @ vectors)
-        for weights in _resamples(len(vectors), resamples, seed)
-    ]
-    low, high = _percentiles(np.concatenate(resampled), level)
+
+    def values(sums: Scores) -> Scores:
+        return _values(figure, whole, sums)
+
+    resampled = [values(weights @ vectors) for weights in _resamples(len(vectors), resamples, seed)]
+    left_out = jackknife(vectors, vectors.sum(axis=0), values)
+    low, high = bca_ends(np.concatenate(resampled), figure(whole).value, left_out, level)
     return Interval(figure(whole), low, high, level, len(vectors), resamples)
 
 
@@ -147,17 +149,20 @@ def compare(
             f"(first: {odd[0]}); evaluate both on one subset of one manifest"
         )
     (a, whole), (b, other) = _stacked(first), _stacked(second)
-    resampled = [
-        _values(figure, whole, weights @ a) - _values(figure, whole, weights @ b)
-        for weights in _resamples(len(a), resamples, seed)
-    ]
+    both = np.concatenate([a, b], axis=1)
+
+    def differences(sums: Scores) -> Scores:
+        mine, theirs = np.split(sums, 2, axis=1)
+        return _values(figure, whole, mine) - _values(figure, whole, theirs)
+
+    resampled = [differences(weights @ both) for weights in _resamples(len(a), resamples, seed)]
     swapped = [
-        _values(figure, whole, kept @ a + (1 - kept) @ b)
-        - _values(figure, whole, (1 - kept) @ a + kept @ b)
+        differences(np.concatenate([kept @ a + (1 - kept) @ b, (1 - kept) @ a + kept @ b], axis=1))
         for kept in _coins(len(a), resamples, seed)
     ]
-    low, high = _percentiles(np.concatenate(resampled), level)
     difference = figure(whole).value - figure(other).value
+    left_out = jackknife(both, both.sum(axis=0), differences)
+    low, high = bca_ends(np.concatenate(resampled), difference, left_out, level)
     # ties count as extreme, whatever the order in which they were summed
     extreme = int(np.count_nonzero(np.abs(np.concatenate(swapped)) >= abs(difference) - 1e-12))
     return Comparison(
@@ -209,12 +214,3 @@ def _blocks(units: int, resamples: int) -> Iterator[int]:
     rows = max(1, _WEIGHTS_AT_A_TIME // units)
     for start in range(0, resamples, rows):
         yield min(rows, resamples - start)
-
-
-def _percentiles(values: Scores, level: float) -> tuple[float, float]:
-    """Both ends of the central interval of the resamples that have a value."""
-    known = values[~np.isnan(values)]
-    if not known.size:
-        return math.nan, math.nan
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)

@@ -1,0 +1,73 @@
+"""BCa ends: what they are in closed form, and that rare classes do not push them off the figure."""
+
+import math
+
+import numpy as np
+import pytest
+
+from avs_bench.metrics import Confusion, bootstrap, f1_dataset
+from avs_bench.metrics.intervals import bca_ends, jackknife
+
+NORMAL_VALUES = np.random.default_rng(0).normal(size=20_000)
+EVEN = np.array([-1.0, 1.0])
+
+
+def test_without_bias_and_skewness_they_are_the_percentiles():
+    low, high = bca_ends(NORMAL_VALUES, float(np.median(NORMAL_VALUES)), EVEN, 0.95)
+    assert (low, high) == pytest.approx(np.quantile(NORMAL_VALUES, [0.025, 0.975]), abs=1e-3)
+
+
+def test_resamples_that_lie_high_move_both_ends_down_twice_as_far():
+    """Of a normal distribution with mean b and deviation 1 the ends are figure - b ± 1.96."""
+    low, high = bca_ends(NORMAL_VALUES + 0.5, 0.0, EVEN, 0.95)
+    assert (low, high) == pytest.approx((-0.5 - 1.96, -0.5 + 1.96), abs=0.06)
+
+
+def test_a_long_tail_on_one_side_stretches_that_side():
+    skewed = np.array([-3.0, 1, 1, 1])  # one group of units matters more, downwards
+    low, high = bca_ends(NORMAL_VALUES, 0.0, -skewed, 0.95)
+    assert low < -1.97
+    assert high < 1.95
+
+
+def test_a_figure_beyond_all_resamples_has_no_interval():
+    values = np.array([0.2, 0.3, 0.4])
+    assert all(map(math.isnan, bca_ends(values, 0.1, EVEN, 0.95)))
+    assert all(map(math.isnan, bca_ends(values, 0.5, EVEN, 0.95)))
+    assert bca_ends(values, 0.2, EVEN, 0.95)[0] == pytest.approx(0.2, abs=1e-4)
+
+
+def test_the_jackknife_leaves_every_unit_out_once():
+    vectors = np.arange(12.0).reshape(6, 2)
+    sums = jackknife(vectors, vectors.sum(axis=0), lambda rows: rows[:, 0])
+    assert sorted(sums) == sorted(30 - vectors[:, 0])
+    many = np.ones((1001, 1))
+    sums = jackknife(many, many.sum(axis=0), lambda rows: rows[:, 0])
+    assert len(sums) == 200
+    assert (1001 - sums).sum() == 1001
+
+
+def rare_classes() -> dict[str, Confusion]:
+    """Forty pictures of a common class that is half right, one each of four that are missed."""
+    scores = {}
+    for index in range(44):
+        matrix = np.zeros((6, 6), np.int64)
+        matrix[0, 0] = 800
+        rare = index - 38 if index >= 40 else 1
+        matrix[rare, rare if rare == 1 else 0] = 50 + index
+        matrix[1, 0] += 60
+        scores[f"{index:02d}"] = Confusion(6, matrix)
+    return scores
+
+
+def test_classes_that_resamples_lose_do_not_put_the_figure_at_the_edge():
+    scores = rare_classes()
+    interval = bootstrap(scores, f1_dataset, resamples=1000)
+    assert interval.low < interval.figure.value < interval.high
+    random = np.random.default_rng(1)
+    records = list(scores.values())
+    resampled = [
+        f1_dataset(sum(records[i] for i in random.integers(0, 44, 44))).value for _ in range(300)
+    ]
+    above = np.mean(np.array(resampled) > interval.figure.value)
+    assert above > 0.8  # so much of a plain percentile interval would be
