@@ -71,7 +71,7 @@ def origin_of(settings: Settings, dataset: AVSDataset) -> Origin:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write the file as a whole or not at all."""
+    """Write the file as a whole or not at all; equal checkpoints are equal bytes."""
     content = {
         "format": FORMAT,
         "settings": to_tree(checkpoint.origin.settings),
@@ -82,8 +82,11 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "model": dict(checkpoint.model),
         "training": dict(checkpoint.training),
     }
-    with atomic_path(path, durable=True) as temporary:
-        torch.save(content, temporary)
+    with atomic_path(path, durable=True) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(content, file)  # a file's name would be written into it
+        except RuntimeError as error:  # of a zip that is cut short, because the disk is full
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
 
 def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:

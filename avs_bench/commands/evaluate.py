@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from avs_bench.commands.options import PATH, checkpoint_options, refuse_contradictions
+from avs_bench.commands.options import PATH, checkpoint_options, hold, refuse_contradictions
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.dataset.schema import SUBSETS, Subset
 from vpo_builder.runtime.errors import one_line_errors
@@ -79,6 +79,9 @@ def evaluate(
     paths = (run / "best.pt",) if run else checkpoints
     questions = Questions(families, _listed(probes), probe_seed, _listed(unseen))
     dataset = read_dataset(folder)
+    home = paths[0].parent
+    if home.is_dir():  # else there is no checkpoint, which will be told
+        hold(home)
     showcase = Showcase(examples, dataset.classes)
     told = {
         "command": _command(paths, published, folder, subset, questions),
@@ -90,7 +93,6 @@ def evaluate(
         if published
         else score_checkpoint(paths[0], *asked, **told)
     )
-    home = paths[0].parent
     showcase.write(examples_folder(home, result))
     stored = write_result(home, result)
     click.echo(markdown(tables_of([run_of(home.resolve().name, home, (result,))]).every))

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.output_lock import RUN_LOCK, output_lock
 
 PATH = click.Path(path_type=Path)
 DATA = click.option(
@@ -82,3 +83,8 @@ def refuse_contradictions(
         raise InputError(
             f"{command}: {unheard} is for --model or --preset only, which name a published model"
         )
+
+
+def hold(folder: Path) -> None:
+    """Let no other command write into a folder until this one ends; InputError if one does."""
+    click.get_current_context().with_resource(output_lock(folder, name=RUN_LOCK))

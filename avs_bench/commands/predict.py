@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from avs_bench.commands.options import PATH, checkpoint_options, refuse_contradictions
+from avs_bench.commands.options import PATH, checkpoint_options, hold, refuse_contradictions
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.outside_text import say
@@ -55,6 +55,7 @@ def predict(
     changes = {"--set": overrides, "--labels": labels}
     refuse_contradictions("predict", run, checkpoints, named, changes)
     tasks = tasks_of(inputs, audio, out, read_rate(fps))
+    hold(out)
     opened_device = open_device(device)
     if model or preset:
         published = Published(model, preset, overrides, labels)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from avs_bench.commands.options import DATA, DEVICE, PATH
+from avs_bench.commands.options import DATA, DEVICE, PATH, hold
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.runtime.errors import InputError, one_line_errors
 
@@ -71,6 +71,8 @@ def train(
     opened = open_device(device)
     with joined_processes(opened) as processes:
         settings = stored_settings(out) if preset is None else read_preset(preset, overrides)
+        if processes.leads:
+            hold(out)
         try:
             fit(
                 settings,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-import torch
+from vpo_builder.runtime.errors import is_full_memory
 
 
 class FailedError(Exception):
@@ -27,9 +27,8 @@ def memory_errors(doing: str, remedy: str) -> Iterator[None]:
     """Raise FailedError for an error that says that memory, a GPU's or the machine's, is full."""
     try:
         yield
-    except (MemoryError, RuntimeError) as error:  # PyTorch's are RuntimeErrors, a GPU's has a class
-        full = isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
-        if not full and "t allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not is_full_memory(error):
             raise
         raise FailedError(f"{doing}: out of memory", remedy) from None
 

@@ -1,7 +1,13 @@
-"""The one exception a user is meant to see, and how the commands show it."""
+"""The one exception a user is meant to see, and how the commands show it and faults of the system.
 
+This is the one place that knows which errors are no bug: a line says which file is at fault and
+what to do. Everything else is a bug and gives a traceback.
+"""
+
+import contextlib
 import errno
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +15,29 @@ from typing import Any
 from vpo_builder.runtime.outside_text import one_line, say
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+ADVICE = {
+    **dict.fromkeys(NO_SPACE, "no space left: make room and run the command again"),
+    errno.EROFS: "the file system is read-only: give a folder that can be written to",
+    errno.EACCES: "permission denied: give a folder that you may write to, or files you may read",
+    errno.EPERM: "not permitted: give a folder that you may write to",
+    errno.ENOENT: "no such file or folder: see that it is still there",
+    errno.ENOTDIR: "a file stands where a folder is expected: give another path",
+    errno.EISDIR: "is a folder, expected a file: give another path",
+    errno.EEXIST: "is a file, expected a folder: give another path",
+    errno.ENOTEMPTY: "is not empty: another program writes there; run the command again",
+    errno.ELOOP: "a loop of links: give the real path",
+    errno.ENAMETOOLONG: "the name is too long: give a shorter path",
+    errno.EMFILE: "too many open files: raise the limit (ulimit -n), or use fewer workers",
+    errno.ENFILE: "the system has too many open files: end other programs",
+    errno.EAGAIN: "the system starts no more processes or threads: use fewer workers, or raise the "
+    "limit (ulimit -u)",
+    errno.EPIPE: "closed by its reader: read all of it, or send it to a file",
+    errno.EIO: "input/output error: the disk or its connection fails; check it",
+    errno.ESTALE: "the file was lost by its server: run the command again",
+}
+"""What the system's numbers mean to a user, and the remedy."""
+FULL_MEMORY = "out of memory: end other programs, work on less at once, or use a larger machine"
+WRITES = NO_SPACE | {errno.EROFS}
 
 
 class InputError(Exception):
@@ -26,19 +55,73 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
-        except InputError as error:
-            _fail(str(error))
-        except PermissionError as error:
-            _fail(f"{error.filename}: permission denied: give a folder that you may write to")
-        except OSError as error:
-            if error.errno not in NO_SPACE:
+            _flush_stdout()
+        except Exception as error:
+            known = as_input_error(error)
+            if known is None:
                 raise
-            where = error.filename or "the output folder"
-            _fail(f"{where}: no space left: make room and run the command again")
+            _fail(str(known))
 
     return wrapped
 
 
+def as_input_error(error: BaseException) -> InputError | None:
+    """Return the line for what a user can mend, faults of the system included; None for a bug."""
+    if isinstance(error, InputError):
+        return error
+    if isinstance(error, OSError):
+        return InputError(_fault(error))
+    if is_full_memory(error):
+        return InputError(FULL_MEMORY)
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return InputError(f"threads: {ADVICE[errno.EAGAIN]}")
+    return None
+
+
+def is_full_memory(error: BaseException) -> bool:
+    """Tell whether memory, the machine's or a GPU's, is full: PyTorch has its own errors for it."""
+    told = isinstance(error, RuntimeError) and "t allocate memory" in str(error)
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or told
+
+
+def _fault(error: OSError) -> str:
+    where, number = _where(error), error.errno or 0
+    if number == errno.ENOMEM:
+        return FULL_MEMORY
+    if number == errno.EEXIST and where and os.path.isdir(where):  # noqa: PTH112 -- any text
+        return f"{where}: exists already: give another path"
+    known = ADVICE.get(number, f"{error.strerror or error}: check it and run the command again")
+    return f"{where or 'the system'}: {known}"
+
+
+def _where(error: OSError) -> str | None:
+    """Return what is at fault: of a copy the target where writing failed, and stdout if it is."""
+    copied = error.filename2 is not None and error.errno in WRITES
+    name = error.filename2 if copied else error.filename
+    if isinstance(name, str | bytes | os.PathLike):
+        return os.fsdecode(name)
+    try:
+        _flush_stdout()
+    except (OSError, ValueError):
+        _silence_stdout()
+        return "standard output"
+    return "the output folder" if error.errno in WRITES else None
+
+
+def _flush_stdout() -> None:
+    if sys.stdout is not None:  # as it is when it was closed from the start
+        sys.stdout.flush()
+
+
+def _silence_stdout() -> None:
+    """Let what could not be written go, or Python would complain about it once more at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 def _fail(message: str) -> None:
-    say(f"error: {one_line(message)}", err=True)
+    with contextlib.suppress(OSError):  # stderr may be full as well
+        say(f"error: {one_line(message)}", err=True)
     sys.exit(2)

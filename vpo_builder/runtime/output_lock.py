@@ -1,4 +1,4 @@
-"""One builder at a time in an output folder; the lock of one that was killed is taken over."""
+"""One program at a time in an output folder; the lock of one that was killed is taken over."""
 
 import contextlib
 import errno
@@ -14,23 +14,24 @@ from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.outside_text import one_line, say
 from vpo_builder.runtime.whole_files import state_change
 
-LOCK = ".vpo-build.lock"
+LOCK, RUN_LOCK = ".vpo-build.lock", ".avs-bench.lock"
+"""The lock's name in a folder of datasets and in one of a run: who works there."""
 WAIT_SECONDS = 0.1
 _UNSUPPORTED = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 _held: dict[Path, int] = {}
 
 
 @contextlib.contextmanager
-def output_lock(folder: Path, *, wait: bool = False) -> Iterator[None]:
+def output_lock(folder: Path, *, wait: bool = False, name: str = LOCK) -> Iterator[None]:
     """Hold the lock of an output folder; the same process may take it again within.
 
     Raises InputError naming the holder, or waits for it to end if told to. The system frees the
     lock of a process that ends in whatever way, so that a note found in a free lock is of one
     that was killed: it is told of.
     """
-    made = not folder.exists()
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder.resolve() / LOCK
+    path = folder.resolve() / name
     if path in _held:
         yield
         return
@@ -43,9 +44,9 @@ def output_lock(folder: Path, *, wait: bool = False) -> Iterator[None]:
         del _held[path]
         path.unlink(missing_ok=True)
         os.close(descriptor)
-        if made:
-            with contextlib.suppress(OSError):  # something was built there
-                folder.rmdir()
+        with contextlib.suppress(OSError):  # something was built there
+            for one in made:
+                one.rmdir()
 
 
 def _wait_for(path: Path) -> int:
@@ -129,6 +130,6 @@ def _may_live(holder: dict[str, object]) -> bool:
 def _busy(path: Path, holder: dict[str, object]) -> InputError:
     who = f" (process {holder['pid']} on {holder['host']})" if holder else ""
     return InputError(
-        f"{path.parent}: another vpo-build works there{who}: wait for it to end, or give another "
-        f"--out; if it is surely gone, delete {path.name}"
+        f"{path.parent}: another {path.stem.lstrip('.')} works there{who}: wait for it to end, or "
+        f"give another folder; if it is surely gone, delete {path.name}"
     )

@@ -1,4 +1,5 @@
 import pickle
+import resource
 from dataclasses import replace
 
 import pytest
@@ -15,6 +16,7 @@ from avs_bench.checkpoints.run_checkpoint import (
     write_checkpoint,
 )
 from avs_bench.config import LATER
+from avs_bench.training.fit import fit
 from vpo_builder.runtime.errors import InputError
 
 
@@ -142,3 +144,22 @@ def test_an_unknown_model_option_names_the_choices(settings):
     wrong = replace(settings, model=replace(settings.model, options={"colour": "red"}))
     with pytest.raises(InputError, match=r"unknown option 'colour': choose .*fusion"):
         model_of(wrong, 7)
+
+
+def test_equal_runs_keep_equal_bytes(settings, dataset, tmp_path):
+    for name in ("one", "other"):
+        fit(settings, dataset, tmp_path / name, device=torch.device("cpu"), announce=lambda _: None)
+    for name in ("best.pt", "last.pt"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+
+
+def test_a_disk_that_is_full_is_told_as_such(checkpoint, tmp_path):
+    """The zip that is cut short says something else, and later."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_checkpoint(tmp_path / "best.pt", checkpoint)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path for path in tmp_path.iterdir() if path.is_file()] == []

@@ -93,6 +93,7 @@ def test_a_run_killed_again_and_again_ends_as_one_that_never_was(
     for name in ("last.pt", "best.pt"):
         expected, found = (read_checkpoint(run / name) for run in (whole, killed))
         assert same(vars(expected) | {"where": ""}, vars(found) | {"where": ""})
+    assert (killed / "best.pt").read_bytes() == (whole / "best.pt").read_bytes()
     assert left_over(killed) == []
 
 

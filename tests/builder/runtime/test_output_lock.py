@@ -11,13 +11,13 @@ from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.output_lock import LOCK, output_lock
 
 
-def holder(folder: Path) -> int:
+def holder(folder: Path, name: str = LOCK) -> int:
     """Return a process of its own that holds the lock of a folder."""
     ready = folder / "ready"
     child = os.fork()
     if child == 0:
         try:
-            with output_lock(folder):
+            with output_lock(folder, name=name):
                 ready.touch()
                 time.sleep(60)
         finally:
@@ -59,9 +59,9 @@ def test_the_same_builder_may_take_it_within(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_was_made_for_the_lock_alone_goes_with_it(tmp_path: Path) -> None:
-    with output_lock(tmp_path / "out"):
-        assert (tmp_path / "out").is_dir()
-    assert not (tmp_path / "out").exists()
+    with output_lock(tmp_path / "new/out"):
+        assert (tmp_path / "new/out").is_dir()
+    assert not (tmp_path / "new").exists()
 
 
 def test_without_locks_in_the_file_system_the_note_has_to_do(
