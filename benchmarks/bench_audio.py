@@ -28,6 +28,7 @@ from plain_rendering import SAMPLE_RATE as RATE
 from plain_rendering import convert_plainly
 
 from vpo_builder.config import BuildConfig, load_config
+from vpo_builder.rendering.clip_place import ClipPlace
 from vpo_builder.rendering.clip_sound import ClipTask, prepare_clip
 
 GOAL = 12
@@ -53,7 +54,7 @@ def prepare(paths: list[Path], folder: Path, config: BuildConfig) -> None:
     """Ours: every clip into a new folder."""
     shutil.rmtree(folder, ignore_errors=True)
     for path in paths:
-        task = ClipTask(path, folder / f"{path.stem}.wav", config.clips, config.audio)
+        task = ClipTask(path, ClipPlace(folder / f"{path.stem}.wav"), config.clips, config.audio)
         refuse_difference(f"{path}: reason against it", prepare_clip(task), None)
 
 

@@ -20,6 +20,8 @@ from vpo_builder.runtime.whole_files import write_atomically
 MANIFEST = "manifest.jsonl"
 META = "manifest.meta.json"
 CHECKSUMS = "SHA256SUMS"
+STATE = ".build.json"
+"""The note of a build begun, in a dataset's folder until it is finished."""
 
 T = TypeVar("T")
 

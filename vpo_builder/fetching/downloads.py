@@ -47,6 +47,8 @@ CLIP_SECONDS = CLIP_MILLISECONDS / 1000
 class FetchedClips(ClipFolder):
     """Writes the clips it is asked for, from files that are there and from a source."""
 
+    fetches = True
+
     def __init__(
         self,
         folder: Path,
@@ -56,15 +58,13 @@ class FetchedClips(ClipFolder):
         fetching: Fetching,
     ) -> None:
         super().__init__(folder, clips, config, executor)
-        self._audio = folder
         self._whole_videos = fetching.source.whole_videos
         categories = {clip.clip_id: clip.category for clip in clips}
         self._worklist = Worklist(fetching, executor, categories)
 
     def seek(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
         """Fetch clips that have no file here; return those that cannot be had or used."""
-        absent = [clip for clip in clip_ids if not (self._audio / f"{clip}.wav").exists()]
-        return self._worklist.work_off(absent, Job(prepare_clip, self._task, "clips"))
+        return self._worklist.work_off(clip_ids, Job(prepare_clip, self._task, "clips"))
 
     def _task(self, clip: str, recording: Path) -> ClipTask:
         if not self._whole_videos:

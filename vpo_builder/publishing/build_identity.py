@@ -7,12 +7,11 @@ from typing import Any
 
 import msgspec
 
-from vpo_builder.dataset.manifest import META, read_meta
+from vpo_builder.dataset.manifest import META, STATE, read_meta
 from vpo_builder.dataset.schema import Split
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.whole_files import write_atomically
 
-STATE = ".build.json"
 MISSING_LIMIT = "config.limits.max_missing_fraction"
 
 

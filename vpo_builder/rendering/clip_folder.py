@@ -10,6 +10,8 @@ import msgspec
 from vpo_builder.config import BuildConfig
 from vpo_builder.dataset.schema import SUBSETS, Subset
 from vpo_builder.records import ArchiveMember, Clip, Reason
+from vpo_builder.rendering.clip_place import ClipPlace
+from vpo_builder.rendering.clip_record import promised_clips, read_notes, recording_mark
 from vpo_builder.rendering.clip_sound import ClipTask, prepare_clip
 from vpo_builder.rendering.decoding import Excerpt
 from vpo_builder.runtime.errors import InputError
@@ -22,6 +24,9 @@ NOTE = "audios.json"
 class ClipFolder:
     """Writes the clips it is asked for and tells which of them cannot be used."""
 
+    fetches = False
+    """Whether a wav may stay that was made of a recording which is not kept."""
+
     def __init__(
         self, folder: Path, clips: Sequence[Clip], config: BuildConfig, executor: Executor
     ) -> None:
@@ -29,13 +34,23 @@ class ClipFolder:
         self._paths = {clip.clip_id: clip.path for clip in clips if clip.path is not None}
         self._subsets: dict[str, Subset] = {clip.clip_id: clip.subset for clip in clips}
         self._digests: dict[str, str] = {}
+        self._notes = read_notes(folder)
+        self._promised = promised_clips(folder)
+        self._made: set[str] = set()
         self._config = config
         self._executor = executor
 
     def check(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
-        """Write the clips' wavs and return those that cannot be used, with the reason."""
-        here = [clip_id for clip_id in clip_ids if clip_id in self._paths]
-        return self.seek(sorted(set(clip_ids) - set(here))) | self._write(here)
+        """Put the clips' wavs in place and return those that cannot be used, with the reason.
+
+        A wav that is there stays if it has the hash noted of it and its recording is the one it
+        was made of; the others are made, and what lies in their place is judged by ClipPlace.
+        """
+        wanted = self._not_in_place(clip_ids)
+        here = [clip_id for clip_id in wanted if clip_id in self._paths]
+        failed = self.seek(sorted(set(wanted) - set(here))) | self._write(here)
+        self._made.update(set(wanted) - failed.keys())
+        return failed
 
     def seek(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
         """Return those clips without a recording that cannot be had: here, all of them."""
@@ -45,8 +60,26 @@ class ClipFolder:
         self, clip_id: str, recording: Path | ArchiveMember, excerpt: Excerpt | None = None
     ) -> ClipTask:
         """Return the task that makes a clip's wav of its recording."""
-        target = self._folder / f"{clip_id}.wav"
-        return ClipTask(recording, target, self._config.clips, self._config.audio, excerpt)
+        place = ClipPlace(
+            self._folder / f"{clip_id}.wav",
+            frozenset(note.sha256 for note in self._notes.get(clip_id, ())),
+            self._promised.get(clip_id, {}),
+        )
+        return ClipTask(recording, place, self._config.clips, self._config.audio, excerpt)
+
+    def _not_in_place(self, clip_ids: Sequence[str]) -> list[str]:
+        """Return the clips whose wav is not there as it was noted; hash those that may be."""
+        unseen = [c for c in clip_ids if c not in self._made and c not in self._digests]
+        digests = self._hashed([clip_id for clip_id in unseen if clip_id in self._notes])
+        self._digests.update(item for item in digests.items() if self._is_as_noted(*item))
+        return [clip_id for clip_id in unseen if clip_id not in self._digests]
+
+    def _is_as_noted(self, clip_id: str, digest: str) -> bool:
+        notes = [note for note in self._notes[clip_id] if note.sha256 == digest]
+        if clip_id not in self._paths:
+            return self.fetches and bool(notes)
+        mark = recording_mark(self._paths[clip_id])
+        return any(mark and note.recording == mark for note in notes)
 
     def _write(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
         if not clip_ids:
@@ -61,9 +94,7 @@ class ClipFolder:
 
         VGGSound holds some videos under two ids. Test keeps its clip, then val.
         """
-        new = sorted(set(clip_ids) - self._digests.keys())
-        with ThreadPoolExecutor() as threads:  # hashing leaves the interpreter's lock
-            self._digests.update(zip(new, threads.map(self._digest, new), strict=True))
+        self._digests.update(self._hashed(sorted(set(clip_ids) - self._digests.keys())))
         latest: dict[str, int] = {}
         for clip_id in clip_ids:
             digest = self._digests[clip_id]
@@ -77,8 +108,14 @@ class ClipFolder:
     def _order(self, clip_id: str) -> int:
         return SUBSETS.index(self._subsets[clip_id])
 
+    def _hashed(self, clip_ids: Sequence[str]) -> dict[str, str]:
+        """Return the sha256 of each clip's wav, "" of one that is not there."""
+        with ThreadPoolExecutor() as threads:  # hashing leaves the interpreter's lock
+            return dict(zip(clip_ids, threads.map(self._digest, clip_ids), strict=True))
+
     def _digest(self, clip_id: str) -> str:
-        return hashlib.sha256((self._folder / f"{clip_id}.wav").read_bytes()).hexdigest()
+        path = self._folder / f"{clip_id}.wav"
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def claim_clip_folder(folder: Path, config: BuildConfig) -> None:
@@ -89,7 +126,7 @@ def claim_clip_folder(folder: Path, config: BuildConfig) -> None:
     )
     if not note.exists():
         write_atomically(note, wanted)
-    elif note.read_bytes() != wanted:
+    if note.read_bytes() != wanted:  # by an earlier build, or by a shard that came first
         raise InputError(
             f"{folder}: its clips were made with other audio.* or clips.* settings "
             f"({note.name} holds them): give another --out, or the same settings"

@@ -10,8 +10,9 @@ import soxr
 
 from vpo_builder.config import AudioSettings, ClipSettings
 from vpo_builder.records import ArchiveMember, Reason
+from vpo_builder.rendering.clip_place import ClipPlace
+from vpo_builder.rendering.clip_record import recording_mark
 from vpo_builder.rendering.decoding import Excerpt, Recording, Waveform, decode
-from vpo_builder.runtime.whole_files import write_atomically
 from vpo_builder.sources.archives import as_file
 
 FULL_SCALE = 0.999  # what a 16-bit converter gives for its largest level, less rounding
@@ -19,31 +20,34 @@ FULL_SCALE = 0.999  # what a 16-bit converter gives for its largest level, less 
 
 @dataclass(frozen=True)
 class ClipTask:
-    """A recording to check and to write as `target`; with `excerpt`, only that part of it."""
+    """A recording to check and to put in its `place`; with `excerpt`, only that part of it."""
 
     path: Path | ArchiveMember
-    target: Path
+    place: ClipPlace
     clips: ClipSettings
     audio: AudioSettings
     excerpt: Excerpt | None = None
 
 
 def prepare_clip(task: ClipTask) -> Reason | None:
-    """Write the clip's wav and return None, or return why the recording cannot be used.
+    """Put the clip's wav in its place and return None, or why the recording cannot be used.
 
-    A wav that is there already was written whole by an earlier run and is kept.
+    Raises InputError for what may not be replaced there (see ClipPlace).
     """
-    if task.target.exists():
-        return None
+    mark = recording_mark(task.path)
     try:
         with as_file(task.path) as path:
             recording = decode(path, task.excerpt)
     except ValueError:  # also what a damaged archive gives
-        return Reason.CLIP_UNDECODABLE
-    reason = reason_against(recording, task.clips)
-    if reason is None:
-        write_wav(task.target, to_mono(recording, task.audio), task.audio.sample_rate)
-    return reason
+        reason: Reason | None = Reason.CLIP_UNDECODABLE
+    else:
+        reason = reason_against(recording, task.clips)
+    if reason is not None:
+        task.place.clear()
+        return reason
+    wav = encode_wav(to_mono(recording, task.audio), task.audio.sample_rate)
+    task.place.put(wav, mark)
+    return None
 
 
 def reason_against(recording: Recording, settings: ClipSettings) -> Reason | None:
@@ -82,13 +86,8 @@ def resample_to_mono(recording: Recording, sample_rate: int) -> Waveform:
     return np.asarray(mono[:length])
 
 
-def write_wav(path: Path, waveform: Waveform, sample_rate: int) -> None:
-    """Write a waveform [samples] or [samples, channels] as PCM16; louder than full is clipped."""
-    write_atomically(path, encode_wav(waveform, sample_rate))
-
-
 def encode_wav(waveform: Waveform, sample_rate: int) -> bytes:
-    """Return the bytes that `write_wav` writes."""
+    """Return a waveform [samples] or [samples, channels] as a PCM16 wav, cut off at full scale."""
     levels = np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
     buffer = io.BytesIO()  # libsndfile hides why a write to a file failed
     soundfile.write(buffer, levels, sample_rate, subtype="PCM_16", format="WAV")

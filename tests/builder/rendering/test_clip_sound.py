@@ -8,6 +8,7 @@ import soundfile
 from tests.builder.small_corpus import tone
 from vpo_builder.config import load_config
 from vpo_builder.records import Reason
+from vpo_builder.rendering.clip_place import ClipPlace
 from vpo_builder.rendering.clip_sound import ClipTask, prepare_clip
 from vpo_builder.rendering.decoding import decode
 from vpo_builder.runtime.ffmpeg_program import ffmpeg_program
@@ -16,7 +17,7 @@ CONFIG = load_config("default")
 
 
 def prepare(path: Path, target: Path) -> Reason | None:
-    return prepare_clip(ClipTask(path, target, CONFIG.clips, CONFIG.audio))
+    return prepare_clip(ClipTask(path, ClipPlace(target), CONFIG.clips, CONFIG.audio))
 
 
 def convert(source: Path, target: Path) -> Path:

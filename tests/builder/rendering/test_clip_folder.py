@@ -1,0 +1,279 @@
+"""Wavs already in place: which stay, which are made again, and which are not ours to touch."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.builder.building import build_from, run_build, source_options
+from tests.builder.small_corpus import farm, tone
+from vpo_builder.dataset.manifest import CHECKSUMS, META, read_manifest
+from vpo_builder.layout import AUDIO_FOLDER
+from vpo_builder.publishing.build_identity import BuildIdentity, mark_started
+from vpo_builder.rendering import clip_sound
+from vpo_builder.rendering.clip_record import add_note, read_notes, record_path
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.verify.verify import verify
+
+SS = "VPO/VPO-SS"
+
+
+@pytest.fixture(scope="module")
+def farm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a small corpus that no test changes."""
+    return farm(tmp_path_factory.mktemp("farm")).folder
+
+
+@pytest.fixture(scope="module")
+def clean(farm_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the output folder of an undisturbed build."""
+    out = tmp_path_factory.mktemp("clean")
+    build_from(farm_folder, out)
+    return out
+
+
+def wavs(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (out / AUDIO_FOLDER).iterdir()}
+
+
+def some_clip(out: Path) -> Path:
+    """Return a clip that samples use."""
+    return out / AUDIO_FOLDER / f"{read_manifest(out / SS).samples[0].sources[0].clip_id}.wav"
+
+
+def unfinish(out: Path) -> None:
+    """Leave of a build what a kill before its end leaves."""
+    state = read_manifest(out / SS).meta
+    (out / SS / META).unlink()
+    mark_started(out / SS, BuildIdentity(state.split, state.seed, state.config, state.inputs))
+
+
+def interrupted(clean: Path, out: Path) -> Path:
+    """Return an unfinished build with all of its clips."""
+    shutil.copytree(clean, out)
+    unfinish(out)
+    return out
+
+
+def cut(wav: bytes) -> bytes:
+    return wav[: len(wav) // 2]
+
+
+def half_zero(wav: bytes) -> bytes:
+    return cut(wav) + bytes(len(wav) - len(wav) // 2)
+
+
+def all_zero(wav: bytes) -> bytes:
+    return bytes(len(wav))
+
+
+def empty(wav: bytes) -> bytes:
+    return b""
+
+
+def holes(wav: bytes) -> bytes:
+    """Blocks that never reached the disk, between such that did."""
+    return wav[:4096] + bytes(4096) + wav[8192:-4096] + bytes(4096)
+
+
+TORN = [cut, half_zero, all_zero, empty, holes]
+
+
+@pytest.mark.parametrize("torn", TORN)
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_torn_wav_is_made_again(
+    farm_folder: Path, clean: Path, tmp_path: Path, torn: Callable[[bytes], bytes], noted: bool
+) -> None:
+    out = interrupted(clean, tmp_path / "out")
+    path = some_clip(clean)
+    times = path.stat()
+    victim = out / AUDIO_FOLDER / path.name
+    victim.write_bytes(torn(path.read_bytes()))
+    os.utime(victim, ns=(times.st_atime_ns, times.st_mtime_ns))  # as a power cut may leave it
+    if not noted:
+        record_path(out / AUDIO_FOLDER).unlink()
+    build_from(farm_folder, out)
+    assert wavs(out) == wavs(clean)
+    assert not verify(out / SS, decode=True).faults
+
+
+def test_a_wav_of_another_rate_and_two_channels_is_not_taken_for_a_clip(
+    farm_folder: Path, clean: Path, tmp_path: Path
+) -> None:
+    out = interrupted(clean, tmp_path / "out")
+    victim = out / AUDIO_FOLDER / some_clip(clean).name
+    soundfile.write(victim, np.stack([tone(2.0, rate=44_100)] * 2, axis=1), 44_100)
+    with pytest.raises(InputError, match="this program did not write it"):
+        build_from(farm_folder, out)
+    victim.unlink()
+    build_from(farm_folder, out)
+    assert wavs(out) == wavs(clean)
+
+
+def test_a_resumed_build_decodes_no_clip_again(
+    farm_folder: Path, clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = interrupted(clean, tmp_path / "out")
+    moved = tmp_path / "elsewhere"
+    out.rename(moved)  # nothing that is noted depends on where the folder lies
+    monkeypatch.setattr(clip_sound, "decode", None)
+    build_from(farm_folder, moved)
+    assert (moved / SS / META).read_bytes() == (clean / SS / META).read_bytes()
+
+
+def test_splits_share_their_clips_and_the_record(
+    farm_folder: Path, clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = shutil.copytree(clean, tmp_path / "out")
+    held = set(wavs(out))
+    decoded: list[str] = []
+    decode = clip_sound.decode
+
+    def noted(path: Path, excerpt: None) -> object:
+        decoded.append(path.name)
+        return decode(path, excerpt)
+
+    monkeypatch.setattr(clip_sound, "decode", noted)
+    build_from(farm_folder, out, "msmi")
+    assert decoded
+    assert len(decoded) == len(set(decoded)), "MS and MSMI share theirs"
+    assert not held & set(decoded)
+    for name in ("VPO-SS", "VPO-MS", "VPO-MSMI"):
+        assert not verify(out / "VPO" / name, decode=True).faults
+
+
+def replace_recordings(sources: Path, *, same_size_and_time: bool) -> None:
+    """Make every recording another one."""
+    for number, path in enumerate(sorted((sources / "vggsound/audios").iterdir())):
+        times = path.stat()
+        seconds = 2.0 if same_size_and_time else 1.5
+        soundfile.write(path, tone(seconds, 333.0 + 7 * number), 16_000)
+        if same_size_and_time:
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+            assert path.stat().st_size == times.st_size
+
+
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("torn", [None, cut, half_zero])
+def test_recordings_replaced_between_two_runs_give_the_bytes_of_a_clean_build(
+    farm_folder: Path,
+    clean: Path,
+    tmp_path: Path,
+    same: bool,
+    torn: Callable[[bytes], bytes] | None,
+) -> None:
+    sources = shutil.copytree(farm_folder, tmp_path / "sources")
+    out = tmp_path / "out"
+    build_from(sources, out)
+    unfinish(out)
+    if torn is not None:
+        victim = some_clip(clean).name
+        (out / AUDIO_FOLDER / victim).write_bytes(torn(wavs(clean)[victim]))
+    replace_recordings(sources, same_size_and_time=same)
+    build_from(sources, out)
+    build_from(sources, tmp_path / "new")
+    assert wavs(out) == wavs(tmp_path / "new") != wavs(clean)
+    assert (out / SS / META).read_bytes() == (tmp_path / "new" / SS / META).read_bytes()
+
+
+def test_the_wav_of_a_recording_that_can_no_longer_be_used_is_removed(
+    farm_folder: Path, clean: Path, tmp_path: Path
+) -> None:
+    sources = shutil.copytree(farm_folder, tmp_path / "sources")
+    out = tmp_path / "out"
+    build_from(sources, out)
+    unfinish(out)
+    name = some_clip(clean).name
+    soundfile.write(sources / "vggsound/audios" / name, np.zeros(32_000, np.float32), 16_000)
+    build_from(sources, out)
+    build_from(sources, tmp_path / "new")
+    assert wavs(out) == wavs(tmp_path / "new")
+    assert name not in wavs(out)
+
+
+def test_clips_of_a_finished_dataset_are_not_replaced_under_it(
+    farm_folder: Path, clean: Path, tmp_path: Path
+) -> None:
+    sources = shutil.copytree(farm_folder, tmp_path / "sources")
+    out = tmp_path / "out"
+    build_from(sources, out)
+    replace_recordings(sources, same_size_and_time=False)
+    with pytest.raises(InputError, match=r"replaced since VPO-SS was built.*delete that dataset"):
+        build_from(sources, out, "ms")
+    assert not verify(out / SS, decode=True).faults
+    shutil.rmtree(out / SS)  # the advice is true
+    build_from(sources, out, "ms")
+    build_from(sources, tmp_path / "new", "ms")
+    name = "VPO/VPO-MS/" + CHECKSUMS
+    assert (out / name).read_bytes() == (tmp_path / "new" / name).read_bytes()
+
+
+def test_a_foreign_wav_that_is_the_very_one_is_kept_and_another_is_refused(
+    farm_folder: Path, clean: Path, tmp_path: Path
+) -> None:
+    same, other = some_clip(clean), sorted((clean / AUDIO_FOLDER).iterdir())[-1]
+    assert same != other
+    folder = tmp_path / AUDIO_FOLDER
+    folder.mkdir(parents=True)
+    shutil.copy2(same, folder)
+    status = (folder / same.name).stat()
+    soundfile.write(folder / other.name, tone(3.0, 123.0, 44_100), 44_100)
+    foreign = (folder / other.name).read_bytes()
+    result = run_build("--split", "ss", "--out", tmp_path, *source_options(farm_folder))
+    assert result.exit_code == 2
+    assert f"{other.name}: this program did not write it" in result.stderr
+    assert "Traceback" not in result.output
+    assert (folder / other.name).read_bytes() == foreign
+    (folder / other.name).unlink()
+    assert (
+        run_build("--split", "ss", "--out", tmp_path, *source_options(farm_folder)).exit_code == 0
+    )
+    after = (folder / same.name).stat()
+    assert (after.st_ino, after.st_mtime_ns) == (status.st_ino, status.st_mtime_ns)
+    assert wavs(tmp_path) == wavs(clean)
+
+
+def test_recordings_that_lie_in_the_place_of_the_clips_are_not_overwritten(
+    farm_folder: Path, tmp_path: Path
+) -> None:
+    sources = shutil.copytree(farm_folder, tmp_path / "sources")
+    for path in (sources / "vggsound/audios").iterdir():
+        soundfile.write(path, tone(2.0, 440.0, 44_100), 44_100)
+    out = tmp_path / "out"
+    (out / AUDIO_FOLDER).parent.mkdir(parents=True)
+    (out / AUDIO_FOLDER).symlink_to(sources / "vggsound/audios")
+    before = wavs(out)
+    with pytest.raises(InputError, match=r"move it away, .* or give another --out"):
+        build_from(sources, out)
+    assert wavs(out) == before
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "dangling"])
+def test_what_is_no_file_in_a_clip_s_place_is_told_of(
+    farm_folder: Path, clean: Path, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / AUDIO_FOLDER / some_clip(clean).name
+    path.parent.mkdir(parents=True)
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="expected a wav or nothing"):
+        build_from(farm_folder, tmp_path)
+
+
+def test_a_line_that_was_half_written_costs_that_line_alone(clean: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(clean, tmp_path / "out")
+    folder = out / AUDIO_FOLDER
+    notes = read_notes(folder)
+    last = max(notes)
+    record = record_path(folder)
+    record.write_bytes(record.read_bytes() + b'\n{"clip":"x_000000","sha2')
+    add_note(folder, notes[last][0])
+    assert read_notes(folder) == notes | {last: notes[last] * 2}

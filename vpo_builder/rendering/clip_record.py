@@ -1,0 +1,103 @@
+"""Our record of the clips: the hash of every wav that we wrote, and the recording it was made of.
+
+It lies beside the folder of clips and serves every dataset that reads from it. Each wav is noted
+before it gets its name, so that what carries a noted hash is ours, whatever was killed when. A
+line that is lost or garbled costs the comparison of one clip, nothing else: several processes, on
+several machines, may add lines at once.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from vpo_builder.dataset.manifest import CHECKSUMS, META, STATE
+from vpo_builder.dataset.schema import Split
+from vpo_builder.layout import AUDIO_FOLDER, dataset_folder, relative_to_dataset
+from vpo_builder.records import ArchiveMember
+from vpo_builder.runtime.whole_files import state_change
+
+RECORD = ".audios.jsonl"
+READERS: tuple[Split, ...] = ("ss", "ms", "msmi")
+"""The datasets of an output folder that read from its folder of clips."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipNote:
+    """A wav that we wrote: its clip's id, its sha256, and the mark of its recording."""
+
+    clip: str
+    sha256: str
+    recording: str
+
+
+def record_path(folder: Path) -> Path:
+    """Return where the record of a folder of clips lies."""
+    return folder.with_name(RECORD)
+
+
+def read_notes(folder: Path) -> Mapping[str, tuple[ClipNote, ...]]:
+    """Return what is noted of each clip of a folder, in the order of writing."""
+    decoder = msgspec.json.Decoder(ClipNote)
+    notes: dict[str, list[ClipNote]] = defaultdict(list)
+    try:
+        lines = record_path(folder).read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return {}
+    for line in filter(None, lines):
+        try:
+            note = decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue  # a line that was being written as the power went
+        notes[note.clip].append(note)
+    return {clip: tuple(found) for clip, found in notes.items()}
+
+
+def add_note(folder: Path, note: ClipNote) -> None:
+    """Add a line to a folder's record, in one write: others may be adding theirs."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    descriptor = os.open(record_path(folder), flags, 0o644)
+    try:
+        os.write(descriptor, b"\n" + msgspec.json.encode(note))  # ends what may be half a line
+    finally:
+        os.close(descriptor)
+    state_change(f"{note.clip} noted")
+
+
+def recording_mark(recording: Path | ArchiveMember) -> str:
+    """Return what changes whenever a recording is replaced, "" if it cannot be looked at.
+
+    Beside size and time of change that is the inode's own time, which no program can set: files
+    unpacked from archives often share the other two. For a member, they are its archive's.
+    """
+    if isinstance(recording, Path):
+        file, name = recording, ""
+    else:
+        file, name = recording.archive, recording.path
+    try:
+        status = file.stat()
+    except OSError:
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {name}".rstrip()
+
+
+def promised_clips(folder: Path) -> Mapping[str, Mapping[str, str]]:
+    """Return, for each clip, its sha256 in every finished dataset that reads from a folder.
+
+    A dataset that is being made anew holds a note of that, and takes what there is then.
+    """
+    promised: dict[str, dict[str, str]] = defaultdict(dict)
+    out = folder.parents[len(Path(AUDIO_FOLDER).parts) - 1]
+    for split in READERS:
+        dataset = out / dataset_folder(split)
+        if not (dataset / META).is_file() or (dataset / STATE).exists():
+            continue
+        clips = f"{relative_to_dataset(split, AUDIO_FOLDER)}/"
+        for line in (dataset / CHECKSUMS).read_text("utf-8", errors="replace").splitlines():
+            sha256, _, path = line.partition("  ")
+            if path.startswith(clips):
+                promised[path.removeprefix(clips).removesuffix(".wav")][dataset.name] = sha256
+    return promised
