@@ -139,9 +139,11 @@ def forward(model: nn.Module, run: Run, images: Tensor, sounds: Tensor, targets:
 
 
 def check_equal(case: Case) -> float:
-    """Return the largest difference in float64 of loss and gradients, relative to the largest
-    entry of each; stop the program if it is more than rounding. (A bias before a norm has no
-    gradient but rounding: what is a 1e-9th of the largest gradient counts as that.)"""
+    """Return the largest difference in float64 of loss and gradients, as a part of each's largest.
+
+    Stops the program if it is more than rounding. (A bias before a norm has no gradient but
+    rounding: what is a 1e-9th of the largest gradient counts as that.)
+    """
     results = []
     for name in ("ours", "plain"):
         model = built(case, torch.double)

@@ -130,6 +130,7 @@ def _frequencies() -> list[dict[str, str]]:
 
 
 def categories() -> list[str]:
+    """Return COCO's categories, each as the json of its record."""
     rows = _frequencies()
     return [
         json.dumps({"supercategory": "thing", "id": int(r["category_id"]), "name": r["name"]})
@@ -138,6 +139,7 @@ def categories() -> list[str]:
 
 
 def licenses() -> list[dict[str, object]]:
+    """Return the eight licences of COCO's photos as its records."""
     url = "http://creativecommons.org/licenses/by/2.0/"
     return [{"url": url, "id": number, "name": f"License {number}"} for number in range(1, 9)]
 

@@ -1,5 +1,4 @@
-"""Measuring side by side: programs in turns or in fresh processes, and rows that say if a goal is
-met.
+"""Measuring side by side: programs in turns or in fresh processes, and rows that name a goal.
 
 Every row reads `name  ours  baseline  ratio`, the ratio being ours over the baseline's, whatever
 the unit: a goal of "at least" belongs to a rate, one of "at most" to a time or to memory. Medians

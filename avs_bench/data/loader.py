@@ -133,7 +133,7 @@ def _batches(
         yield batch
 
 
-def _leave_signals_to_the_run(worker: int) -> None:
+def _leave_signals_to_the_run(_worker: int) -> None:
     """Let a worker read on when a batch system, or Ctrl-C, tells every process of a run to stop.
 
     The run stops between two steps and ends its workers; they also end when it is gone.

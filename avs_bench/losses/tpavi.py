@@ -62,10 +62,10 @@ def divergence_matching(
     """
     terms = []
     for seen, heard in zip(maps, audio, strict=True):
-        vectors = (seen * _soft_mask(logits, seen)).mean((2, 3))
+        vectors, sounds = (seen * _soft_mask(logits, seen)).mean((2, 3)), heard
         if normalise:
-            heard, vectors = F.normalize(heard, dim=1), F.normalize(vectors, dim=1)
-        wanted = vectors[_nearest_other(heard)] if nearest else heard
+            vectors, sounds = F.normalize(vectors, dim=1), F.normalize(sounds, dim=1)
+        wanted = vectors[_nearest_other(sounds)] if nearest else sounds
         found = vectors.log_softmax(1)
         terms.append(F.kl_div(found, wanted.softmax(1), reduction="none").sum(1))
     return torch.stack(terms).mean(0)

@@ -40,6 +40,7 @@ class Confusion(Record):
     matrix: Counts
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every field that is an array."""
         return {"matrix": (self.classes, self.classes)}
 
     @classmethod

@@ -42,6 +42,7 @@ class FrameScores(Record):
     fscore_units: Counts
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every field that is an array."""
         return dict.fromkeys(("frames_with_class", "iou_units", "fscore_units"), (self.classes,))
 
     @classmethod

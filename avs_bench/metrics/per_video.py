@@ -51,6 +51,7 @@ class VideoScores(Record):
     curve_units: Counts
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every field that is an array."""
         return {"curve_units": (THRESHOLDS,)}
 
     @classmethod

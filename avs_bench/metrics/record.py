@@ -45,7 +45,7 @@ class Record:
     __slots__ = ()
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every field that is an array."""
+        """Return the shape of every field that is an array."""
         raise NotImplementedError
 
     def __post_init__(self) -> None:

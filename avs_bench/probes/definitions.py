@@ -42,7 +42,7 @@ class Probe:
     alter: Callable[[Batch, int], Batch]
 
 
-def _unaltered(batch: Batch, seed: int) -> Batch:
+def _unaltered(batch: Batch, _seed: int) -> Batch:
     return batch
 
 
@@ -68,7 +68,7 @@ def _noise_like(waveform: Tensor, seed: int, example_id: str) -> Tensor:
     return torch.from_numpy(noise).to(waveform)
 
 
-def _swapped_channels(batch: Batch, seed: int) -> Batch:
+def _swapped_channels(batch: Batch, _seed: int) -> Batch:
     """Left heard as right; what sounded at pan p sounds at 1 − p."""
     channels = batch.waveforms.shape[1]
     if channels != 2:

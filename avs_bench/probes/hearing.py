@@ -16,12 +16,12 @@ CENTRE = 0.5
 """The pan of a sound whose source is not in the picture: it has no side."""
 
 
-def own(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+def own(examples: Sequence[Example], _seed: int) -> tuple[Example, ...]:
     """Everything hears its own sound."""
     return tuple(examples)
 
 
-def own_beside_a_silent_twin(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+def own_beside_a_silent_twin(examples: Sequence[Example], _seed: int) -> tuple[Example, ...]:
     """Their own sound, where an object of a class that sounds is silent in the same picture.
 
     There the sound's side alone says which of the two is meant. The rest of the set is left out.
@@ -29,7 +29,7 @@ def own_beside_a_silent_twin(examples: Sequence[Example], seed: int) -> tuple[Ex
     return tuple(example for example in examples if _heard(example) & set(example.silent))
 
 
-def nothing(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+def nothing(examples: Sequence[Example], _seed: int) -> tuple[Example, ...]:
     """Nothing is heard: a mix of no sources is digital silence."""
     return tuple(replace(example, sources=()) for example in examples)
 

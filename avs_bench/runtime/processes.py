@@ -22,7 +22,7 @@ BUCKET = 2**24
 
 @dataclass(frozen=True)
 class Processes:
-    """This process's number and how many there are."""
+    """The number of this process, from 0, and how many there are."""
 
     rank: int = 0
     count: int = 1

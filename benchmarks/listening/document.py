@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from avs_bench.data.vpo import read_vpo
-from avs_bench.metrics import compare, miou_dataset
+from avs_bench.metrics import Record, compare, miou_dataset
 from avs_bench.report.runs import read_runs
 from avs_bench.results.records import Result
 from benchmarks.listening.goals import (
@@ -273,7 +273,7 @@ def _validations(outcome: Outcome) -> list[tuple[int, float]]:
     ]
 
 
-def _units(result: Result):
+def _units(result: Result) -> dict[str, Record]:
     return result.sets[0].by_unit()
 
 

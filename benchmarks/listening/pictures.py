@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
+from torch import nn
 
 from avs_bench.checkpoints.run_checkpoint import read_checkpoint, trained_model
+from avs_bench.config import Settings
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.loader import plain_batches
 from avs_bench.data.seeds import digest
@@ -22,6 +24,8 @@ from avs_bench.models.inference import predicted_classes, segment
 from avs_bench.painting import Pixels, class_colours, mask_tint
 from benchmarks.listening.study import VARIANTS, Outcome, Study
 from vpo_builder.runtime.whole_files import write_atomically
+
+Opened = tuple[nn.Module, Settings]
 
 PICTURES = 3
 CELL, GAP, LABEL = 168, 6, 18
@@ -61,12 +65,14 @@ def _chosen(dataset: AVSDataset) -> list[list[Example]]:
     return [by_picture[unit] for unit in several[:PICTURES]]
 
 
-def _model(outcome: Outcome):
+def _model(outcome: Outcome) -> Opened:
     checkpoint = read_checkpoint(outcome.job.folder / "best.pt")
     return trained_model(checkpoint, torch.device("cpu")), checkpoint.origin.settings
 
 
-def _cells(dataset: AVSDataset, example: Example, models, sounds: bool) -> list[Pixels]:
+def _cells(
+    dataset: AVSDataset, example: Example, models: Sequence[Opened], sounds: bool
+) -> list[Pixels]:
     cells: list[Pixels] = []
     for model, settings in models:
         (batch,) = plain_batches(dataset, [example], settings)

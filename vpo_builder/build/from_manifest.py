@@ -90,11 +90,10 @@ def _rebuild(request: RebuildRequest) -> BuildReport:
             {row.id: row for row in corpus.objects},
             clips,
             build.supply.clips(audio, clips, build.config, executor),
-            build.config,
             allow_substitutes=request.allow_substitutes,
         )
 
-        def count(samples: Sequence[Sample], dropped: Sequence[Rejection]) -> Funnel:
+        def count(samples: Sequence[Sample], _dropped: Sequence[Rejection]) -> Funnel:
             return _funnel(manifest, plan, samples)
 
         texts = {SUBSTITUTIONS: encode_lines(plan.substitutions)} if plan.substitutions else {}

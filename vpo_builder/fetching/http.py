@@ -129,7 +129,7 @@ def download(task: Download, network: Network) -> Receipt:
             part.drop()
         raise
     try:
-        _check(part.path, size, total, task)
+        _check(part.path, size, task)
         target = task.target.with_name(task.target.name + task.identify(_head(part.path)))
     except FetchError:
         part.drop()
@@ -204,7 +204,7 @@ def _receive(
     return size
 
 
-def _check(path: Path, size: int, total: int | None, task: Download) -> None:
+def _check(path: Path, size: int, task: Download) -> None:
     if task.expected_bytes is not None and size != task.expected_bytes:
         raise FetchError(FetchReason.WRONG_LENGTH, f"{size} bytes, expected {task.expected_bytes}")
     if not size:

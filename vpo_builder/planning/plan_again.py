@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from vpo_builder.config import BuildConfig
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.schema import Sample, Source
 from vpo_builder.planning.pairing import ClipPools
@@ -53,7 +52,6 @@ def plan_rebuild(
     objects: Mapping[int, ObjectMask],
     clips: Sequence[Clip],
     check: ClipCheck,
-    config: BuildConfig,
     *,
     allow_substitutes: bool,
 ) -> Rebuild:

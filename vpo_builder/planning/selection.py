@@ -52,14 +52,13 @@ def _with_clips(
     usable, rejections = [], []
     for candidates in kept:
         subset = candidates.subset
-        silent = [o for o in candidates.objects if (o.category, subset) not in available]
-        if silent:
-            rejections += [
-                Rejection("object", str(item.mask.id), Reason.NO_CLIP_FOR_CLASS) for item in silent
-            ]
-            objects = tuple(o for o in candidates.objects if (o.category, subset) in available)
-            candidates = replace(candidates, objects=objects)
-        usable.append(candidates)
+        objects = tuple(o for o in candidates.objects if (o.category, subset) in available)
+        usable.append(replace(candidates, objects=objects))
+        rejections += [
+            Rejection("object", str(item.mask.id), Reason.NO_CLIP_FOR_CLASS)
+            for item in candidates.objects
+            if (item.category, subset) not in available
+        ]
     return usable, rejections
 
 

@@ -32,8 +32,10 @@ class UndecodableError(ValueError):
 
 @dataclass(frozen=True)
 class Recording:
-    """Decoded sound: the mean of its channels, [samples] in full scale, and the seconds its file
-    announces.
+    """Decoded sound.
+
+    `mono` [samples] is the mean of its channels in full scale; `announced_seconds` is how long the
+    file says that it is.
     """
 
     mono: Waveform

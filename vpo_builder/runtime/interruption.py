@@ -52,7 +52,7 @@ def uninterrupted() -> Iterator[None]:
     numbers = (signal.SIGINT, signal.SIGTERM)
     previous = {number: signal.getsignal(number) for number in numbers}
     for number in numbers:
-        signal.signal(number, lambda number, frame: arrived.append(number))
+        signal.signal(number, lambda number, _frame: arrived.append(number))
     try:
         yield
     finally:
@@ -62,7 +62,7 @@ def uninterrupted() -> Iterator[None]:
             signal.raise_signal(one)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
+def _terminate(_number: int, _frame: FrameType | None) -> None:
     raise TerminatedError
 
 

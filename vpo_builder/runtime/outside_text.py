@@ -11,10 +11,10 @@ _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def one_line(text: object) -> str:
-    """Return text as one line that moves no cursor, changes no colour and turns no direction.
+    r"""Return text as one line that moves no cursor, changes no colour and turns no direction.
 
     White space becomes a space; every other character that does not print becomes its escape,
-    `\\x1b` for ESC.
+    `\x1b` for ESC.
     """
     return _visible(" ".join(str(text).split()))
 

@@ -1,5 +1,6 @@
-"""Opens files that others made: regular files only, so that no pipe is waited for and no device
-is read without end.
+"""Opens files that others made.
+
+Regular files only, so that no pipe is waited for and no device is read without end.
 """
 
 import errno

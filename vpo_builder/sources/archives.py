@@ -87,6 +87,6 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
 
 
 @functools.lru_cache(maxsize=16)
-def _opened(path: Path, *state: int) -> zipfile.ZipFile:
+def _opened(path: Path, *_state: int) -> zipfile.ZipFile:
     """Open a zip once a process: the list of 200,000 members takes seconds to read."""
     return zipfile.ZipFile(path)
