@@ -15,6 +15,7 @@ from vpo_builder.rendering.clip_record import promised_clips, read_notes, record
 from vpo_builder.rendering.clip_sound import ClipTask, prepare_clip
 from vpo_builder.rendering.decoding import Excerpt
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.runtime.tasks import Executor
 from vpo_builder.runtime.whole_files import write_atomically
 
@@ -109,13 +110,16 @@ class ClipFolder:
         return SUBSETS.index(self._subsets[clip_id])
 
     def _hashed(self, clip_ids: Sequence[str]) -> dict[str, str]:
-        """Return the sha256 of each clip's wav, "" of one that is not there."""
+        """Return the sha256 of each clip's wav, "" of one that cannot be read."""
         with ThreadPoolExecutor() as threads:  # hashing leaves the interpreter's lock
             return dict(zip(clip_ids, threads.map(self._digest, clip_ids), strict=True))
 
     def _digest(self, clip_id: str) -> str:
-        path = self._folder / f"{clip_id}.wav"
-        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        try:
+            wav = read_regular(self._folder / f"{clip_id}.wav")
+        except OSError:
+            return ""
+        return hashlib.sha256(wav).hexdigest()
 
 
 def claim_clip_folder(folder: Path, config: BuildConfig) -> None:

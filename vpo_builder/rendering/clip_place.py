@@ -1,6 +1,7 @@
 """The place of a clip's wav: what lies there is replaced only if it is ours, or lost already."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from vpo_builder.rendering.clip_record import ClipNote, add_note
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.runtime.whole_files import write_atomically
 
 BLOCK_BYTES = 4096
@@ -55,11 +57,15 @@ class ClipPlace:
                 self.target.unlink()
 
     def _found(self) -> bytes | None:
-        if self.target.is_file():
-            return self.target.read_bytes()
-        if self.target.exists() or self.target.is_symlink():
-            raise InputError(f"{self.target}: expected a wav or nothing: move away what lies there")
-        return None
+        if not os.path.lexists(self.target):
+            return None
+        try:
+            return read_regular(self.target)
+        except OSError as error:  # a folder, a pipe, a link to a disk that is not there
+            raise InputError(
+                f"{self.target}: {error.strerror}: expected a wav or nothing: move away what lies "
+                "there"
+            ) from None
 
     def _refuse_foreign(self, found: bytes, wav: bytes) -> None:
         if hashlib.sha256(found).hexdigest() in self.ours or _is_remnant(found, wav):

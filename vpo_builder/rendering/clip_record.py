@@ -18,6 +18,7 @@ from vpo_builder.dataset.manifest import CHECKSUMS, META, STATE
 from vpo_builder.dataset.schema import Split
 from vpo_builder.layout import AUDIO_FOLDER, dataset_folder, relative_to_dataset
 from vpo_builder.records import ArchiveMember
+from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.runtime.whole_files import state_change
 
 RECORD = ".audios.jsonl"
@@ -44,7 +45,7 @@ def read_notes(folder: Path) -> Mapping[str, tuple[ClipNote, ...]]:
     decoder = msgspec.json.Decoder(ClipNote)
     notes: dict[str, list[ClipNote]] = defaultdict(list)
     try:
-        lines = record_path(folder).read_bytes().split(b"\n")
+        lines = read_regular(record_path(folder)).split(b"\n")
     except FileNotFoundError:
         return {}
     for line in filter(None, lines):

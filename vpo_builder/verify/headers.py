@@ -27,12 +27,13 @@ class ImageHeader:
 
 @dataclass(frozen=True, slots=True)
 class WavHeader:
-    """The format of a RIFF wave file; `frames` counts sample frames present in the file."""
+    """The format of a RIFF wave file, the sample frames that it announces, and those it holds."""
 
     sample_rate: int
     channels: int
     bits: int
     pcm: bool
+    announced: int
     frames: int
 
 
@@ -58,8 +59,8 @@ def wav_header(data: bytes) -> WavHeader:
             fmt = struct.unpack_from("<HHIIHH", data, at)
         if name == b"data" and fmt is not None:
             kind, channels, rate, _, block, bits = fmt
-            present = min(size, len(data) - at)
-            return WavHeader(rate, channels, bits, kind == WAV_PCM, present // max(1, block))
+            announced, frames = (n // max(1, block) for n in (size, min(size, len(data) - at)))
+            return WavHeader(rate, channels, bits, kind == WAV_PCM, announced, frames)
         at += size + size % 2
     raise ValueError("wave file without format or data")
 

@@ -126,6 +126,8 @@ def _clip_faults(data: bytes, expected: ExpectedClip, decode: bool) -> list[str]
         )
     if header.frames <= 0:
         faults.append("no audio frames")
+    elif header.frames < header.announced:
+        faults.append(f"cut short: {header.frames} audio frames of {header.announced}")
     elif header.frames != (expected.frames or header.frames):
         faults.append(f"{header.frames} audio frames, expected {expected.frames}")
     if decode and not faults:

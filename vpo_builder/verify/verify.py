@@ -22,6 +22,7 @@ from vpo_builder.dataset.manifest import (
 )
 from vpo_builder.dataset.schema import ManifestMeta
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.verify.clip_notes import clips_other_than_noted
 from vpo_builder.verify.faults import Fault
 from vpo_builder.verify.listing import read_checksums, unlisted_files
 from vpo_builder.verify.manifest_records import record_faults
@@ -60,6 +61,7 @@ def verify(folder: Path, workers: int | None = None, *, decode: bool = False) ->
     if manifest is not None:
         faults += record_faults(manifest)
         expected = expected_media(manifest)
+        faults += clips_other_than_noted(folder, manifest.meta.audio, listed)
         faults += [Fault(path, f"not listed in {CHECKSUMS}") for path in expected.keys() - listed]
     size_bytes = 0
     for size, found in _check_files(folder, listed, expected, workers, decode):

@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image
 
 from tests.builder.dataset_by_hand import AUDIO, finish, mask_png, write_dataset
 from vpo_builder.dataset.manifest import CHECKSUMS, MANIFEST, META, read_manifest
+from vpo_builder.rendering.clip_record import ClipNote, add_note
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.verify.headers import image_header, wav_header
 from vpo_builder.verify.verify import format_verification, verify
@@ -104,6 +106,36 @@ def test_a_clip_without_frames_is_a_fault(small_dataset: Path) -> None:
     soundfile.write(small_dataset / clip, np.zeros(0), 16_000)
     finish(small_dataset, "ss", samples)
     assert reasons(small_dataset) == {clip: "no audio frames"}
+
+
+@pytest.mark.parametrize(
+    ("torn", "reason"),
+    [
+        (lambda wav: wav[: len(wav) // 2], "cut short: 1989 audio frames of 4000"),
+        (lambda wav: bytes(len(wav)), "cannot be decoded: not a RIFF wave file"),
+        (lambda wav: b"", "cannot be decoded: not a RIFF wave file"),
+    ],
+)
+def test_a_clip_that_was_torn_before_it_was_listed_is_a_fault(
+    small_dataset: Path, torn: Callable[[bytes], bytes], reason: str
+) -> None:
+    samples = read_manifest(small_dataset).samples
+    clip = f"{AUDIO}/{samples[0].sources[0].clip_id}.wav"
+    (small_dataset / clip).write_bytes(torn((small_dataset / clip).read_bytes()))
+    finish(small_dataset, "ss", samples)
+    assert reasons(small_dataset) == {clip: reason}
+
+
+def test_a_clip_whose_end_was_never_written_is_known_by_the_record(small_dataset: Path) -> None:
+    samples = read_manifest(small_dataset).samples
+    name = samples[0].sources[0].clip_id
+    clip = small_dataset / AUDIO / f"{name}.wav"
+    wav = clip.read_bytes()
+    add_note(clip.parent, ClipNote(name, hashlib.sha256(wav).hexdigest(), ""))
+    assert verify(small_dataset).faults == ()
+    clip.write_bytes(wav[:4000] + bytes(len(wav) - 4000))
+    finish(small_dataset, "ss", samples)
+    assert "torn" in reasons(small_dataset)[f"{AUDIO}/{name}.wav"]
 
 
 def test_mask_values_are_held_against_the_sources(small_dataset: Path) -> None:
