@@ -15,7 +15,7 @@ SS := $(DATA)/VPO/VPO-SS
 TINY := $(RUNS)/tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test prove-resume lint bench listen clean
+.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test test-media prove-resume lint bench listen clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ report: $(EVERYTHING) ## print the table of what `make eval` measured
 
 test: $(EVERYTHING) ## run the tests
 	$(BIN)/python -m pytest -q -n auto $(ARGS)
+
+test-media: $(EVERYTHING) ## run the tests that depend on ffmpeg with the one from PyPI, whatever is installed
+	VPO_FFMPEG="$$($(BIN)/python -c 'import imageio_ffmpeg as f; print(f.get_ffmpeg_exe())')" \
+	    $(BIN)/python -m pytest -q -n auto -m media $(ARGS)
 
 prove-resume: $(EVERYTHING) ## kill a training run ten times, and compare it with one left alone
 	$(BIN)/python -m pytest -q -s -m proof tests/bench/training/test_killed.py $(ARGS)

@@ -5,43 +5,12 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import IO
 
-from vpo_builder.runtime.ffmpeg_program import ffmpeg_program
+from vpo_builder.runtime.ffmpeg_program import FfmpegError, ffmpeg_program, last_line
 
 STALL_SECONDS = 60
 """A running ffmpeg that neither gives nor takes a byte for so long is ended."""
-
-
-EMPTY_WORDS = ("To ignore this", "Conversion failed", "Error opening output", "Last message")
-"""What ffmpeg's last lines begin with when the reason stands above them."""
-
-
-class FfmpegError(Exception):
-    """ffmpeg could not do it; the text is the last line that it printed."""
-
-
-def source(path: Path) -> list[str]:
-    """Return the arguments that read a file: no part of its name is an option or an address."""
-    return ["-protocol_whitelist", "file,pipe", "-i", f"file:{path.resolve()}"]
-
-
-def call(arguments: Sequence[str], seconds: float = STALL_SECONDS) -> tuple[bytes, str]:
-    """Run ffmpeg to its end; return what it wrote to its output, and what it said."""
-    try:
-        run = subprocess.run(
-            [ffmpeg_program(), "-nostdin", "-hide_banner", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=seconds,
-        )
-    except subprocess.TimeoutExpired:
-        raise FfmpegError(f"no result within {seconds:.0f} seconds") from None
-    said = run.stderr.decode(errors="replace")
-    if run.returncode:
-        raise FfmpegError(last_line(said) or "no reason given")
-    return run.stdout, said
 
 
 @contextmanager
@@ -108,13 +77,6 @@ class Pipe:
             yield
         finally:
             watchdog.cancel()
-
-
-def last_line(said: str) -> str:
-    """Return the last line of ffmpeg's messages that says what is wrong."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(EMPTY_WORDS)]
-    return telling[-1] if telling else ""
 
 
 @contextmanager

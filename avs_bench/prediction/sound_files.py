@@ -7,11 +7,17 @@ import numpy as np
 import soundfile
 
 from avs_bench.data.audio import SAMPLE_RATE, Waveform
-from avs_bench.prediction.ffmpeg_streams import FfmpegError, call, source
+from avs_bench.prediction.given_files import open_given
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.ffmpeg_program import FfmpegError, has_stream, run_ffmpeg, source
 
 DECODE_SECONDS = 600
 """Time limit for decoding: an hour of sound takes a few seconds."""
+LOOK_SECONDS = 60
+LONGEST_SECONDS = 4 * 3600
+"""Longer sound is refused: it is held whole, half a gigabyte an hour in stereo."""
+MOST_CHANNELS = 8
+MOST_BYTES = LONGEST_SECONDS * SAMPLE_RATE * np.dtype(np.float32).itemsize * MOST_CHANNELS
 
 
 def read_sound(path: Path, channels: int) -> Waveform:
@@ -21,16 +27,18 @@ def read_sound(path: Path, channels: int) -> Waveform:
     the mean of the file's; two are its left and right halved, so that they add up to that mean as
     the training's panned sources do (protocol §2). Raises InputError for a file without sound.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file: expected a recording")
+    open_given(path, "a recording").close()
     aligned = "aresample=async=1:first_pts=0"
     form = ["-ar", str(SAMPLE_RATE), "-c:a", "pcm_f32le", "-f", "wav", "-"]
+    bound = ["-t", str(LONGEST_SECONDS + 1)]
     try:
-        decode = [*source(path), "-map", "0:a:0", "-af", aligned, *form]
-        data, _ = call(decode, DECODE_SECONDS)
-        samples, _ = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
+        decode = [*source(path), "-map", "0:a:0", "-af", aligned, *bound, *form]
+        made = run_ffmpeg(decode, seconds=DECODE_SECONDS, most_bytes=MOST_BYTES).output
+        samples, _ = soundfile.read(io.BytesIO(made), dtype="float32", always_2d=True)
     except (FfmpegError, soundfile.SoundFileError) as error:
         raise InputError(_without_sound(path, str(error))) from None
+    if len(samples) > LONGEST_SECONDS * SAMPLE_RATE:
+        raise InputError(f"{path}: its sound is longer than {LONGEST_SECONDS} s: cut it in parts")
     if not len(samples):
         raise InputError(f"{path}: its sound holds no sample: give one with --audio FILE")
     if not np.isfinite(samples).all():
@@ -61,6 +69,6 @@ def lasting(sound: Waveform, seconds: float) -> Waveform:
 
 
 def _without_sound(path: Path, reason: str) -> str:
-    if "matches no streams" in reason:
+    if not has_stream(path, "a", LOOK_SECONDS) and has_stream(path, "V", LOOK_SECONDS):
         return f"{path}: has no sound: give some with --audio FILE"
     return f"{path}: no sound that ffmpeg can read: {reason}: give another with --audio FILE"

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from avs_bench.painting import Pixels
-from avs_bench.prediction.ffmpeg_streams import FfmpegError, call, reading, source, writing
+from avs_bench.prediction.ffmpeg_streams import STALL_SECONDS, reading, writing
+from avs_bench.prediction.given_files import open_given
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.ffmpeg_program import FfmpegError, run_ffmpeg, source
 from vpo_builder.runtime.whole_files import atomic_path
 
 LONG_SIDE = 1280
@@ -20,6 +22,8 @@ MAX_RATE = 60
 """Frames a second at most: some files announce the ticks of their clock instead."""
 MISSING_SECONDS, COMPLAINT_SECONDS = 2.0, 0.5
 """How much shorter than announced a video may be: quietly, and where ffmpeg complains."""
+FRAME_BYTES = 2**28
+"""More than a frame of 16,384 × 8,192 pixels takes."""
 COPIED_CODECS = ("aac", "mp3", "ac3")
 """Sound that an mp4 holds and browsers or players know is copied, bit by bit."""
 
@@ -45,20 +49,19 @@ class Video:
 
 def read_video(path: Path) -> Video:
     """Look at a video's first frame; raise InputError for a file that is none."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file: expected a video")
+    open_given(path, "a video").close()
     first = ["-map", "0:V:0", "-frames:v", "1", "-pix_fmt", "yuv420p", "-f", "yuv4mpegpipe", "-"]
     try:
-        data, said = call([*source(path), *first])
+        looked = run_ffmpeg([*source(path), *first], seconds=STALL_SECONDS, most_bytes=FRAME_BYTES)
     except FfmpegError as error:
         raise InputError(f"{path}: no video that ffmpeg can read: {error}") from None
-    header = _HEADER.match(data)
+    header = _HEADER.match(looked.output)
     if header is None:
         raise InputError(f"{path}: no frame in it: expected a video")
     width, height, frames, ticks, across, down = (int(part or 0) for part in header.groups())
     shape = across / down if across and down else 1.0
     factor = min(1.0, LONG_SIDE / max(width * shape, height))
-    announced, sound = _DURATION.search(said), _SOUND.search(said)
+    announced, sound = _DURATION.search(looked.said), _SOUND.search(looked.said)
     hours, minutes, seconds = map(float, announced.groups()) if announced else (0.0, 0.0, 0.0)
     return Video(
         path,

@@ -15,6 +15,8 @@ from vpo_builder.rendering.clip_record import recording_mark
 from vpo_builder.rendering.decoding import Excerpt, Recording, Waveform, decode
 from vpo_builder.sources.archives import as_file
 
+BEYOND_SECONDS = 1.0
+"""What is read beyond the longest clip that is used: enough to tell that one is longer."""
 FULL_SCALE = 0.999  # what a 16-bit converter gives for its largest level, less rounding
 
 
@@ -37,7 +39,7 @@ def prepare_clip(task: ClipTask) -> Reason | None:
     mark = recording_mark(task.path)
     try:
         with as_file(task.path) as path:
-            recording = decode(path, task.excerpt)
+            recording = decode(path, task.excerpt, task.clips.max_seconds + BEYOND_SECONDS)
     except ValueError:  # also what a damaged archive gives
         reason: Reason | None = Reason.CLIP_UNDECODABLE
     else:
@@ -53,12 +55,12 @@ def prepare_clip(task: ClipTask) -> Reason | None:
 def reason_against(recording: Recording, settings: ClipSettings) -> Reason | None:
     """Return the first reason why a recording cannot be used, None if it can."""
     announced = recording.announced_seconds
+    if recording.seconds > settings.max_seconds:
+        return Reason.CLIP_TOO_LONG  # first: the rest of it was not read
     if announced is not None and recording.seconds < announced - settings.truncation_seconds:
         return Reason.CLIP_TRUNCATED
     if recording.seconds < settings.min_seconds:
         return Reason.CLIP_TOO_SHORT
-    if recording.seconds > settings.max_seconds:
-        return Reason.CLIP_TOO_LONG
     window = round(settings.window_seconds * recording.sample_rate)
     centre = _centre(recording.mono, window)
     power = float(np.mean(np.square(centre, dtype=np.float64)))

@@ -2,10 +2,9 @@
 
 import functools
 import io
-import re
-import struct
+import math
+import os
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,30 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from vpo_builder.runtime.ffmpeg_program import ffmpeg_program
+from vpo_builder.rendering.announced_length import (
+    announced_by_ffmpeg,
+    box_is_cut_short,
+    last_packet_seconds,
+    mp3_counts_its_frames,
+    wav_seconds,
+)
+from vpo_builder.runtime.ffmpeg_program import FfmpegError, FfmpegRun, ffmpeg_program, run_ffmpeg
+from vpo_builder.runtime.regular_files import open_regular, require_regular
 
 Waveform = NDArray[np.float32]
 
 READ_BY_SOUNDFILE = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 FFMPEG_SECONDS = 120  # hours of sound before an excerpt decode in half of that
-_DURATION = re.compile(rb"Duration: (\d+):(\d+):(\d+\.\d+)")
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF, 0x7FFFFFFF)  # what a writer to a pipe leaves in a wav's header
+UNKNOWN_FRAMES = 2**40
+"""More than a header can count; libsndfile says so where it does not know."""
+READ_AHEAD_BYTES = 2**14
+"""What a decoder of MP3 leaves of a file that it has read: tags at its end."""
+MOST_SAMPLES = 2**26
+"""So many, of all channels, are decoded at most: eleven seconds of 32 channels at 192 kHz."""
+BESIDE_SAMPLES = 2**20
+"""Bytes that ffmpeg may write beside the samples."""
+END_SECONDS = 0.1
+"""So close to a file's announced end its last packet may end: a frame, and rounding."""
 
 
 class UndecodableError(ValueError):
@@ -56,16 +71,24 @@ class Excerpt:
     seconds: float
 
 
-def decode(path: Path, excerpt: Excerpt | None = None) -> Recording:
+def decode(
+    path: Path, excerpt: Excerpt | None = None, most_seconds: float | None = None
+) -> Recording:
     """Return the sound of a file, decoded as float32: integers would wrap a loud Vorbis.
 
     Of an excerpt, exactly its samples; it announces as much of itself as the file's header does.
+    No more than `most_seconds` are read, whatever the file announces. A file that is not what its
+    name says is given to ffmpeg. Raises UndecodableError for what is no recording.
     """
-    if excerpt is not None:
-        return _decode_by_ffmpeg(path, excerpt)
-    if path.suffix.lower() in READ_BY_SOUNDFILE:
-        return _decode_by_soundfile(path)
-    return _decode_by_ffmpeg(path)
+    try:
+        require_regular(path, largest=None)  # only so much of it is read
+        if excerpt is None and path.suffix.lower() in READ_BY_SOUNDFILE:
+            read = _decode_by_soundfile(path, most_seconds)
+            if read is not None:
+                return read
+        return _decode_by_ffmpeg(path, excerpt, most_seconds)
+    except OSError as error:
+        raise UndecodableError(str(error)) from None
 
 
 @functools.cache
@@ -81,30 +104,48 @@ def decoder_versions() -> dict[str, str]:
     }
 
 
-def _decode_by_soundfile(path: Path) -> Recording:
-    try:
-        with soundfile.SoundFile(path) as file:
-            announced = file.frames / file.samplerate
-            mono = _read_mono(file)
-            rate = file.samplerate
-    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-        raise UndecodableError(str(error)) from None
-    if path.suffix.lower() == ".wav":
-        announced = max(announced, _wav_seconds(path) or 0.0)
+def _decode_by_soundfile(path: Path, most_seconds: float | None) -> Recording | None:
+    """Return the sound of a file, None if libsndfile finds no format or no sample in it."""
+    with open_regular(path, largest=None) as handle:
+        try:
+            opened = soundfile.SoundFile(handle.fileno(), closefd=False)
+        except soundfile.SoundFileError:
+            return None
+        try:
+            with opened as file:
+                if not 0 < file.frames < UNKNOWN_FRAMES:
+                    return None
+                announced: float | None = file.frames / file.samplerate
+                mono, rate = _read_mono(file, most_seconds), file.samplerate
+                if file.format == "MP3" and not mp3_counts_its_frames(path):
+                    # The number of frames was a guess: what lies beyond it is not read.
+                    read = os.lseek(handle.fileno(), 0, os.SEEK_CUR)
+                    if read < handle.seek(0, os.SEEK_END) - READ_AHEAD_BYTES:
+                        return None
+                    announced = None
+        except (soundfile.SoundFileError, RuntimeError) as error:
+            raise UndecodableError(str(error)) from None
+    if announced is not None and path.suffix.lower() == ".wav":
+        announced = max(announced, wav_seconds(path) or 0.0)
     return _recording(mono, rate, announced)
 
 
-def _read_mono(file: soundfile.SoundFile) -> Waveform:
-    """Return the mean of the channels in full scale.
+def _read_mono(file: soundfile.SoundFile, most_seconds: float | None) -> Waveform:
+    """Return the mean of the channels in full scale, of the first `most_seconds`.
 
     16-bit levels are scaled here: exactly what reading float32 gives, and libsndfile takes three
     times as long over it for a wav. They are let go before the mean is made: asked for more at
     once, the allocator returns it to the system, and a clip takes twice as long.
     """
+    frames = file.frames
+    if most_seconds is not None:
+        frames = min(frames, math.ceil(most_seconds * file.samplerate))
+    if frames * file.channels > MOST_SAMPLES:
+        raise UndecodableError(f"{frames} samples of {file.channels} channels")
     if file.subtype == "PCM_16":
-        samples = file.read(dtype="int16", always_2d=True).astype(np.float32)
+        samples = file.read(frames, dtype="int16", always_2d=True).astype(np.float32)
         return _mean_of_channels(samples, 2**-15)
-    return _mean_of_channels(file.read(dtype="float32", always_2d=True), 1)
+    return _mean_of_channels(file.read(frames, dtype="float32", always_2d=True), 1)
 
 
 def _mean_of_channels(samples: Waveform, scale: float) -> Waveform:
@@ -118,13 +159,16 @@ def _mean_of_channels(samples: Waveform, scale: float) -> Waveform:
     return mono
 
 
-def decode_arguments(path: Path, excerpt: Excerpt | None = None) -> list[str]:
+def decode_arguments(
+    path: Path, excerpt: Excerpt | None = None, most_seconds: float | None = None
+) -> list[str]:
     """Return ffmpeg's arguments for the first audio stream of a file, as a float wav on stdout."""
-    stream = ffmpeg_input(path).audio
+    stream = ffmpeg_input(path)["a:0"]  # a dubbed video has several
     if excerpt is not None:
         stream = stream.filter("asetpts", "N/SR/TB")  # count samples: containers round their times
         stream = stream.filter("atrim", start=excerpt.start, end=excerpt.start + excerpt.seconds)
-    output = stream.output("pipe:", format="wav", acodec="pcm_f32le", bitexact=None)
+    bound = {} if most_seconds is None else {"t": most_seconds}
+    output = stream.output("pipe:", format="wav", acodec="pcm_f32le", bitexact=None, **bound)
     return output_arguments(output)
 
 
@@ -138,46 +182,49 @@ def ffmpeg_input(path: Path, **options: float) -> Any:
 
 def output_arguments(output: Any) -> list[str]:
     """Return the arguments for an output of ffmpeg-python's."""
-    arguments: list[str] = output.global_args("-nostdin", "-hide_banner").get_args()
+    arguments: list[str] = output.get_args()
     return arguments
 
 
-def run_ffmpeg(arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-    """Return what ffmpeg wrote; raise UndecodableError if it fails or takes too long."""
+def ffmpeg_run(arguments: list[str]) -> FfmpegRun:
+    """Return what ffmpeg wrote and said; raise UndecodableError if it fails or takes too long."""
+    most_bytes = MOST_SAMPLES * np.dtype(np.float32).itemsize + BESIDE_SAMPLES
     try:
-        return subprocess.run(
-            [ffmpeg_program(), *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=FFMPEG_SECONDS,
-            check=True,
-        )
-    except subprocess.SubprocessError as error:
+        return run_ffmpeg(arguments, seconds=FFMPEG_SECONDS, most_bytes=most_bytes)
+    except FfmpegError as error:
         raise UndecodableError(str(error)) from None
 
 
-def _decode_by_ffmpeg(path: Path, excerpt: Excerpt | None = None) -> Recording:
-    run = run_ffmpeg(decode_arguments(path, excerpt))
+def _decode_by_ffmpeg(path: Path, excerpt: Excerpt | None, most_seconds: float | None) -> Recording:
+    run = ffmpeg_run(decode_arguments(path, excerpt, most_seconds))
     try:
-        with soundfile.SoundFile(io.BytesIO(run.stdout)) as file:
-            mono, rate = _read_mono(file), file.samplerate
+        with soundfile.SoundFile(io.BytesIO(run.output)) as file:
+            mono, rate = _read_mono(file, None), file.samplerate
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise UndecodableError(str(error)) from None
-    announced = _duration(run.stderr)
+    announced = whole = announced_by_ffmpeg(path, run.said)
     if excerpt is not None and announced is not None:
         announced = min(excerpt.seconds, announced - excerpt.start)
         if announced <= 0:
             return Recording(mono, rate, 0.0)  # it begins where the recording has ended
+    seconds = len(mono) / rate
+    ends_early = announced is not None and seconds < announced - END_SECONDS
+    if ends_early and whole is not None and _reaches(path, whole):
+        announced = seconds
     return _recording(mono, rate, announced)
 
 
-def _duration(messages: bytes) -> float | None:
-    """Return the seconds that ffmpeg says the file announces."""
-    found = _DURATION.search(messages)
-    if found is None:
-        return None
-    hours, minutes, seconds = (float(part) for part in found.groups())
-    return 3600 * hours + 60 * minutes + seconds
+def _reaches(path: Path, announced: float) -> bool:
+    """Tell whether a file is there up to its announced end, be it only with pictures.
+
+    A container announces the longest of its streams: sound may end before them.
+    """
+    if box_is_cut_short(path):
+        return False
+    try:
+        return last_packet_seconds(path, FFMPEG_SECONDS) >= announced - END_SECONDS
+    except FfmpegError:
+        return False
 
 
 def _recording(mono: Waveform, rate: int, announced: float | None) -> Recording:
@@ -186,22 +233,3 @@ def _recording(mono: Waveform, rate: int, announced: float | None) -> Recording:
     if not np.isfinite(mono).all():
         raise UndecodableError("samples that are no numbers")
     return Recording(mono, rate, announced)
-
-
-def _wav_seconds(path: Path) -> float | None:
-    """Return the length a wav's header announces: libsndfile shortens it to what is there."""
-    with path.open("rb") as file:
-        riff = file.read(12)
-        if riff[:4] != b"RIFF" or riff[8:] != b"WAVE":
-            return None
-        bytes_per_second = 0
-        while len(header := file.read(8)) == 8:
-            name, size = struct.unpack("<4sI", header)
-            if name == b"data":
-                known = bytes_per_second and size not in _UNKNOWN_SIZES
-                return size / bytes_per_second if known else None
-            end = file.tell() + size + size % 2
-            if name == b"fmt " and size >= 12:
-                (bytes_per_second,) = struct.unpack("<8xI", file.read(12))
-            file.seek(end)
-    return None

@@ -13,8 +13,8 @@ from vpo_builder.rendering.decoding import (
     UndecodableError,
     decode,
     ffmpeg_input,
+    ffmpeg_run,
     output_arguments,
-    run_ffmpeg,
 )
 from vpo_builder.runtime.whole_files import write_atomically
 
@@ -80,8 +80,8 @@ def _last_frame(path: Path, second: int) -> Image.Image:
         "pipe:", format="image2pipe", vcodec="png", vframes=1
     )
     try:
-        run = run_ffmpeg(output_arguments(output))
-        frame = Image.open(io.BytesIO(run.stdout))
+        run = ffmpeg_run(output_arguments(output))
+        frame = Image.open(io.BytesIO(run.output))
         frame.load()
     except (UndecodableError, OSError, SyntaxError) as error:
         raise UndecodableError(f"no frame in second {second}: {error}") from None

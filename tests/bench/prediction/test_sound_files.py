@@ -6,6 +6,8 @@ from avs_bench.data.audio import SAMPLE_RATE
 from avs_bench.prediction.sound_files import lasting, read_sound, window
 from vpo_builder.runtime.errors import InputError
 
+pytestmark = pytest.mark.media
+
 RAMP = np.arange(5 * SAMPLE_RATE, dtype=np.float32)[None]
 
 

@@ -1,4 +1,7 @@
+import os
+import struct
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from vpo_builder.rendering.clip_sound import ClipTask, prepare_clip
 from vpo_builder.rendering.decoding import decode
 from vpo_builder.runtime.ffmpeg_program import ffmpeg_program
 
+pytestmark = pytest.mark.media
 CONFIG = load_config("default")
 
 
@@ -119,3 +123,153 @@ def test_a_video_without_sound_is_undecodable(tmp_path: Path) -> None:
     arguments = ["-v", "error", "-f", "lavfi", "-i", "color=s=32x32:d=1", path]
     subprocess.run([ffmpeg_program(), *arguments], check=True)
     assert prepare(path, tmp_path / "out.wav") == Reason.CLIP_UNDECODABLE
+
+
+NOISY = np.random.default_rng(1).normal(0, 0.05, 160_000).astype(np.float32) + tone(10.0)
+
+
+def run_ffmpeg(*arguments: object) -> None:
+    command = [ffmpeg_program(), "-v", "error", "-y", *map(str, arguments)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    soundfile.write(tmp_path / "source.wav", NOISY, 16_000)
+    return tmp_path / "source.wav"
+
+
+def is_used(path: Path, tmp_path: Path, seconds: float = 10.0) -> bool:
+    """Tell whether a recording becomes a clip of so many seconds, give or take a frame of AAC."""
+    reason = prepare(path, tmp_path / "out.wav")
+    return reason is None and abs(soundfile.info(tmp_path / "out.wav").duration - seconds) < 0.12
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mp4"])
+@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+def test_a_wav_whose_header_was_written_before_its_length_was_known_is_used(
+    tmp_path: Path, source: Path, size: int, suffix: str
+) -> None:
+    data = bytearray(source.read_bytes())
+    data[4:8] = struct.pack("<I", min(size + 36, 0xFFFFFFFF) if size else 0)
+    data[40:44] = struct.pack("<I", size)
+    path = tmp_path / f"clip{suffix}"
+    path.write_bytes(data)
+    assert is_used(path, tmp_path)
+
+
+def test_a_wav_that_says_a_size_below_two_gigabytes_is_believed(
+    tmp_path: Path, source: Path
+) -> None:
+    data = bytearray(source.read_bytes())
+    data[40:44] = struct.pack("<I", 0x7FEFFFFF)
+    source.write_bytes(data)
+    assert prepare(source, tmp_path / "out.wav") == Reason.CLIP_TRUNCATED
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("a.flac", ["-f", "flac"]),
+        ("a.mkv", ["-f", "matroska"]),
+        ("a.webm", ["-c:a", "libopus", "-f", "webm"]),
+        ("a.mp4", ["-c:a", "aac", "-f", "mp4", "-movflags", "frag_keyframe+empty_moov"]),
+        ("a.mp3", ["-q:a", "4", "-write_xing", "0", "-f", "mp3"]),
+        ("b.m4a", ["-q:a", "4", "-write_xing", "0", "-f", "mp3"]),
+        ("a.aac", ["-c:a", "aac", "-f", "adts"]),
+    ],
+)
+def test_a_recording_that_was_written_into_a_pipe_is_used(
+    tmp_path: Path, source: Path, name: str, form: list[str]
+) -> None:
+    command = [ffmpeg_program(), "-v", "error", "-i", source, *form, "pipe:"]
+    data = subprocess.run(command, check=True, capture_output=True).stdout
+    (tmp_path / name).write_bytes(data)
+    assert is_used(tmp_path / name, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [(".m4a", "a.wav"), (".opus", "a.flac"), (".m4a", "a.mp3"), (".mp3", "a.mov")]
+)
+def test_a_recording_that_is_not_what_its_name_says_is_used(
+    tmp_path: Path, source: Path, form: str, name: str
+) -> None:
+    run_ffmpeg("-i", source, tmp_path / f"x{form}")
+    (tmp_path / f"x{form}").rename(tmp_path / name)
+    assert is_used(tmp_path / name, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".m4a", ".mkv"])
+def test_of_several_sound_tracks_the_first_is_heard(tmp_path: Path, suffix: str) -> None:
+    soundfile.write(tmp_path / "first.wav", tone(3.0, 440.0), 16_000)
+    soundfile.write(tmp_path / "second.wav", np.stack([tone(3.0, 880.0)] * 6, axis=1), 48_000)
+    tracks = ["-i", tmp_path / "first.wav", "-i", tmp_path / "second.wav"]
+    path = tmp_path / f"clip{suffix}"
+    run_ffmpeg(*tracks, "-map", "0:a", "-map", "1:a", "-c:a", "aac", path)
+    assert is_used(path, tmp_path, 3.0)
+    written, _ = soundfile.read(tmp_path / "out.wav")
+    assert np.abs(np.fft.rfft(written[8000:24_000])).argmax() == 440
+
+
+def video(source: Path, path: Path, sound_ends: float) -> Path:
+    """Write 10 s of pictures whose sound ends earlier."""
+    coded = ["-c:v", "libvpx", "-c:a", "libopus"] if path.suffix == ".webm" else ["-c:a", "aac"]
+    pictures = ["-f", "lavfi", "-i", "testsrc=s=64x48:d=10:r=5", "-i", source]
+    heard = ["-map", "0:v", "-map", "1:a", "-filter:a", f"atrim=0:{sound_ends}"]
+    run_ffmpeg(*pictures, *heard, *coded, "-movflags", "+faststart", path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+def test_sound_that_ends_before_the_pictures_is_whole_and_a_file_cut_short_is_not(
+    tmp_path: Path, source: Path, suffix: str
+) -> None:
+    path = video(source, tmp_path / f"clip{suffix}", 9.0)
+    assert is_used(path, tmp_path, 9.0)
+    (tmp_path / "out.wav").unlink()
+    cut(path, 0.7)
+    assert prepare(path, tmp_path / "out.wav") == Reason.CLIP_TRUNCATED
+
+
+def test_a_cut_video_whose_pictures_lie_before_its_sound_is_cut_short(tmp_path: Path) -> None:
+    """All of its pictures are there, and two of ten seconds of its sound are not."""
+    path = tmp_path / "clip.mp4"
+    soundfile.write(tmp_path / "source.wav", NOISY, 16_000)
+    pictures = ["-f", "lavfi", "-i", "color=s=32x32:d=10:r=1", "-i", tmp_path / "source.wav"]
+    # An mp4's samples are written as they come: with a second between the streams, sound is last.
+    late = ["-map", "0:v", "-map", "1:a", "-c:a", "pcm_s16be", "-f", "mov", "-max_interleave_delta"]
+    run_ffmpeg(*pictures, *late, "0", "-movflags", "+faststart", path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) - 2 * 32_000])
+    assert prepare(path, tmp_path / "out.wav") == Reason.CLIP_TRUNCATED
+
+
+def test_a_long_recording_is_too_long_after_its_first_seconds(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(path, np.zeros(16_000 * 3_600, np.int16), 16_000)
+    found = decode(path, most_seconds=12.0)
+    assert (len(found.mono), found.announced_seconds) == (12 * 16_000, 3_600.0)
+    assert prepare(path, tmp_path / "out.wav") == Reason.CLIP_TOO_LONG
+    run_ffmpeg("-i", path, "-c:a", "aac", "-b:a", "8k", tmp_path / "long.m4a")
+    assert len(decode(tmp_path / "long.m4a", most_seconds=12.0).mono) <= 12 * 16_000 + 2_048
+    assert prepare(tmp_path / "long.m4a", tmp_path / "out.wav") == Reason.CLIP_TOO_LONG
+
+
+def test_a_header_that_announces_128_gib_is_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "clip.flac"
+    soundfile.write(path, NOISY, 16_000)
+    data = bytearray(path.read_bytes())
+    data[21] |= 0x0F  # the 36 bits of STREAMINFO that count the samples
+    data[22:26] = b"\xff" * 4
+    path.write_bytes(data)
+    assert prepare(path, tmp_path / "out.wav") in (Reason.CLIP_TRUNCATED, Reason.CLIP_UNDECODABLE)
+
+
+@pytest.mark.parametrize("name", ["clip.wav", "clip.mp4"])
+def test_a_pipe_among_the_recordings_is_no_recording_and_is_not_waited_for(
+    tmp_path: Path, name: str
+) -> None:
+    os.mkfifo(tmp_path / name)
+    began = time.monotonic()
+    assert prepare(tmp_path / name, tmp_path / "out.wav") == Reason.CLIP_UNDECODABLE
+    assert time.monotonic() - began < 5
