@@ -3,25 +3,13 @@
 No field has a default: every value stands in `presets/*.toml`, with its meaning and its source.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
-from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.settings import Range, from_tree, load_settings
+from vpo_builder.runtime.settings import Range, load_settings
 
 PRESETS = Path(__file__).parent / "presets"
-LATER: Mapping[str, Any] = {
-    "image.stretched": False,
-    "pairs.cross_entropy_weight": 0.0,
-    "pairs.silence_rate": 0.0,
-    "pairs.noise_rate": 0.0,
-    "train.ema_decay": 0.0,
-    "train.patience": 0,
-    "train.selection": "val",
-}
-"""Settings that the first runs did not store, each with the value that trains as they did."""
 Precision = Literal["fp32", "bf16", "fp16"]
 Selection = Literal["val", "test-as-published"]
 AS_PUBLISHED: Selection = "test-as-published"
@@ -179,41 +167,3 @@ class Settings:
 def read_preset(preset: str, overrides: tuple[str, ...] = ()) -> Settings:
     """Return the settings of a preset with `key.path=value` overrides; raise InputError."""
     return load_settings(Settings, PRESETS, preset, overrides)
-
-
-def read_stored(tree: Mapping[str, Any], where: str) -> Settings:
-    """Return the settings that `where`, a file of a run, keeps as nested mappings.
-
-    An older run's lack those that came later and are read as what they were in effect. Raises
-    InputError for a file of another version that cannot be read so, and for an edited one.
-    """
-    filled = with_later(tree)
-    for path in _missing(Settings, filled):
-        raise InputError(
-            f"{where}: has no setting {path}: an older version of avs-bench wrote it: use that "
-            "version, or train again"
-        )
-    return from_tree(Settings, filled, where)
-
-
-def with_later(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Return stored settings with those that came later, in the groups that there are."""
-    filled = {group: dict(v) if isinstance(v, Mapping) else v for group, v in tree.items()}
-    for path, neutral in LATER.items():
-        group, _, name = path.partition(".")
-        if isinstance(filled.get(group), dict):
-            filled[group].setdefault(name, neutral)
-    return filled
-
-
-def _missing(kind: type, tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Yield the settings of `kind` that a tree does not have."""
-    hints = get_type_hints(kind)
-    for field in fields(kind):
-        path, hint = prefix + field.name, hints[field.name]
-        if field.name not in tree:
-            yield path
-        elif (
-            isinstance(hint, type) and is_dataclass(hint) and isinstance(tree[field.name], Mapping)
-        ):
-            yield from _missing(hint, tree[field.name], f"{path}.")

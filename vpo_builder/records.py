@@ -31,7 +31,6 @@ class Reason(StrEnum):
     IMAGE_SIZE_DIFFERS = "image_size_differs"
     IMAGE_IN_TWO_SUBSETS = "image_in_two_subsets"
     NEAR_DUPLICATE = "near_duplicate"
-    NOT_IN_MANIFEST = "not_in_manifest"
 
     WITHOUT_AREA = "annotation_without_area"
     BROKEN_MASK = "annotation_broken_mask"

@@ -100,11 +100,6 @@ def dead_parameters(model: nn.Module) -> int:
     )
 
 
-def published_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Return every name and shape of the model's published checkpoint, dead entries included."""
-    return _live_shapes(model) | dead_entries(model)
-
-
 def _prefixes(model: nn.Module) -> dict[str, str]:
     resnet = isinstance(getattr(model, "backbone", None), ResNet)
     if isinstance(model, CAVP):

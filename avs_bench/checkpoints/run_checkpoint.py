@@ -16,12 +16,12 @@ import torch
 from torch import nn
 
 from avs_bench.checkpoints.state_dicts import UNREADABLE
-from avs_bench.config import Settings, read_stored
+from avs_bench.config import Settings
 from avs_bench.data.example import AVSDataset
 from avs_bench.models import build_model
 from avs_bench.models.execution import store_channels_last
 from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.settings import to_tree
+from vpo_builder.runtime.settings import from_tree, to_tree
 from vpo_builder.runtime.whole_files import atomic_path
 
 FORMAT = 1
@@ -104,7 +104,7 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
         plain = msgspec.convert(content, _Plain)
     except msgspec.ValidationError as error:
         raise InputError(f"{path}: {error}: the file was edited; give another checkpoint") from None
-    settings = read_stored(plain.settings, str(path))
+    settings = from_tree(Settings, plain.settings, str(path))
     origin = Origin(settings, plain.classes, plain.dataset, plain.manifest_sha256)
     return Checkpoint(origin, plain.epochs, model, plain.training, str(path))
 

@@ -6,7 +6,7 @@ so it grows as batches shrink; `official_batches` reproduces it for any batch si
 uses one threshold for the whole set and says which.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,15 +19,12 @@ from avs_bench.metrics.figure import Figure
 from avs_bench.metrics.record import Counts, Record, Scores, from_units, to_units
 from avs_bench.metrics.threshold_curve import (
     THRESHOLDS,
-    checked_probabilities,
     fscore_curve,
     hits_and_predicted,
     probabilities_of,
     threshold_values,
 )
 from vpo_builder.runtime.errors import InputError
-
-_Read = Callable[[NDArray[Any], tuple[int, ...]], NDArray[np.float32]]
 
 IGNORED = 2
 """Ignored pixels inside this family, where 0 is background and 1 the object."""
@@ -63,19 +60,7 @@ class VideoScores(Record):
         label is ignored unless you say so.) Raises InputError when the shapes differ, a logit is
         NaN or a label is unknown.
         """
-        return cls._of(as_numpy(logits), target, ignore, probabilities_of)
-
-    @classmethod
-    def of_probabilities(
-        cls, probabilities: Any, target: Any, ignore: int | None = None
-    ) -> "VideoScores":
-        """As `of`, from probabilities in [0, 1]; they are compared in float32."""
-        return cls._of(as_numpy(probabilities), target, ignore, checked_probabilities)
-
-    @classmethod
-    def _of(
-        cls, values: NDArray[Any], target: Any, ignore: int | None, read: _Read
-    ) -> "VideoScores":
+        values = as_numpy(logits)
         labels = as_labels(target, "target")
         check_same_shape(values, labels)
         if values.ndim not in (3, 4) or 0 in values.shape[-3:]:
@@ -87,7 +72,7 @@ class VideoScores(Record):
             frames = [(*video, time) for time in range(values.shape[-3])]
             scores += _one_video(
                 [
-                    _score_frame(read(values[at], at), _binary(labels[at], ignore, at))
+                    _score_frame(probabilities_of(values[at], at), _binary(labels[at], ignore, at))
                     for at in frames
                 ]
             )

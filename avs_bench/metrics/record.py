@@ -37,9 +37,8 @@ def from_units(units: Any) -> Scores:
 class Record:
     """Base of the frozen dataclasses of counts: addition, equality by value, a flat vector.
 
-    Every field is an int or an int64 array whose shape `shapes` names; lists are taken too, so a
-    record read from json is `Confusion(**fields)`. Arrays are copied and made read-only. `a + b`
-    and `sum(records)` add field by field, which never depends on the order.
+    Every field is an int or an int64 array whose shape `shapes` names. Arrays are copied and
+    made read-only. `a + b` and `sum(records)` add field by field, which never depends on the order.
     """
 
     __slots__ = ()
@@ -119,14 +118,6 @@ class Record:
             counts[field] = part if shape else int(part)
             start = stop
         return dataclasses.replace(self, **counts)  # type: ignore[type-var]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain integers and lists, as json keeps them; `type(record)(**as_dict)` is the record."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
-        return {
-            name: value.tolist() if isinstance(value, np.ndarray) else value
-            for name, value in values.items()
-        }
 
 
 def _fields(record: Record, adds: bool) -> list[str]:

@@ -50,19 +50,6 @@ def probabilities_of(logits: NDArray[Any], frame: tuple[int, ...]) -> NDArray[np
         return (1.0 / (1.0 + np.exp(-wide))).astype(np.float32)
 
 
-def checked_probabilities(
-    probabilities: NDArray[Any], frame: tuple[int, ...]
-) -> NDArray[np.float32]:
-    """The probabilities of a frame as float32; InputError for a value outside [0, 1]."""
-    wrong = ~((probabilities >= 0) & (probabilities <= 1))  # true for NaN as well
-    if wrong.any():
-        raise InputError(
-            f"probabilities: {float(probabilities[wrong][0]):g} {first_place(wrong, frame)}: "
-            "expected 0 to 1; pass logits to VideoScores.of"
-        )
-    return probabilities.astype(np.float32, copy=False)
-
-
 def threshold_index(probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
     """Index of the largest threshold that is not above each probability: equality is a hit.
 

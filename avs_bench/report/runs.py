@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from avs_bench.config import with_later
-from avs_bench.metrics import Family
+from avs_bench.names import Family
 from avs_bench.report.submission import is_submission, read_submission
 from avs_bench.results.faults import labels_by_item
 from avs_bench.results.files import read_result, read_results
@@ -131,9 +130,8 @@ def seed_groups(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 
 def _all_but_the_seed(result: Result) -> str:
-    settings = with_later(result.settings)
-    train = {key: value for key, value in settings.get("train", {}).items() if key != "seed"}
-    what = (result.checkpoint, settings | {"train": train}, result.classes)
+    train = {key: value for key, value in result.settings.get("train", {}).items() if key != "seed"}
+    what = (result.checkpoint, result.settings | {"train": train}, result.classes)
     return json.dumps([*what, result.trained_on_sha256, result.dataset_sha256], sort_keys=True)
 
 

@@ -15,13 +15,13 @@ from avs_bench.checkpoints.run_checkpoint import (
     refuse_other_origin,
     write_checkpoint,
 )
-from avs_bench.config import Settings, read_stored
+from avs_bench.config import Settings
 from avs_bench.training.endings import FailedError
 from avs_bench.training.learner import Learner
 from avs_bench.training.progress import Best, Progress
 from vpo_builder.dataset.manifest import encode_lines
 from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.settings import to_tree
+from vpo_builder.runtime.settings import from_tree, to_tree
 from vpo_builder.runtime.whole_files import remove_leftovers, write_atomically
 
 CONFIG, HISTORY, LAST, BEST = "config.json", "history.jsonl", "last.pt", "best.pt"
@@ -126,4 +126,4 @@ def stored_settings(folder: Path) -> Settings:
         raise InputError(f"{folder}: no {CONFIG}, so no run to go on with: give --preset") from None
     except msgspec.DecodeError as error:
         raise InputError(f"{path}: not the settings of a run: {error}") from None
-    return read_stored(tree["settings"], str(path))
+    return from_tree(Settings, tree["settings"], str(path))

@@ -7,6 +7,7 @@ the comment beside it says where it comes from. The range of a number stands wit
 """
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -167,6 +168,13 @@ def _readable(error: msgspec.ValidationError, kind: Any, prefix: str) -> str:
     """Turn msgspec's "... - at `$.a.b`" into "setting a.b: ...", with a Literal's choices."""
     text, _, place = str(error).partition(" - at `$")
     path = place.rstrip("`").lstrip(".")
+    missing = re.fullmatch(r"Object missing required field `(\w+)`", text)
+    if missing:
+        name = ".".join(filter(None, [path, missing.group(1)]))
+        return (
+            f"setting {prefix}{name} is missing: it was edited, or another version wrote it: "
+            "use that version, or begin anew"
+        )
     hint = kind
     for name in filter(None, path.split(".")):
         hint = get_type_hints(hint).get(name) if dataclasses.is_dataclass(hint) else None

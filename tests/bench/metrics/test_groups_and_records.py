@@ -1,4 +1,3 @@
-import json
 import pickle
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -30,10 +29,6 @@ def some_records():
 
 @pytest.mark.parametrize("record", some_records(), ids=lambda record: type(record).__name__)
 class TestRecords:
-    def test_json_and_back(self, record):
-        fields = json.loads(json.dumps(record.as_dict()))
-        assert type(record)(**fields) == record
-
     def test_vectors_add_like_records(self, record):
         assert np.array_equal((record + record).vector(), 2 * record.vector())
         assert record.with_vector(2 * record.vector()) == sum([record, record])

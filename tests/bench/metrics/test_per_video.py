@@ -105,14 +105,14 @@ class TestThresholds:
 
     def test_only_certainty_reaches_the_last_threshold(self):
         target = np.ones((1, 1, 2), int)
-        almost = np.nextafter(np.float32(1), np.float32(0))
-        scores = VideoScores.of_probabilities(np.array([[[1.0, almost]]], np.float32), target)
+        logits = np.array([[[np.inf, 16]]], np.float32)  # 16 is 1 - 1e-7
+        assert 0.999999 < probabilities_of(logits, ())[0, 0, 1] < 1
+        scores = VideoScores.of(logits, target)
         assert float(f_video(scores, threshold=1.0)) == close(1.3 * 0.5 / (0.3 + 0.5))
         assert float(f_video(scores, threshold=0.996)) == 1
 
     def test_probability_of_one_half_is_not_predicted_by_j_but_is_at_threshold_one_half(self):
-        half = np.full((1, 2, 2), 0.5, np.float32)
-        scores = VideoScores.of_probabilities(half, np.ones((1, 2, 2), int))
+        scores = VideoScores.of(np.zeros((1, 2, 2)), np.ones((1, 2, 2), int))
         assert float(j_video(scores)) == 0
         assert float(f_video(scores, threshold=0.5)) == 1
         assert f_video(scores, threshold=0.5).note == "threshold 0.5000"
@@ -143,11 +143,6 @@ class TestDefinition:
         parts = [order[:cut], order[cut:]]
         scores = sum(VideoScores.of(logits[part], target[part]) for part in parts)
         assert scores == VideoScores.of(logits, target)
-
-    def test_logits_and_their_probabilities_score_alike(self):
-        logits, target = logits_and_masks(2)
-        probabilities = probabilities_of(logits, ())
-        assert VideoScores.of_probabilities(probabilities, target) == VideoScores.of(logits, target)
 
     def test_perfect_prediction(self):
         _, target = logits_and_masks(3)
@@ -215,11 +210,6 @@ class TestErrors:
             VideoScores.of(
                 np.zeros((2, 3, 3)), np.array([0, 255])[:, None, None].repeat(3, 1).repeat(3, 2)
             )
-
-    @pytest.mark.parametrize("value", [-0.1, 1.5, np.nan])
-    def test_what_is_no_probability(self, value):
-        with pytest.raises(InputError, match="expected 0 to 1"):
-            VideoScores.of_probabilities(np.full((1, 2, 2), value), np.zeros((1, 2, 2), int))
 
     def test_shapes_differ(self):
         with pytest.raises(InputError, match=r"\[2, 3, 3\] != \[2, 3, 4\]"):

@@ -65,13 +65,6 @@ class TestScores:
         (alone,) = score_tables(runs[:1])
         assert not any("CHOSEN ON TEST" in note for note in alone.notes)
 
-    def test_seeds_from_before_and_after_a_new_setting_are_one_row(self):
-        later = {"model": {"name": "tiny"}, "train": {"seed": 1, "epochs": 4, "patience": 0}}
-        scores = [pictures(0.8, seed=seed) for seed in (1, 2)]
-        runs = [run("old", result(scores[0])), run("new", result(scores[1], settings=later))]
-        (table,) = score_tables(runs)
-        assert [row.words[0] for row in ours(table)] == ["old, new"]
-
     def test_builds_of_a_dataset_never_share_a_table(self):
         other = result(pictures(0.7), dataset_sha256="d" * 64)
         tables = score_tables([run("a", result(pictures(0.8))), run("b", other)])
