@@ -1,6 +1,5 @@
 """Draws masks and attention over pictures. Needs no torch."""
 
-import colorsys
 import io
 from dataclasses import dataclass
 from functools import cache
@@ -9,32 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vpo_builder.dataset.class_colours import Colour
 from vpo_builder.dataset.schema import IGNORE
 
 Pixels = NDArray[np.uint8]
-Colour = tuple[int, int, int]
 
 FILL = 0.5
 """Share of the class colour inside an object; its outline is opaque."""
 HEAT = 0.62
 """Share of the heat's colour where the attention is strongest; none where it is weakest."""
-GOLDEN_TURN = 0.618034
-"""Hues this far apart on the circle stay apart, however many there are."""
-
-
-@cache
-def class_colours(classes: int) -> tuple[Colour, ...]:
-    """Return a colour for each class index, background (never painted) being black.
-
-    Lightness alternates too: people who confuse two hues still tell the classes apart.
-    """
-    colours = []
-    for index in range(classes - 1):
-        hue = (0.58 + index * GOLDEN_TURN) % 1
-        lightness = (0.55, 0.68, 0.45)[index % 3]
-        red, green, blue = colorsys.hls_to_rgb(hue, lightness, 0.78)
-        colours.append((round(255 * red), round(255 * green), round(255 * blue)))
-    return ((0, 0, 0), *colours)
 
 
 @dataclass(frozen=True)

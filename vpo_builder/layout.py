@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vpo_builder.dataset.schema import VPO_CSV_COLUMNS, Sample, Source, Split
+from vpo_builder.dataset.schema import SPLIT_NAMES, VPO_CSV_COLUMNS, Sample, Source, Split
 from vpo_builder.records import Scene
 
 AUDIO_FOLDER = "vggsound_bench/VGGSound/audios"
@@ -13,7 +13,7 @@ AUDIO_FOLDER = "vggsound_bench/VGGSound/audios"
 
 def dataset_folder(split: Split) -> str:
     """Return a VPO split's folder relative to the output folder."""
-    return f"VPO/VPO-{split.upper()}"
+    return f"VPO/{SPLIT_NAMES[split]}"
 
 
 def csv_name(split: Split) -> str:

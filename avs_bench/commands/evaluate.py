@@ -8,20 +8,18 @@ from typing import Any
 import click
 
 from avs_bench.commands.options import PATH, checkpoint_options, hold, refuse_contradictions
+from avs_bench.names import FAMILIES, PROBE_NAMES
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.dataset.schema import SUBSETS, Subset
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.outside_text import say
-
-FAMILIES = ("dataset", "frame", "video")
-PROBES = "silence,noise,shuffled,off-screen,single,swap-channels"
 
 
 @click.command("eval")
 @checkpoint_options("is evaluated")
 @click.option("--data", "folder", required=True, type=PATH, help="Dataset to score on.")
 @click.option("--subset", type=click.Choice(SUBSETS), default="test", show_default=True)
-@click.option("--probe", "probes", default="", metavar="NAMES", help=f"Of {PROBES}.")
+@click.option("--probe", "probes", default="", metavar="NAMES", help=f"Of {','.join(PROBE_NAMES)}.")
 @click.option("--probe-seed", default=0, show_default=True, help="Chooses the probes' sounds.")
 @click.option(
     "--family",

@@ -14,7 +14,7 @@ import numpy as np
 
 from avs_bench.data.example import UNKNOWN, AVSDataset, Clip, Example, Lookup, SoundSource
 from avs_bench.data.images import read_size
-from avs_bench.metrics.figure import Family
+from avs_bench.names import Family
 from vpo_builder.dataset.avsbench_trees import Part, Tree, Video
 from vpo_builder.dataset.schema import IGNORE, SUBSETS, Subset
 from vpo_builder.runtime.errors import InputError

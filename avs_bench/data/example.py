@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from avs_bench.metrics.figure import Family
+from avs_bench.names import Family
 from vpo_builder.dataset.schema import Subset
 
 Lookup = NDArray[np.uint8]

@@ -8,18 +8,17 @@ import numpy as np
 
 from avs_bench.data.example import UNKNOWN, AVSDataset, Example, Lookup, SoundSource
 from vpo_builder.dataset.manifest import Manifest, read_manifest
-from vpo_builder.dataset.schema import IGNORE, SUBSETS, ClassRow, Sample, Split, Subset
+from vpo_builder.dataset.schema import (
+    IGNORE,
+    SPLIT_NAMES,
+    SUBSETS,
+    ClassRow,
+    Sample,
+    Subset,
+)
 from vpo_builder.runtime.errors import InputError
 
 BACKGROUND = "background"
-
-NAMES: Mapping[Split, str] = {
-    "ss": "VPO-SS",
-    "ms": "VPO-MS",
-    "msmi": "VPO-MSMI",
-    "avsbench-single-plus": "AVSBench-Single+",
-}
-"""The name of each split in its papers, under which published rows are found."""
 
 
 def read_vpo(folder: Path) -> AVSDataset:
@@ -31,7 +30,7 @@ def read_vpo(folder: Path) -> AVSDataset:
     manifest = read_manifest(folder)
     rows = manifest.meta.classes
     return AVSDataset(
-        name=NAMES[manifest.meta.split],
+        name=SPLIT_NAMES[manifest.meta.split],
         folder=folder,
         classes=_class_names(rows, folder),
         mask_lookup=mask_lookup(rows),

@@ -15,7 +15,7 @@ from avs_bench.metrics.dataset_level import (
     miou_foreground_dataset,
     pixel_accuracy_dataset,
 )
-from avs_bench.metrics.figure import FAMILIES, Family, Figure
+from avs_bench.metrics.figure import Figure
 from avs_bench.metrics.groups import Grouped, size_band
 from avs_bench.metrics.per_frame import (
     FrameScores,
@@ -42,6 +42,7 @@ from avs_bench.metrics.uncertainty import (
     compare,
     over_seeds,
 )
+from avs_bench.names import FAMILIES, Family
 
 __all__ = [
     "FAMILIES",

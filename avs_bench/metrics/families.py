@@ -11,9 +11,10 @@ from avs_bench.metrics.dataset_level import (
     miou_dataset,
     pixel_accuracy_dataset,
 )
-from avs_bench.metrics.figure import Family, Figure
+from avs_bench.metrics.figure import Figure
 from avs_bench.metrics.per_frame import FrameScores, fscore_frame, miou_frame
 from avs_bench.metrics.per_video import VideoScores, f_video, f_video_official, j_and_f, j_video
+from avs_bench.names import Family
 
 RecordFigure = Callable[[Any], Figure]
 

@@ -1,12 +1,8 @@
 """A printed number that cannot be separated from its rules."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
-Family = Literal["dataset", "frame", "video"]
-
-FAMILIES: tuple[Family, ...] = get_args(Family)
-"""Over the whole set at once; mean over frames; mean over videos. Never in one table."""
+from avs_bench.names import FAMILIES, Family
 
 
 @dataclass(frozen=True, slots=True)

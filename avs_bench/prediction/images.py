@@ -9,11 +9,12 @@ from PIL import Image, ImageOps
 
 from avs_bench.data.audio import SAMPLE_RATE
 from avs_bench.data.images import MIN_SIDE
-from avs_bench.painting import Pixels, class_colours, heat_tint, jpeg, mask_png, mask_tint
+from avs_bench.painting import Pixels, heat_tint, jpeg, mask_png, mask_tint
 from avs_bench.prediction.predictions import PredictedItem, moment_of
 from avs_bench.prediction.segmenter import Segmenter
 from avs_bench.prediction.sound_files import read_sound, window
 from avs_bench.results.showcase import sound_mp3
+from vpo_builder.dataset.class_colours import class_colours
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.whole_files import write_atomically
 

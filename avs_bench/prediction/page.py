@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from urllib.parse import quote
 
-from avs_bench.painting import class_colours
 from avs_bench.prediction.predictions import PredictedItem, Predictions
+from vpo_builder.dataset.class_colours import class_colours, css
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def tracks_of(item: PredictedItem, classes: tuple[str, ...]) -> tuple[Track, ...
     return tuple(
         Track(
             name,
-            "rgb({} {} {})".format(*colours[name]),
+            css(colours[name]),
             _spans(item, name),
             sum(moment.areas.get(name, 0.0) for moment in item.moments) / len(item.moments),
         )

@@ -11,11 +11,12 @@ import numpy as np
 from PIL import Image
 
 from avs_bench.data.audio import Waveform
-from avs_bench.painting import Pixels, Tint, class_colours, heat_tint, mask_png, mask_tint
+from avs_bench.painting import Pixels, Tint, heat_tint, mask_png, mask_tint
 from avs_bench.prediction.predictions import Moment, PredictedItem, moment_of
 from avs_bench.prediction.segmenter import Prediction, Segmenter
 from avs_bench.prediction.sound_files import lasting, read_sound, window
 from avs_bench.prediction.video_files import Video, frames_of, overlay_writer, read_video
+from vpo_builder.dataset.class_colours import class_colours
 from vpo_builder.runtime.whole_files import write_atomically
 
 BATCH = 8

@@ -12,7 +12,7 @@ from PIL import Image
 
 from avs_bench.metrics import Confusion
 from avs_bench.metrics.record import Record
-from avs_bench.painting import class_colours, overlay_png
+from avs_bench.painting import overlay_png
 from avs_bench.report.charts import Cell, DotPlot, dot_plot, matrix_cells, panels, run_colours
 from avs_bench.report.runs import Entry, Place, Run, by_place
 from avs_bench.report.score_tables import FALSE_POSITIVES, LOST, Tables, title_of
@@ -20,6 +20,7 @@ from avs_bench.report.table import Table, shown
 from avs_bench.report.text_formats import iou_per_class
 from avs_bench.results.files import examples_folder
 from avs_bench.results.showcase import ShownExample, read_showcase
+from vpo_builder.dataset.class_colours import class_colours, css
 
 PLOTTED = 2
 """How many figures have a plot beside the table of scores: those that papers lead with."""
@@ -111,7 +112,7 @@ def _bars(entries: Sequence[Entry]) -> tuple[ClassBar, ...]:
     bars = [
         ClassBar(
             name,
-            _css(colours[index]) if index else "var(--soft)",
+            css(colours[index]) if index else "var(--soft)",
             tuple((run, values[index]) for run, values in ious),
             pixels[index] if pixels else None,
         )
@@ -158,7 +159,7 @@ def _example(folder: Path, about: ShownExample, classes: tuple[str, ...]) -> Exa
         target=_overlay(folder / about.target, classes),
         pred=_overlay(folder / about.pred, classes),
         sound=_address("audio/mpeg", (folder / about.sound).read_bytes()),
-        colours=tuple((name, _css(colours[classes.index(name)])) for name in named),
+        colours=tuple((name, css(colours[classes.index(name)])) for name in named),
     )
 
 
@@ -170,10 +171,6 @@ def _overlay(path: Path, classes: tuple[str, ...]) -> str:
 
 def _address(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _css(colour: tuple[int, int, int]) -> str:
-    return f"rgb({colour[0]} {colour[1]} {colour[2]})"
 
 
 def _pretty_json(value: Any) -> str:

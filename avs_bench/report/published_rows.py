@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from avs_bench.metrics import Family
+from avs_bench.names import Family
 from vpo_builder.dataset.schema import Subset
 
 DATA = Path(__file__).parent / "published.toml"

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from avs_bench.metrics import Family
 from avs_bench.metrics.families import FIGURES
+from avs_bench.names import Family
 from avs_bench.results.faults import faults
 from avs_bench.results.files import read_limited
 from avs_bench.results.records import FORMAT, Result

@@ -18,7 +18,8 @@ from PIL import Image
 
 from avs_bench.data.audio import SAMPLE_RATE, Waveform
 from avs_bench.metrics import Confusion, iou_per_class_dataset
-from avs_bench.painting import Pixels, class_colours, jpeg, mask_png
+from avs_bench.painting import Pixels, jpeg, mask_png
+from vpo_builder.dataset.class_colours import class_colours
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.whole_files import write_atomically
 

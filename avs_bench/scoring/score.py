@@ -22,7 +22,7 @@ from avs_bench.config import ModelSettings, Settings, read_preset
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import class_indices
 from avs_bench.data.spectrograms import VGGISH_STEP
-from avs_bench.metrics import Family
+from avs_bench.names import Family
 from avs_bench.probes import PROBES, ProbeScorer
 from avs_bench.results.records import Result
 from avs_bench.scoring.evaluate import Watcher, evaluate

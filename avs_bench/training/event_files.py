@@ -11,10 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from avs_bench.data.batch import Batch
-from avs_bench.painting import Pixels, class_colours, mask_tint
+from avs_bench.painting import Pixels, mask_tint
 from avs_bench.results.showcase import thumbnail
 from avs_bench.runtime.optional_packages import require
 from avs_bench.training.progress import Progress
+from vpo_builder.dataset.class_colours import class_colours
 
 FOLDER = "tensorboard"
 EXAMPLES = 4

@@ -21,8 +21,9 @@ from avs_bench.data.loader import plain_batches
 from avs_bench.data.seeds import digest
 from avs_bench.data.vpo import read_vpo
 from avs_bench.models.inference import predicted_classes, segment
-from avs_bench.painting import Pixels, class_colours, mask_tint
+from avs_bench.painting import Pixels, mask_tint
 from benchmarks.listening.study import VARIANTS, Outcome, Study
+from vpo_builder.dataset.class_colours import class_colours
 from vpo_builder.runtime.whole_files import write_atomically
 
 Opened = tuple[nn.Module, Settings]

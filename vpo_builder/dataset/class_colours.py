@@ -1,25 +1,31 @@
 """One colour for each class, easy to tell from its neighbours and on a photograph."""
 
 import math
+from functools import cache
 
 Colour = tuple[int, int, int]
 
+BACKGROUND: Colour = (0, 0, 0)
+"""What index 0 gets, which is never painted over a picture."""
 LIGHTNESS = (0.72, 0.63, 0.80)
 CHROMA = 0.19
 
 
-def class_colours(number: int) -> tuple[Colour, ...]:
-    """Return sRGB colours for `number` classes.
+@cache
+def class_colours(classes: int) -> tuple[Colour, ...]:
+    """Return the sRGB colour of every class index, background being index 0 of `classes`.
 
     Hues are evenly spaced in OKLCH and dealt so that neighbours in the class table lie far apart;
     lightness alternates, which tells them apart without hue too.
     """
+    number = classes - 1
     step = next(
         (s for s in range(max(1, round(number * 0.38)), number) if math.gcd(s, number) == 1), 1
     )
-    return tuple(
-        _oklch(LIGHTNESS[n % len(LIGHTNESS)], CHROMA, 2 * math.pi * (n * step % number) / number)
-        for n in range(number)
+    hues = (2 * math.pi * (n * step % number) / number for n in range(number))
+    return (
+        BACKGROUND,
+        *(_oklch(LIGHTNESS[n % len(LIGHTNESS)], CHROMA, hue) for n, hue in enumerate(hues)),
     )
 
 

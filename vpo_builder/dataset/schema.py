@@ -1,5 +1,6 @@
 """The records that a finished dataset is made of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -8,6 +9,14 @@ Subset = Literal["train", "val", "test"]
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 SUBSETS: tuple[Subset, ...] = get_args(Subset)
+
+SPLIT_NAMES: Mapping[Split, str] = {
+    "ss": "VPO-SS",
+    "ms": "VPO-MS",
+    "msmi": "VPO-MSMI",
+    "avsbench-single-plus": "AVSBench-Single+",
+}
+"""The name of each split in its papers, by which published rows are found too."""
 
 SCHEMA_VERSION = 1
 VPO_CSV_COLUMNS = (

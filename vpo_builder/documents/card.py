@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.dataset.schema import SPLIT_NAMES
 from vpo_builder.documents.licences import Licence, conditions
 from vpo_builder.documents.wording import (
-    NAMES,
     SUMMARIES,
     citation,
     file_rows,
@@ -53,7 +53,7 @@ def encode_card(manifest: Manifest, licences: Sequence[Licence]) -> bytes:
 def _about(manifest: Manifest) -> dict[str, Any]:
     meta = manifest.meta
     return {
-        "name": NAMES[meta.split],
+        "name": SPLIT_NAMES[meta.split],
         "split": meta.split,
         "seed": meta.seed,
         "synthetic": meta.synthetic,

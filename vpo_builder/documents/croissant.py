@@ -6,8 +6,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from vpo_builder.dataset.manifest import MANIFEST, Manifest
+from vpo_builder.dataset.schema import SPLIT_NAMES
 from vpo_builder.documents.licences import Licence
-from vpo_builder.documents.wording import NAMES, SUMMARIES, citation
+from vpo_builder.documents.wording import SUMMARIES, citation
 
 MIME = {".jpg": "image/jpeg", ".png": "image/png", ".wav": "audio/x-wav"}
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
@@ -48,7 +49,7 @@ def encode_croissant(manifest: Manifest, licences: Sequence[Licence]) -> bytes:
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
-        "name": NAMES[meta.split],
+        "name": SPLIT_NAMES[meta.split],
         "description": SUMMARIES[meta.split],
         "url": "https://arxiv.org/abs/2304.02970",
         "license": [row.url or row.name for row in licences if row.url or row.name],

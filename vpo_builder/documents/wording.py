@@ -4,12 +4,6 @@ from collections.abc import Iterator
 
 from vpo_builder.dataset.schema import ManifestMeta, Split
 
-NAMES: dict[Split, str] = {
-    "ss": "VPO-SS",
-    "ms": "VPO-MS",
-    "msmi": "VPO-MSMI",
-    "avsbench-single-plus": "AVSBench-Single+",
-}
 SUMMARIES: dict[Split, str] = {
     "ss": (
         "Photographs of COCO 2017 in which one object sounds: a recording of VGGSound is paired "

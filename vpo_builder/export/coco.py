@@ -122,17 +122,17 @@ def _write_panoptic(
 
 
 def _categories(manifest: Manifest) -> list[Json]:
-    rows = [row for row in manifest.meta.classes if row.index]
-    colours = class_colours(len(rows))
+    colours = class_colours(len(manifest.meta.classes))
     return [
         {
             "id": row.mask_value,
             "name": row.name,
             "supercategory": row.group,
             "isthing": 1,
-            "color": colour,
+            "color": colours[row.index],
         }
-        for row, colour in zip(rows, colours, strict=True)
+        for row in manifest.meta.classes
+        if row.index
     ]
 
 

@@ -54,7 +54,7 @@ def write_gallery(
 def _colours(manifests: Iterable[Manifest]) -> dict[str, Colour]:
     """Return a colour for each class, the same in every dataset."""
     names = dict.fromkeys(row.name for m in manifests for row in m.meta.classes if row.index)
-    return dict(zip(names, class_colours(len(names)), strict=True))
+    return dict(zip(names, class_colours(1 + len(names))[1:], strict=True))
 
 
 def _refuse_other_content(out: Path) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 
 from vpo_builder.dataset.class_colours import Colour, css
-from vpo_builder.dataset.schema import SUBSETS, Sample
+from vpo_builder.dataset.schema import SPLIT_NAMES, SUBSETS, Sample
 from vpo_builder.documents.attribution import clip_page, read_credits
-from vpo_builder.documents.wording import NAMES
 from vpo_builder.gallery.copies import Copies, Shown
 from vpo_builder.statistics.charts import group_colour
 from vpo_builder.statistics.counts import Statistics, count
@@ -51,9 +50,9 @@ def render_page(datasets: Sequence[Shown], copies: Copies, colours: Mapping[str,
 
 def _counted(datasets: Sequence[Shown]) -> Iterator[Statistics]:
     """Yield each dataset's counts; builds of one split are told apart by their --out folder."""
-    names = Counter(NAMES[dataset.manifest.meta.split] for dataset in datasets)
+    names = Counter(SPLIT_NAMES[dataset.manifest.meta.split] for dataset in datasets)
     for dataset in datasets:
-        name = NAMES[dataset.manifest.meta.split]
+        name = SPLIT_NAMES[dataset.manifest.meta.split]
         folder = dataset.manifest.folder.resolve()
         out = folder.parents[0 if dataset.manifest.meta.split == "avsbench-single-plus" else 1].name
         yield replace(count(dataset.manifest), name=f"{name} ({out})" if names[name] > 1 else name)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from avs_bench.data.example import Example, SoundSource
+from avs_bench.names import PROBE_NAMES
 from avs_bench.probes import PROBES, probed_examples
 from vpo_builder.runtime.errors import InputError
 
@@ -14,6 +15,10 @@ def heard(example):
 @pytest.fixture
 def examples(toy):
     return toy.subsets["test"]
+
+
+def test_the_commands_know_every_probe():
+    assert tuple(PROBES) == PROBE_NAMES
 
 
 @pytest.mark.parametrize("name", PROBES)
