@@ -27,6 +27,22 @@ def draw(settings: ContrastiveSettings, matched=(True, False, False), seed: int 
     return sample_places(targets(), torch.tensor(matched), settings, generator)
 
 
+def test_the_generator_alone_decides_which_places_are_drawn():
+    drawn = []
+    for elsewhere in (1, 2):
+        torch.manual_seed(elsewhere)
+        drawn.append(draw(SETTINGS))
+    assert torch.equal(drawn[0].items, drawn[1].items)
+    assert torch.equal(drawn[0].places, drawn[1].places)
+    assert not torch.equal(drawn[0].places, draw(SETTINGS, seed=1).places)
+
+
+@pytest.mark.parametrize("pixels", [4, 5])
+def test_a_class_with_just_enough_pixels_gives_them(pixels):
+    places = draw(replace(SETTINGS, pixels_per_class=pixels))
+    assert int((places.labels[places.items < 3] == 2).sum()) == (4 if pixels == 4 else 0)
+
+
 def test_each_class_gives_its_share_and_a_small_class_is_skipped():
     places = draw(SETTINGS)
     own = places.items < 3

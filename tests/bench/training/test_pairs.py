@@ -8,6 +8,7 @@ from avs_bench.training.bank import AudioBank, Sounds
 from avs_bench.training.pairs import (
     Pairs,
     heard_targets,
+    panned,
     rematched,
     shuffled_pairs,
     without_sources,
@@ -238,3 +239,58 @@ def test_silence_and_noise_are_of_nothing_that_is_seen():
     assert 4 <= (replaced & ~silent).sum() <= 16
     noisy = replaced & ~silent
     assert 0.2 < (loudness / levels)[noisy].mean() < 2
+
+
+def test_the_generator_alone_decides_what_is_paired():
+    """Nothing is drawn from the global state, so a resumed run pairs as one left alone."""
+    settings = replace(
+        SETTINGS, rematch_rate=0.6, bank_draw="random", silence_rate=0.2, noise_rate=0.3
+    )
+    sounds = sounds_of([{1}, {2}, {3}, {4}] * 8)
+    drawn = []
+    for elsewhere in (1, 2):
+        torch.manual_seed(elsewhere)
+        bank, source = bank_of(settings, depth=8), generator()
+        bank.write(sounds)
+        pairs = rematched(shuffled_pairs(sounds, source), sounds, bank, settings, source)
+        drawn.append(without_sources(pairs, settings, source))
+    assert torch.equal(given(drawn[0]), given(drawn[1]))
+    assert torch.equal(drawn[0].matched, drawn[1].matched)
+
+
+def test_of_two_sources_of_one_class_neither_is_taken_for_the_other():
+    sounds = replace(sounds_of([{1}]), pans=torch.tensor([torch.nan]))
+    bank = bank_of()
+    bank.write(sounds_of([{1}]))
+    always = replace(SETTINGS, rematch_rate=1.0)
+    assert not rematched(mismatched(sounds), sounds, bank, always, generator()).matched.any()
+
+
+def test_what_is_rematched_is_of_something_that_is_seen():
+    sounds = sounds_of([{1}, {2}])
+    bank = bank_of()
+    bank.write(sounds_of([{1}]))
+    always = replace(SETTINGS, rematch_rate=1.0)
+    pairs = rematched(mismatched(sounds), sounds, bank, always, generator())
+    assert pairs.matched.tolist() == [True, False]
+    assert pairs.absent.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("pan", [0.0, 0.25, 1.0])
+def test_a_clip_is_panned_by_its_loudness_in_each_channel(pan):
+    clip = torch.tensor([0.5, -2.0, 0.0])
+    assert torch.equal(panned(clip, torch.tensor(pan), 2).sum(0), clip)
+    assert torch.equal(panned(clip, torch.tensor(pan), 2)[1], pan * clip)
+    assert torch.equal(panned(clip, torch.tensor(pan), 1), clip[None])
+
+
+@pytest.mark.parametrize(("silence", "noise"), [(0.5, 0.0), (0.0, 0.5), (0.25, 0.25)])
+def test_a_chance_is_the_share_of_the_draws_below_it(monkeypatch, silence, noise):
+    monkeypatch.setattr(torch, "rand", lambda count, **_: torch.tensor([0.0, 0.25, 0.5, 0.75]))
+    settings = replace(SETTINGS, silence_rate=silence, noise_rate=noise)
+    pairs = without_sources(
+        shuffled_pairs(sounds_of([{1}] * 4), generator()), settings, generator()
+    )
+    assert pairs.absent.tolist() == [True, True, False, False]
+    silent = (given(pairs) == 0).all(dim=(1, 2)).tolist()
+    assert silent == [silence > 0.0, silence > 0.25, False, False]

@@ -1,39 +1,15 @@
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Sequence
 
-import msgspec
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpo_builder.config import load_config
+from tests.builder.planning.made_scenes import CLASSES, clips, kept
+from vpo_builder.planning import pairing
 from vpo_builder.planning.pairing import ClipPools
-from vpo_builder.planning.selection import choose_sounding
-from vpo_builder.records import Candidate, Candidates, Clip, ObjectMask, Photo, Scene
-from vpo_builder.runtime.stateless_hash import mix, unit
-
-CLASSES = ("cat", "cow", "dog")
-CONFIG = load_config("default")
-EVERYWHERE = {(name, subset) for name in CLASSES for subset in ("train", "val", "test")}
-
-
-def candidate(image: int, place: int, category: str) -> Candidate:
-    mask = ObjectMask(100 * image + place, image, 1, 50.0, 0, msgspec.Raw(b"[]"))
-    return Candidate(mask, category)
-
-
-def kept(image: int, *categories: str, subset: str = "train", repeated: bool = False) -> Candidates:
-    objects = tuple(candidate(image, place, name) for place, name in enumerate(categories))
-    return Candidates(Photo(image, "x.jpg", 10, 10), subset, objects, repeated)  # type: ignore[arg-type]
-
-
-def clips(count: int) -> list[Clip]:
-    return [
-        Clip(f"{name}{number:08d}_000000", "", "", name, "train", Path())
-        for name in CLASSES
-        for number in range(count)
-    ]
-
+from vpo_builder.records import Photo, Scene
+from vpo_builder.runtime.stateless_hash import mix, text_key, unit
 
 scenes = st.lists(
     st.lists(st.sampled_from(CLASSES), min_size=1, max_size=5), min_size=1, max_size=30
@@ -89,57 +65,69 @@ def test_clips_are_used_evenly() -> None:
     assert counts.max() < 145
 
 
-def test_ss_takes_one_object_an_image_and_every_one_in_test() -> None:
-    images = [kept(1, *CLASSES), kept(2, *CLASSES, subset="test")]
-    rows, _ = choose_sounding(images, "ss", EVERYWHERE, CONFIG, 0)
-    assert [row.photo.id for row in rows] == [1, 2, 2, 2]
-    assert all(len(row.sounding) == 1 and len(row.silent) == 2 for row in rows)
+def place_in_rank(scene: Scene, place: int, clip_id: str, seed: int) -> int:
+    mask = scene.sounding[place].mask
+    return int(mix("clip", seed, scene.photo.id, mask.id, text_key(clip_id)))
 
 
-def test_ms_takes_between_two_and_five_of_different_classes() -> None:
-    images = [kept(i, *CLASSES) for i in range(300)] + [kept(999, "cat")]
-    rows, rejections = choose_sounding(images, "ms", EVERYWHERE, CONFIG, 0)
-    numbers = [len(row.sounding) for row in rows]
-    assert set(numbers) == {2, 3}
-    assert 100 < numbers.count(2) < 200
-    assert [item.record for item in rejections] == ["999"]
+def shared(scene: Scene, pool: Sequence[str], seed: int) -> tuple[str, ...]:
+    """Return the clips of objects of one class, by the words of `ClipPools.pair`."""
+    places = range(len(scene.sounding))
+
+    def rank(place: int, clip_id: str) -> int:
+        return place_in_rank(scene, place, clip_id, seed)
+
+    owners = {clip: min(places, key=lambda place: rank(place, clip)) for clip in pool}
+    left = list(pool)
+    chosen = [""] * len(places)
+    for offered in (True, False):
+        for place in places:
+            of_place = [clip for clip in left if not offered or owners[clip] == place]
+            if not chosen[place] and of_place:
+                chosen[place] = min(of_place, key=lambda clip: rank(place, clip))
+                left.remove(chosen[place])
+    return tuple(chosen)
 
 
-def test_msmi_takes_instances_of_one_repeated_class() -> None:
-    images = [kept(i, "cat", "cat", "dog", "cat", repeated=True) for i in range(200)]
-    rows, _ = choose_sounding(images, "msmi", EVERYWHERE, CONFIG, 0)
-    assert {item.category for row in rows for item in row.sounding} == {"cat"}
-    assert {len(row.sounding) for row in rows} == {1, 2, 3}
+@given(st.integers(1, 6), st.integers(1, 8), st.integers(0, 99))
+def test_objects_of_one_class_take_the_best_offered_and_then_the_best_that_is_left(
+    objects: int, number: int, seed: int
+) -> None:
+    scene = Scene(Photo(seed, "x.jpg", 1, 1), "train", kept(seed, *["cat"] * objects).objects, ())
+    pool = [clip.clip_id for clip in clips(number) if clip.category == "cat"]
+    assert ClipPools(clips(number), seed).pair([scene]) == [shared(scene, pool, seed)]
 
 
-def test_a_class_without_clips_never_sounds() -> None:
-    rows, _ = choose_sounding([kept(1, "cat", "dog")], "ss", {("dog", "train")}, CONFIG, 0)
-    assert [item.category for item in rows[0].sounding] == ["dog"]
-    assert rows[0].silent == ()
-
-
-@given(st.integers(1, 30), st.integers(1, 30))
-def test_limits_nest(one: int, other: int) -> None:
-    images = [kept(i, *CLASSES[: 1 + i % 3]) for i in range(60)]
-    few, many = sorted((one, other))
-    chosen = []
-    for limit in (few, many):
-        config = replace(CONFIG, limits=replace(CONFIG.limits, per_class=limit))
-        rows, _ = choose_sounding(images, "ss", EVERYWHERE, config, 0)
-        chosen.append({row.sounding[0].mask.id for row in rows})
-    assert chosen[0] <= chosen[1]
-
-
-def test_inverse_frequency_favours_rare_classes() -> None:
-    images = [kept(i, "cat", "dog") for i in range(500)] + [
-        kept(i, "cat") for i in range(500, 5000)
+@pytest.mark.parametrize("at_once", [1, 20, 21, 4_000_000])
+def test_an_object_alone_in_its_class_takes_the_clip_of_lowest_hash(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(pairing, "_PAIRS_AT_ONCE", at_once)
+    rows = [
+        Scene(Photo(i, "x.jpg", 1, 1), "train", kept(i, *CLASSES).objects, ()) for i in range(5)
     ]
-    selection = replace(CONFIG.selection, inverse_class_frequency=True)
-    weighted, _ = choose_sounding(images, "ss", EVERYWHERE, replace(CONFIG, selection=selection), 0)
-    plain, _ = choose_sounding(images, "ss", EVERYWHERE, CONFIG, 0)
-    dogs = [sum(row.sounding[0].category == "dog" for row in rows) for rows in (weighted, plain)]
-    assert dogs[0] > 420  # 10/11 of 500
-    assert 200 < dogs[1] < 300
+    names = {name: [c.clip_id for c in clips(10) if c.category == name] for name in CLASSES}
+    expected = [
+        tuple(
+            min(names[name], key=lambda clip: place_in_rank(row, place, clip, 4))
+            for place, name in enumerate(CLASSES)
+        )
+        for row in rows
+    ]
+    assert ClipPools(clips(10), 4).pair(rows) == expected
+
+
+def test_a_class_counts_as_available_while_it_has_a_clip() -> None:
+    pools = ClipPools(clips(2), 0)
+    first, second = (clip.clip_id for clip in clips(2) if clip.category == "cow")
+    assert pools.available == {(name, "train") for name in CLASSES}
+    assert pools.without({first}).sizes == {
+        ("cat", "train"): 2,
+        ("cow", "train"): 1,
+        ("dog", "train"): 2,
+    }
+    assert ("cow", "train") not in pools.without({first, second}).available
+    assert pools.sizes["cow", "train"] == 2
 
 
 @given(st.integers(0, 2**40), st.lists(st.integers(0, 2**40), min_size=1, max_size=8))
