@@ -10,6 +10,7 @@ import msgspec
 from vpo_builder.dataset.manifest import META, STATE, read_meta
 from vpo_builder.dataset.schema import Split
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.own_folders import refuse_content
 from vpo_builder.runtime.whole_files import write_atomically
 
 MISSING_LIMIT = "config.limits.max_missing_fraction"
@@ -28,10 +29,12 @@ class BuildIdentity:
 def is_finished(folder: Path, identity: BuildIdentity) -> bool:
     """Tell whether `folder` holds this very dataset, finished.
 
-    Raises InputError naming the differences when it holds another one. An unfinished one may be
-    resumed with other inputs and another limit of what may be missing: completing the sources, or
-    doing without, is why one resumes. One with a meta and a note is being made anew.
+    Raises InputError naming the differences when it holds another one, and what lies there when
+    we have no note of it. An unfinished one may be resumed with other inputs and another limit of
+    what may be missing: completing the sources, or doing without, is why one resumes. One with a
+    meta and a note is being made anew.
     """
+    refuse_foreign(folder)
     if (folder / META).exists() and not (folder / STATE).exists():
         meta = read_meta(folder)
         held = BuildIdentity(meta.split, meta.seed, meta.config, meta.inputs)
@@ -41,6 +44,17 @@ def is_finished(folder: Path, identity: BuildIdentity) -> bool:
         held = replace(_read_state(folder / STATE), inputs=identity.inputs)
         _refuse_other(folder, held, identity, ignored={MISSING_LIMIT})
     return False
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raise InputError if `folder` has content of which neither a meta nor our note tells."""
+    if not (folder / META).exists() and not (folder / STATE).exists():
+        refuse_content(
+            folder,
+            "none of which this program wrote",
+            "give another --out, or move them away; taking such a folder over is planned, as "
+            "vpo-data import, and not possible yet",
+        )
 
 
 def mark_started(folder: Path, identity: BuildIdentity) -> None:
@@ -57,7 +71,9 @@ def _read_state(path: Path) -> BuildIdentity:
     try:
         return msgspec.json.decode(path.read_bytes(), type=BuildIdentity)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a build's note: {error}; delete its folder") from None
+        raise InputError(
+            f"{path}: not a build's note: {error}; give another --out, or move its folder away"
+        ) from None
 
 
 def _refuse_other(

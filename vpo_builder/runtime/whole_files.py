@@ -85,8 +85,13 @@ def flush(path: Path) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files of writers that were killed; none may be at work in `folder`."""
     for path in folder.rglob(".*"):
-        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+        if is_temporary(path.name) and path.is_file():
             path.unlink()
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a file's name is one that `atomic_path` gives until a file is whole."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp(\..+)?")

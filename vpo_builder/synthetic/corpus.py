@@ -6,11 +6,13 @@ from pathlib import Path
 import msgspec
 
 from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.whole_files import write_atomically
+from vpo_builder.runtime.own_folders import refuse_content
+from vpo_builder.runtime.whole_files import flush, state_change, write_atomically
 from vpo_builder.synthetic.pictures import write_pictures
 from vpo_builder.synthetic.recordings import write_recordings
 
 STAMP = "synthetic.json"
+BEGUN = ".synthetic-begun.json"
 _VERSION = 1
 """Raised whenever the same options give other bytes."""
 
@@ -37,7 +39,7 @@ def write_synthetic_corpus(
     adds the cases that `scenes` and `recordings` list. The bytes depend on the options alone, and
     those of one picture or clip on the seed and its number, so a small corpus begins a large one.
     A clip takes 320 kB, a picture 13 kB. A folder that already holds this corpus is left as it
-    is. Raises InputError for a number below 1 (clips: 2) and for a folder that holds another one.
+    is. Raises InputError for a number below 1 (clips: 2) and for a folder that holds anything else.
     """
     if images < 1 or clips_per_class < 2 or seed < 0:
         raise InputError(
@@ -50,11 +52,11 @@ def write_synthetic_corpus(
         "clips_per_class": clips_per_class,
     }  # fmt: skip
     stamp = msgspec.json.encode(options) + b"\n"
-    if holds_corpus(folder, stamp):
+    if claim_corpus(folder, stamp):
         return corpus
     write_pictures(corpus.coco, images=images, seed=seed, awkward=awkward)
     write_recordings(corpus.vggsound, clips_per_class=clips_per_class, seed=seed, awkward=awkward)
-    write_atomically(folder / STAMP, stamp, durable=True)
+    finish_corpus(folder)
     return corpus
 
 
@@ -62,18 +64,35 @@ def _readable(stamp: bytes) -> str:
     return stamp.decode(errors="replace").strip()
 
 
-def holds_corpus(folder: Path, stamp: bytes) -> bool:
-    """Tell whether the corpus of `stamp` is complete in `folder`.
+def claim_corpus(folder: Path, stamp: bytes) -> bool:
+    """Tell whether the corpus of `stamp` is complete in `folder`; else note that it is begun.
 
-    Raises InputError if it holds another one.
+    Raises InputError if the folder holds another one, or anything that no note of ours tells of.
     """
-    path = folder / STAMP
-    if not path.exists():
-        return False
+    for path in (folder / STAMP, folder / BEGUN):
+        if path.exists():
+            _refuse_other(path, stamp)
+            return path.name == STAMP
+    refuse_content(
+        folder,
+        "none of which this program wrote",
+        "move them away, or choose another folder",
+    )
+    write_atomically(folder / BEGUN, stamp, durable=True)
+    return False
+
+
+def finish_corpus(folder: Path) -> None:
+    """Make the note of a corpus begun the stamp of one that is complete."""
+    (folder / BEGUN).replace(folder / STAMP)
+    flush(folder)
+    state_change(f"{STAMP} renamed")
+
+
+def _refuse_other(path: Path, stamp: bytes) -> None:
     found = path.read_bytes()
     if found != stamp:
         raise InputError(
-            f"{folder}: holds a synthetic corpus of other options, {_readable(found)}, expected "
-            f"{_readable(stamp)}: remove the folder or choose another"
+            f"{path.parent}: holds a synthetic corpus of other options, {_readable(found)}, "
+            f"expected {_readable(stamp)}: remove the folder or choose another"
         )
-    return True

@@ -19,7 +19,7 @@ from vpo_builder.rendering.clip_sound import encode_wav
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.whole_files import write_atomically
 from vpo_builder.synthetic.backdrops import PLACES, backdrop
-from vpo_builder.synthetic.corpus import STAMP, holds_corpus
+from vpo_builder.synthetic.corpus import claim_corpus, finish_corpus
 from vpo_builder.synthetic.figures import SOUNDING
 from vpo_builder.synthetic.layout import Standing, Wish, set_down
 from vpo_builder.synthetic.painting import paint
@@ -69,7 +69,7 @@ def write_synthetic_s4(folder: Path, *, videos_per_category: int = 12, seed: int
 
     The bytes depend on the options alone, and a video's on the seed and its number. One video is
     listed and absent; every eighth recording ends early. A folder that already holds this tree is
-    left as it is. Raises InputError for a number below 1 and for a folder that holds another one.
+    left as it is. Raises InputError for a number below 1 and for a folder that holds anything else.
     """
     if videos_per_category < 1 or seed < 0:
         raise InputError(
@@ -78,7 +78,7 @@ def write_synthetic_s4(folder: Path, *, videos_per_category: int = 12, seed: int
         )
     options = {"version": _VERSION, "videos_per_category": videos_per_category, "seed": seed}
     stamp = msgspec.json.encode({"s4": options}) + b"\n"
-    if holds_corpus(folder, stamp):
+    if claim_corpus(folder, stamp):
         return folder
     count = videos_per_category * len(FIGURES)
     videos = [_plan(number, seed) for number in range(count)]
@@ -90,7 +90,7 @@ def write_synthetic_s4(folder: Path, *, videos_per_category: int = 12, seed: int
     rows.writerow(("name", "start", "category", "split"))
     rows.writerows((v.name, v.start, v.category, v.subset) for v in videos)
     write_atomically(folder / "s4_meta_data.csv", text.getvalue().encode())
-    write_atomically(folder / STAMP, stamp, durable=True)
+    finish_corpus(folder)
     return folder
 
 

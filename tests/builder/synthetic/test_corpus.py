@@ -95,6 +95,26 @@ def test_a_finished_corpus_is_left_alone_and_another_one_refused(tmp_path: Path)
         write_synthetic_corpus(tmp_path, images=3, clips_per_class=2)
 
 
+def test_an_interrupted_corpus_is_gone_on_with_and_what_others_put_there_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("vpo_builder.synthetic.corpus.write_recordings", None)
+        with pytest.raises(TypeError):
+            write_synthetic_corpus(tmp_path / "new", images=2, clips_per_class=2)
+    with pytest.raises(InputError, match="other options"):
+        write_synthetic_corpus(tmp_path / "new", images=3, clips_per_class=2)
+    write_synthetic_corpus(tmp_path / "new", images=2, clips_per_class=2)
+    write_synthetic_corpus(tmp_path / "whole", images=2, clips_per_class=2)
+    assert _hashes(tmp_path / "new") == _hashes(tmp_path / "whole")
+    foreign = tmp_path / "other" / "coco" / "train2017"
+    foreign.mkdir(parents=True)
+    (foreign / "000000000001.jpg").write_bytes(b"somebody's")
+    with pytest.raises(InputError, match=r"holds 1 file, such as coco/train2017/000000000001\.jpg"):
+        write_synthetic_corpus(tmp_path / "other", images=2, clips_per_class=2)
+    assert [path.name for path in (tmp_path / "other").rglob("*.*")] == ["000000000001.jpg"]
+
+
 @pytest.mark.parametrize("bad", [{"images": 0}, {"clips_per_class": 1}, {"seed": -1}])
 def test_impossible_numbers_are_refused(tmp_path: Path, bad: dict[str, int]) -> None:
     with pytest.raises(InputError, match="expected images >= 1"):
