@@ -7,14 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from avs_bench.checkpoints.published_names import dead_entries, published_names
+from avs_bench.checkpoints.published_names import NAMINGS, dead_entries, published_names
 from avs_bench.checkpoints.state_dicts import StateDict, read_state_dict
-from avs_bench.models.cavp import CAVP
-from avs_bench.models.hrnet import HRNet
-from avs_bench.models.pvt import PVTv2
-from avs_bench.models.resnet import ResNet
-from avs_bench.models.tpavi import TPAVI
-from avs_bench.models.vgg import VGGish
+from avs_bench.models.protocol import official_of, parts_of
 from vpo_builder.runtime.errors import InputError
 
 # Where the authors put their files; read in their READMEs, none is ours to pass on.
@@ -30,10 +25,11 @@ PUBLISHED_AT = {
 }
 
 # What ImageNet checkpoints hold behind the part that serves as a backbone.
-CLASSIFIERS: dict[type[nn.Module], tuple[str, ...]] = {
-    ResNet: ("fc.",),
-    HRNet: ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier."),
-    PVTv2: ("head.",),
+CLASSIFIERS: dict[str, tuple[str, ...]] = {
+    "ResNet, plain stem": ("fc.",),
+    "ResNet, deep stem": ("fc.",),
+    "HRNetV2-w48": ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier."),
+    "PVTv2-b5": ("head.",),
 }
 COUNTER = "num_batches_tracked"  # absent from old files; only a norm without momentum reads it
 
@@ -104,36 +100,19 @@ def load_weights(model: nn.Module, path: Path, *, partial: bool = False) -> Load
 
 
 def published_at(model: nn.Module) -> str:
-    """Return where the official weights of a model, its backbone and its VGGish are."""
-    backbone = getattr(model, "backbone", model)
-    keys = []
-    if isinstance(model, CAVP | TPAVI):
-        keys.append(type(model).__name__)
-    if isinstance(backbone, ResNet):
-        deep = isinstance(backbone.conv1, nn.Sequential)
-        keys.append("ResNet, deep stem" if deep else "ResNet, plain stem")
-    keys += [
-        key
-        for kind, key in ((HRNet, "HRNetV2-w48"), (PVTv2, "PVTv2-b5"))
-        if isinstance(backbone, kind)
-    ]
-    if isinstance(getattr(model, "audio_encoder", model), VGGish):
-        keys.append("VGGish")
-    return "; ".join(f"{key}: {PUBLISHED_AT[key]}" for key in keys)
+    """Return where the official weights of a model and of its parts are."""
+    keys = (official_of(module) for module in (model, *parts_of(model).values()))
+    return "; ".join(f"{key}: {PUBLISHED_AT[key]}" for key in keys if key in PUBLISHED_AT)
 
 
 def layouts(model: nn.Module) -> list[Layout]:
     """Return every way in which a file may name what `model` holds, our own first."""
     ours = list(model.state_dict())
-    found = [Layout("our own", {name: name for name in ours}, CLASSIFIERS.get(type(model), ()))]
-    if isinstance(model, CAVP | TPAVI):
+    found = [Layout("our own", {name: name for name in ours}, _classifier_of(model))]
+    if official_of(model) in NAMINGS:
         published = {theirs: name for name, theirs in published_names(model).items()}
         found.append(Layout("published", published, tuple(dead_entries(model))))
-        found.append(
-            _part("backbone", model.backbone, ours, CLASSIFIERS.get(type(model.backbone), ()))
-        )
-        if isinstance(model.audio_encoder, VGGish):
-            found.append(_part("audio_encoder", model.audio_encoder, ours, ()))
+    found += (_part(name, part, ours) for name, part in parts_of(model).items())
     return found
 
 
@@ -163,10 +142,15 @@ def match(
     return fitting, report
 
 
-def _part(name: str, part: nn.Module, ours: list[str], skipped: tuple[str, ...]) -> Layout:
+def _part(name: str, part: nn.Module, ours: list[str]) -> Layout:
     prefix = f"{name}."
     names = {n.removeprefix(prefix): n for n in ours if n.startswith(prefix)}
-    return Layout(f"{type(part).__name__} (the {name} alone)", names, skipped)
+    title = f"{type(part).__name__} (the {name} alone)"
+    return Layout(title, names, _classifier_of(part))
+
+
+def _classifier_of(module: nn.Module) -> tuple[str, ...]:
+    return CLASSIFIERS.get(official_of(module), ())
 
 
 def _misfit(

@@ -1,18 +1,18 @@
 """How the published checkpoints name what our modules hold.
 
-One table per family maps the beginning of our names to the beginning of theirs; the longest that
-fits counts. "Dead" entries are in every official checkpoint and in the published parameter
-counts, but no forward pass reads them: they are read past, never kept.
+One table per family, which a model chooses by its `official`, maps the beginning of our names to
+the beginning of theirs; the longest that fits counts. "Dead" entries are in every official
+checkpoint and in the published parameter counts, but no forward pass reads them: they are read
+past, never kept.
 """
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from torch import nn
 
-from avs_bench.models.cavp import CAVP
-from avs_bench.models.cross_attention import CrossAttention
-from avs_bench.models.resnet import ResNet
-from avs_bench.models.tpavi import TPAVI
+from avs_bench.models.protocol import official_of
 
 CAVP_PREFIXES = {
     "backbone.": "backbone.",
@@ -34,7 +34,6 @@ CAVP_PREFIXES = {
     "audio_encoder.": "audio_backbone.backbone.",
     "audio_encoder.trunk.": "audio_backbone.backbone.",
 }
-CAVP_RESNET_PREFIXES = CAVP_PREFIXES | {"backbone.": "backbone.backbone."}
 
 TPAVI_PREFIXES = {"backbone.": "encoder_backbone.", "head.": "output_conv."}
 for _i in range(4):
@@ -44,13 +43,60 @@ for _i in range(4):
         f"decoder.across.{_i}.": f"path{_i + 1}.resConfUnit1.",
         f"decoder.down.{_i}.": f"path{_i + 1}.resConfUnit2.",
     }
-TPAVI_RESNET_PREFIXES = TPAVI_PREFIXES | {
-    "backbone.": "resnet.",
-    "backbone.layer3.": "resnet.layer3_1.",
-    "backbone.layer4.": "resnet.layer4_1.",
-}
+
+Shapes = dict[str, tuple[int, ...]]
 
 POSITIONS = 16_384  # rows of the published positional table, 128 × 128 places, never added
+
+
+def cavp_dead_entries(live: Shapes) -> Shapes:
+    """Return what CAVP's checkpoints hold beside `live`: positions never added, a head unused."""
+    token = live.get("cross_att.patch_embed_a.proj.bias")
+    if token is None:  # another fusion than the published one
+        return {}
+    (width,) = token
+    return {
+        "cross_att.pos_embed_v": (1, POSITIONS, width),
+        "cross_att.pos_embed_a": (1, 1, width),
+        "audio_backbone.cls_head.weight": (2, width),
+        "audio_backbone.cls_head.bias": (2,),
+    }
+
+
+def tpavi_dead_entries(live: Shapes) -> Shapes:
+    """Return what TPAVI's checkpoints hold beside `live`: twins of a stage that no pass reads."""
+    twins = {"resnet.layer3_1.": "resnet.layer3_2.", "resnet.layer4_1.": "resnet.layer4_2."}
+    twins["path4.resConfUnit2."] = "path4.resConfUnit1."
+    return {
+        dead + name.removeprefix(used): shape
+        for used, dead in twins.items()
+        for name, shape in live.items()
+        if name.startswith(used)
+    }
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How a family's checkpoints name things; `on_resnet` differs where the backbone is one."""
+
+    prefixes: Mapping[str, str]
+    on_resnet: Mapping[str, str]
+    dead_entries: Callable[[Shapes], Shapes]
+
+
+NAMINGS: dict[str, Naming] = {
+    "CAVP": Naming(CAVP_PREFIXES, {"backbone.": "backbone.backbone."}, cavp_dead_entries),
+    "TPAVI": Naming(
+        TPAVI_PREFIXES,
+        {
+            "backbone.": "resnet.",
+            "backbone.layer3.": "resnet.layer3_1.",
+            "backbone.layer4.": "resnet.layer4_1.",
+        },
+        tpavi_dead_entries,
+    ),
+}
+AS_OURS = Naming({"": ""}, {}, lambda live: {})
 
 
 def published_names(model: nn.Module) -> dict[str, str]:
@@ -58,7 +104,9 @@ def published_names(model: nn.Module) -> dict[str, str]:
 
     TPAVI's frozen VGGish was published as a file of its own: its entries have none here.
     """
-    prefixes = _prefixes(model)
+    naming = _naming(model)
+    on_resnet = official_of(getattr(model, "backbone", None)).startswith("ResNet")
+    prefixes = {**naming.prefixes, **(naming.on_resnet if on_resnet else {})}
     names = {}
     for name in model.state_dict():
         ours = max((p for p in prefixes if name.startswith(p)), key=len, default=None)
@@ -67,27 +115,9 @@ def published_names(model: nn.Module) -> dict[str, str]:
     return names
 
 
-def dead_entries(model: nn.Module) -> dict[str, tuple[int, ...]]:
+def dead_entries(model: nn.Module) -> Shapes:
     """Return names and shapes of what a published checkpoint holds and no forward pass reads."""
-    if isinstance(model, CAVP) and isinstance(model.fusion, CrossAttention):
-        width = model.fusion.width
-        return {
-            "cross_att.pos_embed_v": (1, POSITIONS, width),
-            "cross_att.pos_embed_a": (1, 1, width),
-            "audio_backbone.cls_head.weight": (2, width),
-            "audio_backbone.cls_head.bias": (2,),
-        }
-    if isinstance(model, TPAVI):
-        twins = {"resnet.layer3_1.": "resnet.layer3_2.", "resnet.layer4_1.": "resnet.layer4_2."}
-        twins["path4.resConfUnit2."] = "path4.resConfUnit1."
-        live = _live_shapes(model)
-        return {
-            dead + name.removeprefix(used): shape
-            for used, dead in twins.items()
-            for name, shape in live.items()
-            if name.startswith(used)
-        }
-    return {}
+    return _naming(model).dead_entries(_live_shapes(model))
 
 
 def dead_parameters(model: nn.Module) -> int:
@@ -100,15 +130,11 @@ def dead_parameters(model: nn.Module) -> int:
     )
 
 
-def _prefixes(model: nn.Module) -> dict[str, str]:
-    resnet = isinstance(getattr(model, "backbone", None), ResNet)
-    if isinstance(model, CAVP):
-        return CAVP_RESNET_PREFIXES if resnet else CAVP_PREFIXES
-    if isinstance(model, TPAVI):
-        return TPAVI_RESNET_PREFIXES if resnet else TPAVI_PREFIXES
-    return {"": ""}
-
-
-def _live_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+def _live_shapes(model: nn.Module) -> Shapes:
+    """Return every published name and shape of what the model holds."""
     state = model.state_dict()
     return {theirs: tuple(state[ours].shape) for ours, theirs in published_names(model).items()}
+
+
+def _naming(model: nn.Module) -> Naming:
+    return NAMINGS.get(official_of(model), AS_OURS)

@@ -1,8 +1,20 @@
 """The CAVP architecture: backbone, decoder, audio encoder, fusion and head in a row."""
 
+from typing import NamedTuple
+
 from torch import Tensor, nn
 
 from avs_bench.models.output import AVSOutput
+from avs_bench.models.protocol import Needs
+
+NEEDS = Needs(side=512)  # the training crop of P1, and log-mels of 3 s
+
+
+class Seen(NamedTuple):
+    """Features [B, D, h, w] of images of `size` (H, W)."""
+
+    features: Tensor
+    size: tuple[int, int]
 
 
 class CAVP(nn.Module):
@@ -16,6 +28,8 @@ class CAVP(nn.Module):
     the head, which is cheaper and a different function.
     """
 
+    official = "CAVP"
+
     def __init__(
         self,
         backbone: nn.Module,
@@ -24,6 +38,7 @@ class CAVP(nn.Module):
         fusion: nn.Module,
         head: nn.Module,
         shuffled_items: str = "head",
+        needs: Needs = NEEDS,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -32,6 +47,7 @@ class CAVP(nn.Module):
         self.fusion = fusion
         self.head = head
         self.shuffled_items = shuffled_items
+        self.needs = needs
 
     def forward(self, images: Tensor, spectrograms: Tensor) -> AVSOutput:
         """Score images [B, 3, H, W] heard with spectrograms [K·B, channels, time, mel].
@@ -42,15 +58,15 @@ class CAVP(nn.Module):
         sounds are scored, unless `shuffled_items` is "score": the scores have B items and all else
         K·B. In evaluation all have K·B.
         """
-        size = (images.shape[-2], images.shape[-1])
-        return self.hear(self.see(images), spectrograms, size)
+        return self.hear(self.see(images), spectrograms)
 
-    def see(self, images: Tensor) -> Tensor:
+    def see(self, images: Tensor, valid: Tensor | None = None) -> Seen:
         """Return what `hear` needs of images [B, 3, H, W], whatever they are heard with."""
-        return self.decoder(self.backbone(images))
+        return Seen(self.decoder(self.backbone(images)), (images.shape[-2], images.shape[-1]))
 
-    def hear(self, visual: Tensor, spectrograms: Tensor, size: tuple[int, int]) -> AVSOutput:
-        """Score images of `size` (H, W) that were seen as `visual`; as `forward` in all else."""
+    def hear(self, seen: Seen, spectrograms: Tensor) -> AVSOutput:
+        """Score images that were seen as `seen`; as `forward` in all else."""
+        visual, size = seen
         count = visual.shape[0]
         audio = None if self.audio_encoder is None else self.audio_encoder(spectrograms)
         if audio is None:  # as many items as there are sounds, though none is heard

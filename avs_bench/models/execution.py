@@ -1,6 +1,6 @@
 """How a model is run, which changes its speed and nothing else beyond rounding."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from avs_bench.config import Precision
 from avs_bench.models.output import AVSOutput
+from avs_bench.models.protocol import Needs, needs_of
 from vpo_builder.runtime.errors import InputError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -35,7 +36,12 @@ class ExecutedModel:
         if execution.channels_last:
             store_channels_last(model)
         self._model, self._execution = model, execution
-        self._run = torch.compile(model) if execution.compiled else model
+        self._run: Callable[..., AVSOutput] = torch.compile(model) if execution.compiled else model
+
+    @property
+    def needs(self) -> Needs:
+        """What the model declares."""
+        return needs_of(self._model)
 
     def __call__(self, images: Tensor, *inputs: Tensor | None) -> AVSOutput:
         """Return what the model's `forward` does with these inputs."""

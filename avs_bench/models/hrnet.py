@@ -22,6 +22,8 @@ class HRNet(nn.Module):
     and half the size.
     """
 
+    official = "HRNetV2-w48"
+
     def __init__(self, width: int = 48) -> None:
         super().__init__()
         self.widths = tuple(width << i for i in range(4))

@@ -1,7 +1,6 @@
 """Running a trained model: what it hears and what it sees, whichever family it is of."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,51 +9,53 @@ from torch import Tensor, nn
 from avs_bench.data.batch import Batch
 from avs_bench.data.clips import ClipLayout
 from avs_bench.data.images import normalise
-from avs_bench.data.spectrograms import cavp_logmel, vggish_examples
-from avs_bench.models.cavp import CAVP
 from avs_bench.models.output import AVSOutput
-from avs_bench.models.tpavi import TPAVI
+from avs_bench.models.protocol import SeesOnce, needs_of
 from vpo_builder.runtime.errors import InputError
 
+Model = Callable[..., AVSOutput]
 
-@torch.inference_mode()
-def run_model(
-    model: nn.Module, images: Tensor, waveforms: Tensor, clips: ClipLayout | None = None
-) -> AVSOutput:
-    """Run a model on uint8 images [B, 3, H, W] and waveforms [B, channels, samples] at 16 kHz.
 
-    Both lie where the model does. Logits are [B, classes, H, W], one class being binary. With
-    `clips`, a TPAVI model takes the images for the frames of clips.
+def answer(model: Model, images: Tensor, waveforms: Tensor, clips: ClipLayout | None) -> AVSOutput:
+    """Run a model, or an `ExecutedModel`, on uint8 images [N, 3, H, W] and waveforms of 16 kHz.
+
+    Both lie where the model does; waveforms are [N, channels, samples]. Logits are
+    [N, classes, H, W], one class being binary. With `clips`, a model of clips takes the images for
+    their frames.
     """
-    pictures = normalise(images)
-    if not isinstance(model, TPAVI):
-        return model(pictures, cavp_logmel(waveforms))
-    examples = vggish_examples(waveforms.mean(dim=1))
-    if clips is None:
-        return model(pictures, examples)
-    output = model(clips.pack(pictures), clips.pack(examples), clips.valid(pictures.device))
-    return replace(
-        output,
-        scores=clips.unpack(output.scores),
-        attention=None if output.attention is None else clips.unpack(output.attention),
-    )
+    pictures, sounds = normalise(images), needs_of(model).front_end(waveforms)
+    packed = _packed_by(model, clips)
+    if packed is None:
+        return model(pictures, sounds)
+    valid = packed.valid(pictures.device)
+    return model(packed.pack(pictures), packed.pack(sounds), valid).unpacked(packed)
 
 
 @torch.inference_mode()
 def run_hearings(
     model: nn.Module, images: Tensor, sounds: Iterable[Tensor], clips: ClipLayout | None = None
 ) -> Iterator[AVSOutput]:
-    """Run a model on images with one set of waveforms after the other, as `run_model` with each.
+    """Run a model on images with one set of waveforms after the other, as `answer` with each.
 
-    What a CAVP model sees of the images is computed once.
+    What a model sees of the images is computed once, if it can be.
     """
-    if not isinstance(model, CAVP):
-        yield from (run_model(model, images, waveforms, clips) for waveforms in sounds)
+    if not isinstance(model, SeesOnce):
+        yield from (answer(model, images, waveforms, clips) for waveforms in sounds)
         return
-    visual = model.see(normalise(images))
-    size = (images.shape[-2], images.shape[-1])
+    front_end, packed = needs_of(model).front_end, _packed_by(model, clips)
+    pictures = normalise(images)
+    if packed is None:
+        seen = model.see(pictures)
+        yield from (model.hear(seen, front_end(waveforms)) for waveforms in sounds)
+        return
+    seen = model.see(packed.pack(pictures), packed.valid(pictures.device))
     for waveforms in sounds:
-        yield model.hear(visual, cavp_logmel(waveforms), size)
+        yield model.hear(seen, packed.pack(front_end(waveforms))).unpacked(packed)
+
+
+def _packed_by(model: Model, clips: ClipLayout | None) -> ClipLayout | None:
+    """Return how a model packs frames: not at all if it takes every picture by itself."""
+    return clips if needs_of(model).frames > 1 else None
 
 
 def segment(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
@@ -85,7 +86,7 @@ def _at_target_size(batch: Batch, output: AVSOutput) -> Tensor:
             f"example {example.example_id}: the model's logits are not numbers: its weights are "
             "damaged or its training diverged; evaluate an earlier checkpoint"
         )
-    return resized_logits(output.logits, tuple(batch.targets.shape[-2:]))
+    return resized_logits(output.logits, (batch.targets.shape[-2], batch.targets.shape[-1]))
 
 
 def resized_logits(logits: Tensor, size: tuple[int, int]) -> Tensor:

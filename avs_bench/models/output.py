@@ -1,9 +1,13 @@
 """What every model gives back."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 import torch.nn.functional as F
 from torch import Tensor
+
+from avs_bench.data.clips import ClipLayout
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,8 @@ class AVSOutput:
     `attention` [N, heads, h, w], how strongly each place answers the sound; None without one.
     `audio` [N, D], the audio embedding that entered the fusion; None for a visual-only model.
     `maps` and `map_audio`, for the TPAVI models only, finest stage first: the four fused maps
-    [N, 256, h_i, w_i] after ReLU and the audio [B, T, 256] that each was fused with.
+    [N, 256, h_i, w_i] after ReLU and the audio [B, T, 256], or unpacked [N, 256], that each was
+    fused with.
     """
 
     scores: Tensor
@@ -40,3 +45,19 @@ class AVSOutput:
         if self.size is None:
             return self.scores
         return F.interpolate(self.scores, self.size, mode="bilinear", align_corners=False)
+
+    def unpacked(self, clips: ClipLayout) -> AVSOutput:
+        """Return what a model of clips says of their frames [N, ...], without the padding."""
+
+        def kept(values: Tensor | None) -> Tensor | None:
+            return None if values is None else clips.unpack(values)
+
+        return replace(
+            self,
+            scores=clips.unpack(self.scores),
+            features=kept(self.features),
+            attention=kept(self.attention),
+            audio=kept(self.audio),
+            maps=tuple(clips.unpack(seen) for seen in self.maps),
+            map_audio=tuple(clips.unpack(heard.flatten(0, 1)) for heard in self.map_audio),
+        )

@@ -1,11 +1,12 @@
 """Which parameters belong together when an optimiser is made."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import nn
 
-Role = Literal["backbone", "head", "fusion", "audio"]
+from avs_bench.models.protocol import ROLES, Role, needs_of
+
+NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
 
 
 @dataclass(frozen=True)
@@ -22,30 +23,25 @@ class ParameterGroup:
     parameters: tuple[nn.Parameter, ...]
 
 
-ROLES: dict[str, Role] = {
-    "backbone": "backbone",
-    "necks": "head",
-    "decoder": "head",
-    "head": "head",
-    "fusion": "fusion",
-    "audio_encoder": "audio",
-}
-
-
 def parameter_groups(model: nn.Module) -> list[ParameterGroup]:
     """Return every trainable parameter of `model` once, by role and weight decay.
 
-    Frozen parameters (requires_grad false) are left out, and so are empty groups; the order is
-    that of `ROLES`, decaying parameters first.
+    Roles are those that the model declares, see `Needs.role_of`. Frozen parameters (requires_grad
+    false) are left out, and so are empty groups; the order is that of `ROLES`, decaying parameters
+    first.
     """
+    needs, taken = needs_of(model), set[nn.Parameter]()
+    roles = {name: needs.role_of(name) for name, _ in model.named_parameters()}
+    others: Role = "head" if "backbone" in roles.values() else "backbone"
     members: dict[tuple[Role, bool], list[nn.Parameter]] = {}
-    for role in dict.fromkeys(ROLES.values()):
+    for role in ROLES:
         members[role, True], members[role, False] = [], []
-    for child, module in model.named_children():
-        for name, parameter, is_norm in _parameters(module):
-            if parameter.requires_grad:
-                decays = _decays(ROLES[child], name, is_norm)
-                members[ROLES[child], decays].append(parameter)
+    for path, layer in model.named_modules():
+        for name, parameter in layer.named_parameters(recurse=False):
+            if parameter.requires_grad and parameter not in taken:
+                taken.add(parameter)
+                role = roles[f"{path}.{name}".lstrip(".")] or others
+                members[role, _decays(role, name, layer)].append(parameter)
     return [
         ParameterGroup(role, decays, tuple(parameters))
         for (role, decays), parameters in members.items()
@@ -53,16 +49,7 @@ def parameter_groups(model: nn.Module) -> list[ParameterGroup]:
     ]
 
 
-def _decays(role: Role, name: str, is_norm: bool) -> bool:
+def _decays(role: Role, name: str, layer: nn.Module) -> bool:
     if role == "fusion":
         return True
-    return role != "audio" and not is_norm and name != "bias"
-
-
-def _parameters(module: nn.Module) -> list[tuple[str, nn.Parameter, bool]]:
-    norms = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm)
-    return [
-        (name, parameter, isinstance(layer, norms))
-        for layer in module.modules()
-        for name, parameter in layer.named_parameters(recurse=False)
-    ]
+    return role != "audio" and not isinstance(layer, NORMS) and name != "bias"

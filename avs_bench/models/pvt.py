@@ -27,6 +27,8 @@ class PVTv2(nn.Module):
     LayerNorms of blocks and stages have eps 1e-6, those of patch embeddings and reductions 1e-5.
     """
 
+    official = "PVTv2-b5"
+
     def __init__(self, stages: tuple[Stage, ...] = B5) -> None:
         super().__init__()
         self.widths = tuple(stage.width for stage in stages)

@@ -1,12 +1,12 @@
 """The models by name: each a few literal lines that join a backbone, a decoder and a fusion."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
 from avs_bench.models.audio_resnet import AudioResNet18
-from avs_bench.models.cavp import CAVP
+from avs_bench.models.cavp import CAVP, NEEDS
 from avs_bench.models.cross_attention import CrossAttention
 from avs_bench.models.deeplab import DeepLabV3PlusDecoder, DeepLabV3PlusHead
 from avs_bench.models.fusion import Addition, SingleFrameTPAVI, VisualOnly
@@ -69,15 +69,17 @@ class Widths:
 
     `audio` is the first stage of the audio ResNet, `projector` the hidden layer of the visual
     projector, and the attention block's perceptron has `expansion` times the features' width.
+    `side` is that of the pictures.
     """
 
     audio: int
     projector: int
     expansion: int
+    side: int
 
 
-PUBLISHED = Widths(audio=64, projector=256, expansion=4)
-TINY = Widths(audio=16, projector=64, expansion=2)
+PUBLISHED = Widths(audio=64, projector=256, expansion=4, side=512)
+TINY = Widths(audio=16, projector=64, expansion=2, side=128)
 
 
 def refuse_unknown(name: str) -> None:
@@ -200,7 +202,13 @@ def _cavp(
     name = variant.fusion or "cross-attention"
     encoder = _audio_encoder(variant, decoder.width, widths) if name != "none" else None
     fusion = _fusion(name, decoder.width, widths)
-    return CAVP(backbone, decoder, encoder, fusion, head, variant.shuffled_items or "head")
+    needs = replace(
+        NEEDS,
+        side=widths.side,
+        channels=variant.audio_channels,
+        seconds=1 if variant.audio_encoder == "vgg" else 3,
+    )
+    return CAVP(backbone, decoder, encoder, fusion, head, variant.shuffled_items or "head", needs)
 
 
 def _audio_encoder(variant: Variant, embedding: int, widths: Widths) -> nn.Module:

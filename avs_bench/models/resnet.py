@@ -102,6 +102,7 @@ class ResNet(nn.Module):
             self.add_module(f"layer{i + 1}", stage)
             inputs = (width << i) * block.expansion
         self.widths = tuple((width << i) * block.expansion for i in range(4))
+        self.official = f"ResNet, {stem} stem"
         initialise_convolutions(self)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

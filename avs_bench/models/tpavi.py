@@ -1,15 +1,43 @@
 """The TPAVI architecture: four stages, each fused with the sound, and a pyramid that joins them."""
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avs_bench.data.spectrograms import VGGISH_STEP, vggish_examples
 from avs_bench.models.dilation import convolve_within
 from avs_bench.models.output import AVSOutput
+from avs_bench.models.protocol import Needs
 from avs_bench.models.tpavi_block import TPAVIBlock
 
 WIDTH = 256  # channels of the four maps
 RATES = (3, 6, 12, 18)
+
+
+def mean_examples(waveforms: Tensor) -> Tensor:
+    """Return the VGGish examples of the channels' mean: [B, 1, 96, 64], or several [B, E, ...]."""
+    return vggish_examples(waveforms.mean(dim=1)).squeeze(1)
+
+
+NEEDS = Needs(
+    front_end=mean_examples,
+    seconds=1,
+    frame_step=VGGISH_STEP,
+    side=224,
+    stretched=True,  # P2's authors stretch every frame to 224×224
+    frames=5,
+)
+
+
+class Seen(NamedTuple):
+    """The necks' maps of clips; `valid` as in `forward`, `size` (H, W), `single` without T."""
+
+    maps: tuple[Tensor, ...]
+    valid: Tensor | None
+    size: tuple[int, int]
+    single: bool
 
 
 class TPAVI(nn.Module):
@@ -18,6 +46,8 @@ class TPAVI(nn.Module):
     `backbone` gives four stages of `widths` channels. `audio_encoder` embeds VGGish examples and
     stays frozen; None if embeddings are given instead. One class is a binary model.
     """
+
+    official = "TPAVI"
 
     def __init__(
         self,
@@ -29,6 +59,7 @@ class TPAVI(nn.Module):
         visual_too: bool = False,
     ) -> None:
         super().__init__()
+        self.needs = NEEDS
         self.backbone = backbone
         self.necks = nn.ModuleList(DilatedSum(width) for width in widths)
         # The published semantic model aligns the audio without a bias.
@@ -62,22 +93,32 @@ class TPAVI(nn.Module):
         [B, 3, H, W] are clips of one frame; their sounds have no T either. `valid` [B, T] is 1
         for a frame and 0 for padding (AVSS); None means that all are frames.
         """
-        if images.ndim == 4:
-            images, spectrograms = images.unsqueeze(1), spectrograms.unsqueeze(1)
-        shown = None if valid is None else valid.reshape(-1, 1, 1, 1).to(images.dtype)
-        audio = self._embed(spectrograms)
-        if valid is not None:  # Zhou et al. 2023, avss/train.py: padding is not heard either
-            audio = audio * valid[..., None].to(audio.dtype)
-        stages = self.backbone(images.flatten(0, 1))
+        return self.hear(self.see(images, valid), spectrograms)
+
+    def see(self, images: Tensor, valid: Tensor | None = None) -> Seen:
+        """Return what `hear` needs of the frames, whatever they are heard with."""
+        single = images.ndim == 4
+        stages = self.backbone(images if single else images.flatten(0, 1))
+        shown = _shown(valid, images.dtype)
+        necks = zip(self.necks, stages, strict=True)
+        maps = tuple(_masked(neck(stage), shown) for neck, stage in necks)
+        return Seen(maps, valid, (images.shape[-2], images.shape[-1]), single)
+
+    def hear(self, seen: Seen, spectrograms: Tensor) -> AVSOutput:
+        """Score frames that were seen as `seen`; as `forward` in all else."""
+        audio = self._embed(spectrograms.unsqueeze(1) if seen.single else spectrograms)
+        if seen.valid is not None:  # Zhou et al. 2023, avss/train.py: padding is not heard either
+            audio = audio * seen.valid[..., None].to(audio.dtype)
+        shown = _shown(seen.valid, seen.maps[0].dtype)
         maps, map_audio, response = [], [], None
-        for neck, block, stage in zip(self.necks, self.fusion, stages, strict=True):
-            fused, aligned, response = block(_masked(neck(stage), shown), audio)
+        for block, seen_map in zip(self.fusion, seen.maps, strict=True):
+            fused, aligned, response = block(seen_map, audio)
             # The published decoder rectifies the maps in place: losses see them after ReLU.
             maps.append(F.relu(_masked(fused, shown)))
             map_audio.append(aligned)
         logits = _masked(self.head(self.decoder(maps)), shown)
-        if logits.shape[-2:] != images.shape[-2:]:  # sides that 32 does not divide
-            logits = F.interpolate(logits, images.shape[-2:], mode="bilinear", align_corners=False)
+        if logits.shape[-2:] != seen.size:  # sides that 32 does not divide
+            logits = F.interpolate(logits, seen.size, mode="bilinear", align_corners=False)
         return AVSOutput(
             logits,
             attention=response,
@@ -140,6 +181,10 @@ class ResidualUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         rectified = F.relu(x)
         return self.conv2(F.relu(self.conv1(rectified), inplace=True)) + rectified
+
+
+def _shown(valid: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    return None if valid is None else valid.reshape(-1, 1, 1, 1).to(dtype)
 
 
 def _masked(x: Tensor, shown: Tensor | None) -> Tensor:

@@ -49,6 +49,8 @@ class AudioVGG(nn.Module):
 class VGGish(AudioVGG):
     """The frozen VGGish of TPAVI: no gradient, and evaluation mode in training too."""
 
+    official = "VGGish"
+
     def __init__(self) -> None:
         super().__init__(channels=1, embedding=VGGISH_EMBEDDING)
         self.requires_grad_(False)

@@ -14,7 +14,7 @@ from avs_bench.checkpoints.opening import OpenedModel
 from avs_bench.data.audio import Waveform
 from avs_bench.data.clips import ClipLayout
 from avs_bench.data.images import resized, to_tensor
-from avs_bench.models.inference import predicted_classes, resized_logits, run_model
+from avs_bench.models.inference import answer, predicted_classes, resized_logits
 from avs_bench.painting import Pixels
 from vpo_builder.runtime.errors import InputError
 
@@ -52,7 +52,8 @@ class Segmenter:
         waveforms = torch.from_numpy(np.stack(sounds)).to(self._device)
         frames = self.opened.clip_frames
         clips = ClipLayout((len(pictures),), frames) if frames > 1 else None
-        output = run_model(self.opened.model, images, waveforms, clips)
+        with torch.inference_mode():
+            output = answer(self.opened.model, images, waveforms, clips)
         if not output.logits.isfinite().all():
             raise InputError(
                 f"{self.opened.name}: the model's logits are not numbers: its weights are damaged "

@@ -11,11 +11,11 @@ from avs_bench.data.audio import SAMPLE_RATE
 from avs_bench.data.batch import Batch
 from avs_bench.data.images import normalise
 from avs_bench.data.seeds import torch_generator
-from avs_bench.data.spectrograms import cavp_logmel
 from avs_bench.losses.contrastive import resize_targets, sample_places
 from avs_bench.losses.cross_entropy import cross_entropy
 from avs_bench.models.execution import ExecutedModel
 from avs_bench.models.output import AVSOutput
+from avs_bench.models.protocol import needs_of
 from avs_bench.training.bank import AudioBank, Sounds
 from avs_bench.training.contrast import Contrast
 from avs_bench.training.pairs import (
@@ -62,7 +62,8 @@ class CavpObjective:
             return
         count = self._splitting.valid_pixels(batch.targets)
         for rows in self._splitting.parts(batch):
-            output = model(self._images(batch, rows), self._spectrograms(batch.waveforms[rows]))
+            sounds = self._sounds(model, batch.waveforms[rows])
+            output = model(self._images(batch, rows), sounds)
             yield {"cross_entropy": self._cross_entropy(output.scores, batch, rows, count)}
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -84,7 +85,7 @@ class CavpObjective:
         contrast: Contrast | None = None
         with nullcontext() if whole else model.rehearsal():
             for rows in parts:
-                output = model(*self._inputs(batch, pairs, rows))
+                output = model(*self._inputs(model, batch, pairs, rows))
                 features = _fused(output)
                 if contrast is None:
                     contrast = self._contrast(features, batch, pairs, generator)
@@ -92,7 +93,7 @@ class CavpObjective:
         assert contrast is not None, "a batch has at least one part"
         contrast.take_loss(settings.temperature)
         for rows in parts:
-            output = output if whole else model(*self._inputs(batch, pairs, rows))
+            output = output if whole else model(*self._inputs(model, batch, pairs, rows))
             term = contrast.term(_fused(output), splitting.place(rows, batch))
             terms = {
                 "cross_entropy": self._cross_entropy(output.scores, batch, rows, count),
@@ -116,15 +117,17 @@ class CavpObjective:
         places = sample_places(targets, pairs.matched, self._settings.contrastive, generator)
         return Contrast(places, len(targets), processes)
 
-    def _inputs(self, batch: Batch, pairs: Pairs, rows: slice) -> tuple[Tensor, Tensor]:
+    def _inputs(
+        self, model: ExecutedModel, batch: Batch, pairs: Pairs, rows: slice
+    ) -> tuple[Tensor, Tensor]:
         waveforms, index = pairs.own_and_heard(self._splitting.place(rows, batch))
-        return self._images(batch, rows), self._spectrograms(waveforms)[index.to(self._device)]
+        return self._images(batch, rows), self._sounds(model, waveforms)[index.to(self._device)]
 
     def _images(self, batch: Batch, rows: slice) -> Tensor:
         return normalise(batch.images[rows].to(self._device))
 
-    def _spectrograms(self, waveforms: Tensor) -> Tensor:
-        return cavp_logmel(waveforms.to(self._device))
+    def _sounds(self, model: ExecutedModel, waveforms: Tensor) -> Tensor:
+        return needs_of(model).front_end(waveforms.to(self._device))
 
     def _cross_entropy(self, scores: Tensor, batch: Batch, rows: slice, count: int) -> Tensor:
         own = scores[: rows.stop - rows.start]

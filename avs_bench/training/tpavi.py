@@ -1,7 +1,6 @@
 """What TPAVI minimises: cross-entropy plus how well the masked maps match the sound (P2)."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -10,13 +9,12 @@ from avs_bench.checkpoints.loading import PUBLISHED_AT, LoadedWeights
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
 from avs_bench.data.clips import ClipLayout
-from avs_bench.data.images import normalise
-from avs_bench.data.spectrograms import vggish_examples
 from avs_bench.losses.cross_entropy import cross_entropy
 from avs_bench.losses.tpavi import binary_cross_entropy, cosine_matching, divergence_matching
-from avs_bench.models import AVSOutput
 from avs_bench.models.execution import ExecutedModel
-from avs_bench.models.vgg import VGGish
+from avs_bench.models.inference import answer
+from avs_bench.models.output import AVSOutput
+from avs_bench.models.protocol import official_of, parts_of
 from avs_bench.training.splitting import Splitting
 from vpo_builder.dataset.schema import IGNORE
 from vpo_builder.runtime.errors import InputError
@@ -25,18 +23,23 @@ from vpo_builder.runtime.errors import InputError
 def refuse_untrained_vggish(
     settings: Settings, model: nn.Module, loaded: Iterable[LoadedWeights]
 ) -> None:
-    """Raise InputError if the model hears through a frozen VGGish that no file gave weights to.
+    """Raise InputError if a part of the model is frozen and no file gave weights to it.
 
-    It would train without complaint, and its sounds would say next to nothing.
+    With a VGGish of random weights it would train without complaint, and its sounds would say
+    next to nothing.
     """
-    encoder = getattr(model, "audio_encoder", None)
-    given = any("audio_encoder" not in report.untouched for report in loaded)
-    if isinstance(encoder, VGGish) and not given and not settings.tpavi.untrained_vggish:
-        raise InputError(
-            f"model {settings.model.name} hears through a frozen VGGish, which has no weights: "
-            f"give --weights FILE ({PUBLISHED_AT['VGGish']}), or train without them, for a trial, "
-            "by --set tpavi.untrained_vggish=true"
-        )
+    if settings.tpavi.untrained_vggish:
+        return
+    filled = [report.untouched for report in loaded]
+    for name, part in parts_of(model).items():
+        frozen = not any(parameter.requires_grad for parameter in part.parameters())
+        if frozen and all(name in untouched for untouched in filled):
+            what = official_of(part)
+            raise InputError(
+                f"model {settings.model.name} hears through a frozen {what}, which has no weights: "
+                f"give --weights FILE ({PUBLISHED_AT[what]}), or train without them, for a trial, "
+                "by --set tpavi.untrained_vggish=true"
+            )
 
 
 class TpaviObjective:
@@ -61,7 +64,8 @@ class TpaviObjective:
         frames = self._frames_that_count(batch.targets)
         for rows, clips in self._parts(batch):
             targets = batch.targets[rows].to(self._device)
-            output = self._seen_and_heard(model, batch, rows, clips)
+            seen = batch.images[rows].to(self._device)
+            output = answer(model, seen, batch.waveforms[rows].to(self._device), clips)
             binary = output.logits.shape[1] == 1
             entropy = binary_cross_entropy if binary else cross_entropy
             terms = {"cross_entropy": entropy(output.logits, targets, valid)}
@@ -75,24 +79,6 @@ class TpaviObjective:
             return batch.clips.parts(self._splitting.part_size)
         return ((rows, None) for rows in self._splitting.parts(batch))
 
-    def _seen_and_heard(
-        self, model: ExecutedModel, batch: Batch, rows: slice, clips: ClipLayout | None
-    ) -> AVSOutput:
-        """Return the model's output for these frames [N, ...], without padding."""
-        images = normalise(batch.images[rows].to(self._device))
-        sounds = vggish_examples(batch.waveforms[rows].to(self._device).mean(dim=1))
-        if clips is None:
-            output = model(images, sounds)
-            audio = tuple(heard.flatten(0, 1) for heard in output.map_audio)
-            return replace(output, map_audio=audio)
-        output = model(clips.pack(images), clips.pack(sounds), clips.valid(self._device))
-        return replace(
-            output,
-            scores=clips.unpack(output.scores),
-            maps=tuple(clips.unpack(seen) for seen in output.maps),
-            map_audio=tuple(clips.unpack(heard.flatten(0, 1)) for heard in output.map_audio),
-        )
-
     def _frames_that_count(self, targets: Tensor) -> tuple[int, int]:
         """Return how many frames the whole batch has, and how many of them are labelled."""
         labelled = int((targets != IGNORE).flatten(1).any(1).sum())
@@ -100,7 +86,7 @@ class TpaviObjective:
 
     def _matching(self, output: AVSOutput, targets: Tensor, frames: tuple[int, int]) -> Tensor:
         """Return S4's term as the mean over frames, MS3's summed, AVSS's over labelled frames."""
-        audio = output.map_audio
+        audio = tuple(heard.flatten(0, -2) for heard in output.map_audio)
         if self._settings.matching == "cosine":
             return cosine_matching(output.maps, audio, output.logits).sum() / frames[0]
         matching = divergence_matching(

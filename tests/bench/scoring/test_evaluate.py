@@ -9,7 +9,7 @@ from avs_bench.checkpoints.run_checkpoint import model_of
 from avs_bench.data.loader import plain_batches
 from avs_bench.metrics import FrameScores, VideoScores
 from avs_bench.models import AVSOutput, build_model
-from avs_bench.models.inference import object_logits, predicted_classes, run_model, segment
+from avs_bench.models.inference import answer, object_logits, predicted_classes, segment
 from avs_bench.probes import PROBES, ProbeScorer, score_probe
 from avs_bench.scoring.evaluate import evaluate
 from avs_bench.scoring.scorers import groups_of
@@ -143,7 +143,7 @@ class TestInference:
     def test_a_tpavi_model_hears_examples_and_takes_any_size(self):
         tpavi = build_model("tpavi-r50", 3).eval()
         images = torch.zeros(1, 3, 40, 70, dtype=torch.uint8)
-        output = run_model(tpavi, images, torch.zeros(1, 1, 48_000))
+        output = answer(tpavi, images, torch.zeros(1, 1, 48_000), None)
         assert output.logits.shape == (1, 3, 40, 70)
 
 

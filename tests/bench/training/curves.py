@@ -6,6 +6,7 @@ begun from weights that have learnt something, as the published runs are, it tel
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,7 +19,6 @@ from avs_bench.data.spectrograms import cavp_logmel
 from avs_bench.data.vpo import read_vpo
 from avs_bench.runtime.processes import ALONE, Processes
 from avs_bench.scoring.evaluate import evaluate
-from avs_bench.training import cavp
 from avs_bench.training.learner import Learner
 from tests.bench.conftest import SMALL
 from tests.builder.dataset_by_hand import Picture
@@ -68,7 +68,7 @@ def exact_curve_and_scores(processes: Processes, folder: Path) -> tuple[Curve, l
     learner = learner_of(dataset, settings, processes)
     (scores,) = evaluate(learner.model, dataset, "test", settings, CPU, processes=processes)
     in_double()
-    learner.model.double()
+    learner.model.double().needs = replace(learner.model.needs, front_end=spectrograms)
     items = [(item.item_id, item.counts) for item in scores.items]
     return steps(learner, dataset, settings, processes, STEPS), items
 
@@ -91,7 +91,6 @@ def in_double() -> None:
     """Let everything behind the spectrograms be float64."""
     torch.set_default_dtype(torch.float64)
     Tensor.float = Tensor.double
-    cavp.cavp_logmel = spectrograms
 
 
 def spectrograms(waveforms: Tensor) -> Tensor:

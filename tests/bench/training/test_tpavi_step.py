@@ -14,6 +14,7 @@ from avs_bench.data.images import normalise
 from avs_bench.data.spectrograms import vggish_examples
 from avs_bench.losses.tpavi import cosine_matching, divergence_matching
 from avs_bench.models import AVSOutput
+from avs_bench.models.protocol import Needs
 from avs_bench.training.splitting import Splitting
 from avs_bench.training.tpavi import TpaviObjective
 from vpo_builder.dataset.schema import IGNORE
@@ -23,6 +24,8 @@ LENGTHS, FRAMES, SIDE = (2, 3), 3, 32
 
 class Plain(nn.Module):
     """What a frame gives depends on that frame alone; remembers what it was called with."""
+
+    needs = Needs(front_end=lambda sounds: vggish_examples(sounds.mean(dim=1)), frames=FRAMES)
 
     def __init__(self, classes: int) -> None:
         super().__init__()
