@@ -96,7 +96,7 @@ NAMINGS: dict[str, Naming] = {
         tpavi_dead_entries,
     ),
 }
-AS_OURS = Naming({"": ""}, {}, lambda live: {})
+AS_OURS = Naming({"": ""}, {}, lambda _: {})
 
 
 def published_names(model: nn.Module) -> dict[str, str]:
