@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpo_builder.classes import CLASS_TABLE, read_class_table
-from vpo_builder.runtime.whole_files import atomic_folder
+from vpo_builder.runtime.whole_folders import atomic_folder
 from vpo_builder.sources.vggsound import known_labels
 
 FREQUENCIES = Path(__file__).with_name("coco_frequencies.csv")

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vpo_builder.classes import CLASS_TABLE, PERSON, SoundingClass, read_class_table
-from vpo_builder.runtime.whole_files import atomic_folder
+from vpo_builder.runtime.whole_folders import atomic_folder
 from vpo_builder.sources.vggsound import known_labels
 
 WIDTH, HEIGHT = 640, 480

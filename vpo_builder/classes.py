@@ -1,6 +1,5 @@
 """The class table: which COCO category shows a class and which VGGSound labels sound like it."""
 
-import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -10,10 +9,10 @@ from pathlib import Path
 import msgspec
 
 from vpo_builder.dataset.schema import ClassRow
+from vpo_builder.dataset.untrusted import CLASS_NAME, class_faults
 from vpo_builder.runtime.errors import InputError
 
 CLASS_TABLE = Path(__file__).with_name("classes.toml")
-CLASS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,60}", re.ASCII)
 PERSON = "person"
 MERGED_PERSON_VALUE = 1  # COCO's id of person
 
@@ -43,7 +42,10 @@ def read_class_table(
         rows = [row for row in rows if row.category != PERSON]
     if person_policy == "merge":
         rows = _merge_persons(rows)
-    return tuple(sorted(rows, key=lambda row: row.name))
+    table = tuple(sorted(rows, key=lambda row: row.name))
+    for reason in class_faults(class_rows(table)):  # what no reader of the dataset would take
+        raise InputError(f"{path}: {reason}")
+    return table
 
 
 def class_rows(table: Iterable[SoundingClass]) -> tuple[ClassRow, ...]:

@@ -1,14 +1,21 @@
 """The published on-disk layout of VPO: where each file lies and what the csv says (protocol §2)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import pandas as pd
 
+from vpo_builder.dataset.places import AUDIO_FOLDER, MS_HOME, vpo_files
 from vpo_builder.dataset.schema import SPLIT_NAMES, VPO_CSV_COLUMNS, Sample, Source, Split
 from vpo_builder.records import Scene
 
-AUDIO_FOLDER = "vggsound_bench/VGGSound/audios"
+__all__ = [
+    "AUDIO_FOLDER",
+    "csv_name",
+    "dataset_folder",
+    "encode_csv",
+    "reads_from_ms",
+    "scene_sample",
+]
 
 
 def dataset_folder(split: Split) -> str:
@@ -21,11 +28,6 @@ def csv_name(split: Split) -> str:
     return f"vpo_{split}_data_stereo.csv"
 
 
-def relative_to_dataset(split: Split, path: str) -> str:
-    """Return a path below the output folder relative to the dataset's folder."""
-    return "../" * len(Path(dataset_folder(split)).parts) + path
-
-
 def scene_sample(
     scene: Scene, clip_ids: Sequence[str], pans: Sequence[float], split: Split
 ) -> Sample:
@@ -33,19 +35,15 @@ def scene_sample(
 
     An MSMI scene without repeated instances is MS's, and its files are read from there.
     """
-    image = f"{scene.photo.id:012d}"
-    sample_id, folder, mask = image, "", image
-    if split == "ss":
-        category = scene.sounding[0].category
-        sample_id = mask = f"{image}_{scene.sounding[0].mask.id:012d}"
-        folder = f"{category}/"
-    home = f"../{Path(dataset_folder('ms')).name}/" if reads_from_ms(scene, split) else ""
+    first = scene.sounding[0]
+    home = MS_HOME if reads_from_ms(scene, split) else ""
+    files = vpo_files(split, scene.photo.id, first.category, first.mask.id, home)
     return Sample(
-        sample_id=sample_id,
+        sample_id=files.sample_id,
         subset=scene.subset,
         image_id=scene.photo.id,
-        image=f"{home}data/{folder}{image}.jpg",
-        mask=f"{home}mask/{folder}{mask}.png",
+        image=files.image,
+        mask=files.mask,
         width=scene.photo.width,
         height=scene.photo.height,
         sources=tuple(

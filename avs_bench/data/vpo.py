@@ -2,37 +2,26 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from avs_bench.data.example import UNKNOWN, AVSDataset, Example, Lookup, SoundSource
 from vpo_builder.dataset.manifest import Manifest, read_manifest
-from vpo_builder.dataset.schema import (
-    IGNORE,
-    SPLIT_NAMES,
-    SUBSETS,
-    ClassRow,
-    Sample,
-    Subset,
-)
-from vpo_builder.runtime.errors import InputError
-
-BACKGROUND = "background"
+from vpo_builder.dataset.schema import IGNORE, SPLIT_NAMES, SUBSETS, ClassRow, Sample, Subset
 
 
 def read_vpo(folder: Path) -> AVSDataset:
     """Return the dataset in `folder`, e.g. `data/VPO/VPO-SS`, with every path in place.
 
-    Raises InputError if the folder is missing, unfinished or edited, or a sample names a class
-    that its own table lacks.
+    Raises InputError if the folder is missing, unfinished or edited, or names what no build writes.
     """
     manifest = read_manifest(folder)
     rows = manifest.meta.classes
     return AVSDataset(
         name=SPLIT_NAMES[manifest.meta.split],
         folder=folder,
-        classes=_class_names(rows, folder),
+        classes=tuple(row.name for row in rows),
         mask_lookup=mask_lookup(rows),
         sha256=manifest.meta.manifest_sha256,
         subsets={subset: _examples(manifest, rows, subset) for subset in SUBSETS},
@@ -54,17 +43,6 @@ def mask_lookup(rows: Iterable[ClassRow]) -> Lookup:
     return lookup
 
 
-def _class_names(rows: Iterable[ClassRow], folder: Path) -> tuple[str, ...]:
-    """Return the names by index; background is always index 0."""
-    names = {row.index: row.name for row in rows}
-    if sorted(names) != list(range(len(names))) or names.get(0) != BACKGROUND:
-        raise InputError(
-            f"{folder}: its class table has the indices {sorted(names)}: expected 0 (background), "
-            "1, 2 and so on without a gap; build the dataset again"
-        )
-    return tuple(names[index] for index in range(len(names)))
-
-
 def _examples(manifest: Manifest, rows: Iterable[ClassRow], subset: Subset) -> tuple[Example, ...]:
     samples = [sample for sample in manifest.samples if sample.subset == subset]
     per_image = Counter(sample.image_id for sample in samples)
@@ -72,13 +50,13 @@ def _examples(manifest: Manifest, rows: Iterable[ClassRow], subset: Subset) -> t
     return tuple(
         Example(
             example_id=sample.sample_id,
-            image=_inside(manifest.folder, sample.image),
-            mask=_inside(manifest.folder, sample.mask),
+            image=manifest.folder / sample.image,
+            mask=manifest.folder / sample.mask,
             height=sample.height,
             width=sample.width,
             sources=_sources(manifest, sample, class_index),
             groups=_groups(sample, per_image),
-            silent=tuple(class_index[name] for name in sample.silent if name in class_index),
+            silent=tuple(class_index[name] for name in sample.silent),
             picture_id=str(sample.image_id),
         )
         for sample in samples
@@ -88,28 +66,10 @@ def _examples(manifest: Manifest, rows: Iterable[ClassRow], subset: Subset) -> t
 def _sources(
     manifest: Manifest, sample: Sample, class_index: Mapping[str, int]
 ) -> tuple[SoundSource, ...]:
-    unknown = [s.category for s in sample.sources if s.category not in class_index]
-    if unknown:
-        raise InputError(
-            f"{manifest.folder}: sample {sample.sample_id} sounds {unknown[0]!r}, which its class "
-            "table lacks; build the dataset again"
-        )
     return tuple(
         SoundSource(manifest.clip_path(s.clip_id), class_index[s.category], s.pan)
         for s in sample.sources
     )
-
-
-def _inside(folder: Path, relative: str) -> Path:
-    """Return `folder/relative`; a manifest may come from anyone, so it may not point anywhere.
-
-    One step up is allowed: MSMI reads the pictures that it shares with VPO-MS from there.
-    """
-    path = PurePosixPath(relative)
-    down = path.parts[1:] if path.parts[:1] == ("..",) else path.parts
-    if path.is_absolute() or ".." in down:
-        raise InputError(f"{folder}: its manifest names {relative!r}, which lies outside of it")
-    return folder / path
 
 
 def _groups(sample: Sample, per_image: Mapping[int, int]) -> dict[str, str]:

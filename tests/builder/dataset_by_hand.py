@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import soundfile
 from PIL import Image
 
 from vpo_builder.dataset.manifest import CHECKSUMS, MANIFEST, META, encode_samples, write_manifest
+from vpo_builder.dataset.places import vpo_files
 from vpo_builder.dataset.schema import ClassRow, ManifestMeta, Sample, Source, Split, Subset
 
 AUDIO = "../../vggsound_bench/VGGSound/audios"
@@ -132,6 +133,27 @@ def finish(folder: Path, split: Split, samples: Sequence[Sample]) -> None:
         manifest_sha256=hashlib.sha256(encode_samples(samples)).hexdigest(),
     )
     write_manifest(folder, meta, samples)
+
+
+def counterfactual(folder: Path, sample: Sample, category: str, clip_id: str) -> Sample:
+    """Write another sample of a VPO-SS picture, in which another class sounds; return it."""
+    source = Source(category, sample.sources[0].ann_id + 50, clip_id, 0.75)
+    files = vpo_files("ss", sample.image_id, category, source.ann_id)
+    box = (VALUES[category], (60, 16, 84, 48))
+    for path, data in (
+        (folder / files.image, (folder / sample.image).read_bytes()),
+        (folder / files.mask, mask_png([box], (sample.width, sample.height))),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return replace(
+        sample,
+        sample_id=files.sample_id,
+        image=files.image,
+        mask=files.mask,
+        sources=(source,),
+        silent=(),
+    )
 
 
 def _write_picture(folder: Path, picture: Picture, split: Split) -> Sample:

@@ -6,6 +6,7 @@ images without a known licence, and classes that are tested but never trained.
 """
 
 import hashlib
+import io
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from vpo_builder.audit.near_duplicates import (
     pixel_digest,
 )
 from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.dataset.media_files import load
 from vpo_builder.dataset.schema import Sample, Subset
 
 NearDuplicatePolicy = Literal["warn", "drop", "fail"]
@@ -90,7 +92,7 @@ def audit(
     """Return what crosses the subsets of a dataset; `licences` maps image id to licence name.
 
     Reads every image and every clip once, in `workers` threads (default: one for each core).
-    Raises OSError if a file of the manifest cannot be read: verify first.
+    Raises InputError naming a file of the manifest that cannot be read: verify first.
     """
     photographs = _photographs(manifest)
     clips = _clips(manifest)
@@ -115,7 +117,7 @@ def audit(
 
 def audio_digest(path: Path) -> str:
     """Return the sha256 of a clip's decoded samples and rate, whatever the file around them."""
-    samples, rate = soundfile.read(path, dtype="float32")
+    samples, rate = load(path, lambda data: soundfile.read(io.BytesIO(data), dtype="float32"))
     return hashlib.sha256(f"{rate} {samples.shape}".encode() + samples.tobytes()).hexdigest()
 
 

@@ -8,6 +8,7 @@ so a close pair is for a person to judge.
 """
 
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from vpo_builder.dataset.media_files import load
 from vpo_builder.dataset.schema import SUBSETS, Subset
 
 MAX_BITS = 20
@@ -72,7 +74,11 @@ def likenesses(
 
 def hash_file(path: Path) -> Hashes:
     """Return the difference hash of an image file."""
-    with Image.open(path) as image:
+    return load(path, _difference_hash_of)
+
+
+def _difference_hash_of(data: bytes) -> Hashes:
+    with Image.open(io.BytesIO(data)) as image:
         return difference_hash(image)
 
 
@@ -93,8 +99,7 @@ def difference_hash(image: Image.Image) -> Hashes:
 
 def pixel_digest(path: Path) -> str:
     """Return the sha256 of an image's size and RGB pixels, whatever the file around them."""
-    with Image.open(path) as image:
-        pixels = image.convert("RGB")
+    pixels = load(path, lambda data: Image.open(io.BytesIO(data)).convert("RGB"))
     return hashlib.sha256(f"{pixels.size}".encode() + pixels.tobytes()).hexdigest()
 
 

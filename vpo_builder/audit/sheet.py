@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from vpo_builder.audit.audit import AuditReport
+from vpo_builder.dataset.media_files import OwnFiles
 from vpo_builder.runtime.whole_files import write_atomically
 
 THUMBNAIL = 420  # pixels of the longer side
@@ -17,6 +18,7 @@ def write_sheet(report: AuditReport, path: Path) -> None:
     from jinja2 import Environment, PackageLoader  # 0.1 s: not for --help
 
     environment = Environment(loader=PackageLoader("vpo_builder.audit", "."), autoescape=True)
+    files = OwnFiles(report.folder)
     pairs = [
         {
             "bits": pair.bits,
@@ -24,7 +26,7 @@ def write_sheet(report: AuditReport, path: Path) -> None:
                 {
                     "subset": photograph.subset,
                     "path": photograph.path.relative_to(report.folder).as_posix(),
-                    "image": _data_uri(photograph.path),
+                    "image": files.load(photograph.path, _data_uri),
                 }
                 for photograph in (pair.first, pair.second)
             ],
@@ -37,9 +39,9 @@ def write_sheet(report: AuditReport, path: Path) -> None:
     write_atomically(path, page.encode())
 
 
-def _data_uri(path: Path) -> str:
+def _data_uri(data: bytes) -> str:
     buffer = io.BytesIO()
-    with Image.open(path) as image:
+    with Image.open(io.BytesIO(data)) as image:
         image.draft("RGB", (THUMBNAIL, THUMBNAIL))
         small = image.convert("RGB")
     small.thumbnail((THUMBNAIL, THUMBNAIL))

@@ -13,13 +13,31 @@ from typing import TypeVar
 
 import msgspec
 
+from vpo_builder.dataset.places import CHECKSUMS, MANIFEST, META
 from vpo_builder.dataset.schema import SCHEMA_VERSION, ManifestMeta, Sample
+from vpo_builder.dataset.untrusted import meta_faults, sample_faults
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.runtime.whole_files import write_atomically
 
-MANIFEST = "manifest.jsonl"
-META = "manifest.meta.json"
-CHECKSUMS = "SHA256SUMS"
+__all__ = [
+    "CHECKSUMS",
+    "MANIFEST",
+    "META",
+    "STATE",
+    "Manifest",
+    "decode_lines",
+    "decode_manifest",
+    "decode_meta",
+    "encode_lines",
+    "encode_meta",
+    "encode_samples",
+    "read_manifest",
+    "read_meta",
+    "seal",
+    "write_manifest",
+]
+
 STATE = ".build.json"
 """The note of a build begun, in a dataset's folder until it is finished."""
 
@@ -34,9 +52,13 @@ class Manifest:
     meta: ManifestMeta
     samples: tuple[Sample, ...]
 
+    def clip(self, clip_id: str) -> str:
+        """Return the path of a clip's wav relative to the folder."""
+        return f"{self.meta.audio}/{clip_id}.wav"
+
     def clip_path(self, clip_id: str) -> Path:
         """Return the path of a clip's wav."""
-        return self.folder / self.meta.audio / f"{clip_id}.wav"
+        return self.folder / self.clip(clip_id)
 
 
 def encode_lines(records: Iterable[object]) -> bytes:
@@ -58,7 +80,7 @@ def decode_lines(data: bytes, kind: type[T], where: str) -> tuple[T, ...]:
     for number, line in enumerate(data.splitlines(), start=1):
         try:
             records.append(decoder.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _UNREADABLE as error:
             raise InputError(
                 f"{where}, line {number}: not a {kind.__name__.lower()}: {error}; "
                 "the file was edited or cut short: build the dataset again"
@@ -69,18 +91,38 @@ def decode_lines(data: bytes, kind: type[T], where: str) -> tuple[T, ...]:
 def seal(meta: ManifestMeta) -> ManifestMeta:
     """Return `meta` with its own hash filled in."""
     blank = replace(meta, sha256="")
-    return replace(blank, sha256=hashlib.sha256(_encode_meta(blank)).hexdigest())
+    return replace(blank, sha256=hashlib.sha256(encode_meta(blank)).hexdigest())
 
 
 def write_manifest(folder: Path, meta: ManifestMeta, samples: Iterable[Sample]) -> None:
     """Write both files, the meta last: a folder with a meta is a finished dataset."""
     write_atomically(folder / MANIFEST, encode_samples(samples), durable=True)
-    write_atomically(folder / META, _encode_meta(seal(meta)), durable=True)
+    write_atomically(folder / META, encode_meta(seal(meta)), durable=True)
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Return the dataset in `folder`; raise InputError if it is unfinished, newer or edited."""
+    """Return the dataset in `folder`; every id, number and path in it is safe to use.
+
+    Raises InputError if it is unfinished, newer, edited, or names what no build writes.
+    """
     meta = read_meta(folder)
+    manifest = decode_manifest(folder, meta)
+    for fault in sample_faults(meta, manifest.samples):
+        named = "" if fault.path == MANIFEST else f"{fault.path!r} "
+        raise InputError(f"{folder / MANIFEST}: {named}{fault.reason}; {_NOT_OURS}")
+    return manifest
+
+
+def read_meta(folder: Path) -> ManifestMeta:
+    """Return the meta record of the dataset in `folder`, checked as `read_manifest` does."""
+    meta = decode_meta(folder)
+    for reason in meta_faults(meta):
+        raise InputError(f"{folder / META}: {reason}; {_NOT_OURS}")
+    return meta
+
+
+def decode_manifest(folder: Path, meta: ManifestMeta) -> Manifest:
+    """Return the manifest that `meta` seals, whatever it names: only `verify` may want that."""
     data = _read(folder / MANIFEST)
     if hashlib.sha256(data).hexdigest() != meta.manifest_sha256:
         raise InputError(
@@ -90,8 +132,8 @@ def read_manifest(folder: Path) -> Manifest:
     return Manifest(folder, meta, decode_lines(data, Sample, str(folder / MANIFEST)))
 
 
-def read_meta(folder: Path) -> ManifestMeta:
-    """Return the meta record of the dataset in `folder`, checked against its own hash."""
+def decode_meta(folder: Path) -> ManifestMeta:
+    """Return the meta record in `folder` if its seal is right, whatever it says."""
     path = folder / META
     if not folder.is_dir():
         raise InputError(
@@ -106,9 +148,10 @@ def read_meta(folder: Path) -> ManifestMeta:
     _refuse_newer(data, path)
     try:
         meta = msgspec.json.decode(data, type=ManifestMeta)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        resealed = encode_meta(meta)
+    except _UNREADABLE as error:
         raise InputError(f"{path}: not a manifest record: {error}") from None
-    if seal(meta).sha256 != meta.sha256 or _encode_meta(meta) != data:
+    if seal(meta).sha256 != meta.sha256 or resealed != data:
         raise InputError(f"{path}: its own sha256 does not match: the file was edited")
     return meta
 
@@ -116,7 +159,7 @@ def read_meta(folder: Path) -> ManifestMeta:
 def _refuse_newer(data: bytes, path: Path) -> None:
     try:
         version = msgspec.json.decode(data, type=dict)["schema_version"]
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
+    except (*_UNREADABLE, KeyError) as error:
         raise InputError(f"{path}: not a manifest record: {error}") from None
     if version != SCHEMA_VERSION:
         raise InputError(
@@ -127,10 +170,15 @@ def _refuse_newer(data: bytes, path: Path) -> None:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _encode_meta(meta: ManifestMeta) -> bytes:
+def encode_meta(meta: ManifestMeta) -> bytes:
+    """Return the bytes of `manifest.meta.json`."""
     return msgspec.json.format(msgspec.json.encode(meta), indent=1) + b"\n"
+
+
+_UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+_NOT_OURS = "no build writes that: get the manifest again from whom you trust"

@@ -5,8 +5,8 @@ An image record is a sample, so that the counterfactual samples of one photograp
 Instances of one class in a sample share a region, as they do in the masks.
 """
 
-import shutil
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,6 +18,7 @@ from pycocotools import mask as coco_mask
 
 from vpo_builder.dataset.class_colours import class_colours
 from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.dataset.media_files import OwnFiles, decode_mask
 from vpo_builder.dataset.schema import SUBSETS, Sample, Source
 from vpo_builder.documents.attribution import read_credits
 from vpo_builder.runtime.whole_files import write_atomically
@@ -25,19 +26,21 @@ from vpo_builder.runtime.whole_files import write_atomically
 Json = dict[str, Any]
 
 
-def write_coco(manifest: Manifest, target: Path) -> None:
+def write_coco(manifest: Manifest, files: OwnFiles, target: Path) -> None:
     """Write `<subset>/`, `panoptic_<subset>/`, `audio/` and `annotations/*.json`."""
     (target / "audio").mkdir()
     clips = {source.clip_id for sample in manifest.samples for source in sample.sources}
     for clip_id in sorted(clips):
-        shutil.copyfile(manifest.clip_path(clip_id), target / "audio" / f"{clip_id}.wav")
+        files.copy(manifest.clip_path(clip_id), target / "audio" / f"{clip_id}.wav")
     for subset in SUBSETS:
         samples = [sample for sample in manifest.samples if sample.subset == subset]
         if samples:
-            _write_subset(manifest, samples, target, subset)
+            _write_subset(manifest, files, samples, target, subset)
 
 
-def _write_subset(manifest: Manifest, samples: Sequence[Sample], target: Path, subset: str) -> None:
+def _write_subset(
+    manifest: Manifest, files: OwnFiles, samples: Sequence[Sample], target: Path, subset: str
+) -> None:
     images, panoptic = target / subset, target / f"panoptic_{subset}"
     images.mkdir()
     panoptic.mkdir()
@@ -48,9 +51,12 @@ def _write_subset(manifest: Manifest, samples: Sequence[Sample], target: Path, s
     for number, sample in enumerate(samples, start=1):
         name = PurePosixPath(sample.image).name
         if not (images / name).exists():
-            shutil.copyfile(manifest.folder / sample.image, images / name)
+            files.copy(manifest.folder / sample.image, images / name)
         records.append(_image(sample, number, name, credit.get(sample.image_id, ("", ""))[0]))
-        mask = _read_mask(manifest.folder / sample.mask)
+        mask = files.load(
+            manifest.folder / sample.mask,
+            partial(decode_mask, width=sample.width, height=sample.height),
+        )
         regions = list(_regions(manifest, sample, mask, number, len(instances) + 1))
         instances += regions
         segments.append(
@@ -134,11 +140,6 @@ def _categories(manifest: Manifest) -> list[Json]:
         for row in manifest.meta.classes
         if row.index
     ]
-
-
-def _read_mask(path: Path) -> npt.NDArray[np.uint8]:
-    with Image.open(path) as image:
-        return np.array(image)
 
 
 def _write_json(path: Path, content: Json) -> None:

@@ -1,25 +1,26 @@
 """Writes a finished dataset in formats that other tools read."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from vpo_builder.dataset.manifest import META, Manifest, read_manifest
+from vpo_builder.dataset.manifest import META, Manifest, encode_meta, read_manifest
+from vpo_builder.dataset.media_files import OwnFiles
 from vpo_builder.documents.documents import ATTRIBUTION, CARD
 from vpo_builder.export.coco import write_coco
 from vpo_builder.export.hf import write_hf
 from vpo_builder.export.webdataset import write_webdataset
 from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.whole_files import atomic_folder
+from vpo_builder.runtime.whole_folders import atomic_folder
+from vpo_builder.verify.listing import read_checksums
 
 __all__ = ["FORMATS", "Export", "ExportFormat", "export_dataset"]
 
 ExportFormat = Literal["webdataset", "coco", "hf"]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
-WRITERS: dict[ExportFormat, Callable[[Manifest, Path], None]] = {
+WRITERS: dict[ExportFormat, Callable[[Manifest, OwnFiles, Path], None]] = {
     "webdataset": write_webdataset,
     "coco": write_coco,
     "hf": write_hf,
@@ -39,20 +40,21 @@ def export_dataset(folder: Path, out: Path, target: ExportFormat) -> Export:
     """Write the dataset in `folder` to the new folder `out`, with its card and attributions.
 
     The same dataset gives the same bytes. Raises InputError for an unfinished dataset, a file
-    that is missing, and an `out` that is not empty; `out` appears when it is complete.
+    that is missing, changed or reached by a link that leads out of the dataset, and an `out` that
+    is not empty; `out` appears when it is complete.
     """
     manifest = read_manifest(folder)
+    checksums, faults = read_checksums(folder, manifest.meta)
+    for fault in faults:
+        raise InputError(f"{folder / fault.path}: {fault.reason}: run vpo-data verify {folder}")
+    files = OwnFiles(folder, checksums)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out}: is not empty: give a new folder with --out")
     with atomic_folder(out) as fresh:
-        try:
-            WRITERS[target](manifest, fresh)
-        except FileNotFoundError as error:
-            raise InputError(
-                f"{error.filename}: no such file: run vpo-data verify {folder}"
-            ) from None
-        for name in (CARD, ATTRIBUTION, META):
-            if (folder / name).is_file():
-                shutil.copyfile(folder / name, fresh / name)
-    files = sum(path.is_file() for path in out.rglob("*"))
-    return Export(out, files, len(manifest.samples))
+        for name in (CARD, ATTRIBUTION):
+            if name in checksums:
+                files.copy(folder / name, fresh / name)
+        WRITERS[target](manifest, files, fresh)
+        (fresh / META).write_bytes(encode_meta(manifest.meta))
+    number = sum(path.is_file() for path in out.rglob("*"))
+    return Export(out, number, len(manifest.samples))

@@ -5,12 +5,12 @@ A folder for each subset holds images, masks, recordings and `metadata.jsonl`, w
 relative to the subset's folder, since an image folder decodes images alone.
 """
 
-import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vpo_builder.dataset.manifest import Manifest, encode_lines
+from vpo_builder.dataset.media_files import OwnFiles
 from vpo_builder.dataset.schema import SUBSETS, Sample
 from vpo_builder.documents.attribution import read_credits
 from vpo_builder.runtime.whole_files import write_atomically
@@ -18,7 +18,7 @@ from vpo_builder.runtime.whole_files import write_atomically
 IMAGES, MASKS, AUDIO = "images", "masks", "audio"
 
 
-def write_hf(manifest: Manifest, target: Path) -> None:
+def write_hf(manifest: Manifest, files: OwnFiles, target: Path) -> None:
     """Write `<subset>/metadata.jsonl` and the files it names, for subsets that have samples."""
     credit = read_credits(manifest.folder)
     for subset in SUBSETS:
@@ -26,7 +26,7 @@ def write_hf(manifest: Manifest, target: Path) -> None:
         if samples:
             rows = [_row(manifest, s, credit.get(s.image_id, ("", ""))) for s in samples]
             write_atomically(target / subset / "metadata.jsonl", encode_lines(rows))
-            _copy_media(manifest, samples, target / subset)
+            _copy_media(manifest, files, samples, target / subset)
 
 
 def _row(manifest: Manifest, sample: Sample, credit: tuple[str, str]) -> dict[str, Any]:
@@ -57,14 +57,16 @@ def _row(manifest: Manifest, sample: Sample, credit: tuple[str, str]) -> dict[st
     }
 
 
-def _copy_media(manifest: Manifest, samples: Iterable[Sample], target: Path) -> None:
-    files: dict[str, Path] = {}
+def _copy_media(
+    manifest: Manifest, files: OwnFiles, samples: Iterable[Sample], target: Path
+) -> None:
+    copies: dict[str, Path] = {}
     for sample in samples:
-        files[f"{IMAGES}/{PurePosixPath(sample.image).name}"] = manifest.folder / sample.image
-        files[f"{MASKS}/{PurePosixPath(sample.mask).name}"] = manifest.folder / sample.mask
+        copies[f"{IMAGES}/{PurePosixPath(sample.image).name}"] = manifest.folder / sample.image
+        copies[f"{MASKS}/{PurePosixPath(sample.mask).name}"] = manifest.folder / sample.mask
         for source in sample.sources:
-            files[f"{AUDIO}/{source.clip_id}.wav"] = manifest.clip_path(source.clip_id)
+            copies[f"{AUDIO}/{source.clip_id}.wav"] = manifest.clip_path(source.clip_id)
     for folder in (IMAGES, MASKS, AUDIO):
         (target / folder).mkdir()
-    for name, path in files.items():
-        shutil.copyfile(path, target / name)
+    for name, path in copies.items():
+        files.copy(path, target / name)

@@ -9,51 +9,54 @@ would lose the values.
 import io
 import tarfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
-import numpy as np
 from PIL import Image
 
 from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.dataset.media_files import OwnFiles, decode_mask
 from vpo_builder.dataset.schema import SUBSETS, Sample
 
 SAMPLES_A_SHARD = 1000  # about 500 MB, within the 0.1–1 GB that WebDataset's readers like
 
 
-def write_webdataset(manifest: Manifest, target: Path) -> None:
+def write_webdataset(manifest: Manifest, files: OwnFiles, target: Path) -> None:
     """Write `<subset>-<number>.tar` for every subset that has samples."""
     for subset in SUBSETS:
         samples = [sample for sample in manifest.samples if sample.subset == subset]
         for number, start in enumerate(range(0, len(samples), SAMPLES_A_SHARD)):
             path = target / f"{subset}-{number:06d}.tar"
-            _write_shard(manifest, samples[start : start + SAMPLES_A_SHARD], path)
+            _write_shard(manifest, files, samples[start : start + SAMPLES_A_SHARD], path)
 
 
-def _write_shard(manifest: Manifest, samples: Sequence[Sample], path: Path) -> None:
+def _write_shard(
+    manifest: Manifest, files: OwnFiles, samples: Sequence[Sample], path: Path
+) -> None:
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as shard:
         for sample in samples:
-            for extension, data in _members(manifest, sample):
+            for extension, data in _members(manifest, files, sample):
                 member = tarfile.TarInfo(f"{sample.sample_id}.{extension}")
                 member.size = len(data)  # all else is fixed: mode 0644, owner 0, time 0
                 shard.addfile(member, io.BytesIO(data))
 
 
-def _members(manifest: Manifest, sample: Sample) -> Iterator[tuple[str, bytes]]:
+def _members(manifest: Manifest, files: OwnFiles, sample: Sample) -> Iterator[tuple[str, bytes]]:
     """Yield (extension, bytes) of a sample's files, sorted by extension."""
+    folder = manifest.folder
     for number, source in enumerate(sample.sources):
-        yield f"{number}.wav", manifest.clip_path(source.clip_id).read_bytes()
-    image = PurePosixPath(sample.image)
-    yield image.suffix[1:], (manifest.folder / image).read_bytes()
+        yield f"{number}.wav", files.load(manifest.clip_path(source.clip_id), bytes)
+    yield PurePosixPath(sample.image).suffix[1:], files.load(folder / sample.image, bytes)
     yield "json", msgspec.json.encode(_description(manifest, sample))
-    yield "mask.png", _grey_png(manifest.folder / sample.mask)
+    yield "mask.png", files.load(folder / sample.mask, partial(_grey_png, sample))
 
 
-def _grey_png(path: Path) -> bytes:
+def _grey_png(sample: Sample, data: bytes) -> bytes:
     buffer = io.BytesIO()
-    with Image.open(path) as mask:
-        Image.fromarray(np.asarray(mask), "L").save(buffer, "PNG")
+    mask = decode_mask(data, sample.width, sample.height)
+    Image.fromarray(mask, "L").save(buffer, "PNG")
     return buffer.getvalue()
 
 

@@ -5,6 +5,7 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
+from vpo_builder.dataset.untrusted import CLIP_ID
 from vpo_builder.fetching.connections import Network, checked_host
 from vpo_builder.fetching.content import recording_suffix
 from vpo_builder.fetching.deadline import Cancellation
@@ -13,7 +14,6 @@ from vpo_builder.fetching.http import Download, Receipt, download
 from vpo_builder.fetching.ledger import Kind
 from vpo_builder.runtime.errors import InputError
 
-CLIP_ID = re.compile(r"([A-Za-z0-9_-]{11})_([0-9]{6})", re.ASCII)
 _START_FORMAT = re.compile(r"(?:0?[1-9])?d?", re.ASCII)
 
 

@@ -1,20 +1,18 @@
 """Copies the media of everything a gallery shows, each file once, under numbers of its own."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TypeVar
-
-import soundfile
 
 from vpo_builder.dataset.class_colours import Colour
 from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.dataset.media_files import OwnFiles
 from vpo_builder.dataset.schema import Sample
-from vpo_builder.gallery.media import ClipCopy, copy_clip, copy_photograph, draw_overlay
-from vpo_builder.runtime.errors import InputError
+from vpo_builder.gallery.media import ClipCopy, encode_clip, encode_overlay, encode_photograph
 
-T = TypeVar("T")
+Numbers = Mapping[Path, int]
 
 
 @dataclass(frozen=True)
@@ -32,14 +30,23 @@ class Shown:
         """Return the path of a sample's mask."""
         return self.manifest.folder / sample.mask
 
+    def clips(self, sample: Sample) -> list[Path]:
+        """Return the path of each source's clip."""
+        return [self.manifest.clip_path(source.clip_id) for source in sample.sources]
+
+    @cached_property
+    def files(self) -> OwnFiles:
+        """What may be copied of the dataset."""
+        return OwnFiles(self.manifest.folder)
+
 
 @dataclass(frozen=True)
 class Copies:
     """The number of each file's copy by the file's path, and the waveform of each clip."""
 
-    images: Mapping[Path, int]
-    masks: Mapping[Path, int]
-    clips: Mapping[Path, int]
+    images: Numbers
+    masks: Numbers
+    clips: Numbers
     waveforms: Sequence[ClipCopy]
 
 
@@ -51,19 +58,28 @@ def copy_media(
     Raises InputError naming the first file that cannot be shown.
     """
     pairs = [(shown, sample) for shown in datasets for sample in shown.samples]
-    images = _numbered(shown.image(sample) for shown, sample in pairs)
-    masks = _numbered(shown.mask(sample) for shown, sample in pairs)
-    clips = _numbered(
-        shown.manifest.clip_path(source.clip_id)
-        for shown, sample in pairs
-        for source in sample.sources
-    )
-    values = {shown.mask(sample): _mask_colours(shown.manifest, colours) for shown, sample in pairs}
+    images = _owned((shown, [shown.image(sample)]) for shown, sample in pairs)
+    masks = _owned((shown, [shown.mask(sample)]) for shown, sample in pairs)
+    clips = _owned((shown, shown.clips(sample)) for shown, sample in pairs)
 
-    _each(pool, images, lambda path, n: copy_photograph(path, target / f"image-{n}.jpg"))
-    _each(pool, masks, lambda path, n: draw_overlay(path, target / f"mask-{n}.png", values[path]))
-    waveforms = _each(pool, clips, lambda path, n: copy_clip(path, target / f"clip-{n}.js", n))
-    return Copies(images, masks, clips, waveforms)
+    def photograph(path: Path, number: int) -> None:
+        copy = images[path].files.load(path, encode_photograph)
+        (target / f"image-{number}.jpg").write_bytes(copy)
+
+    def overlay(path: Path, number: int) -> None:
+        values = _mask_colours(masks[path].manifest, colours)
+        copy = masks[path].files.load(path, partial(encode_overlay, colours=values))
+        (target / f"mask-{number}.png").write_bytes(copy)
+
+    def clip(path: Path, number: int) -> ClipCopy:
+        copy, script = clips[path].files.load(path, partial(encode_clip, number=number))
+        (target / f"clip-{number}.js").write_bytes(script)
+        return copy
+
+    for files, write in ((images, photograph), (masks, overlay)):
+        list(pool.map(write, files, range(len(files))))
+    waveforms = list(pool.map(clip, clips, range(len(clips))))
+    return Copies(_numbered(images), _numbered(masks), _numbered(clips), waveforms)
 
 
 def _mask_colours(manifest: Manifest, colours: Mapping[str, Colour]) -> list[tuple[int, Colour]]:
@@ -71,18 +87,11 @@ def _mask_colours(manifest: Manifest, colours: Mapping[str, Colour]) -> list[tup
     return [(row.mask_value, colours[row.name]) for row in rows]
 
 
+def _owned(files: Iterable[tuple[Shown, Iterable[Path]]]) -> dict[Path, Shown]:
+    """Return each path, once and in order, with a dataset that it belongs to."""
+    return {path: shown for shown, paths in files for path in paths}
+
+
 def _numbered(paths: Iterable[Path]) -> dict[Path, int]:
     """Return a number for each path: the names of copies are ours, never a manifest's."""
-    return {path: number for number, path in enumerate(dict.fromkeys(paths))}
-
-
-def _each(pool: Executor, files: Mapping[Path, int], copy: Callable[[Path, int], T]) -> list[T]:
-    def named(path: Path, number: int) -> T:
-        try:
-            return copy(path, number)
-        except (OSError, ValueError, soundfile.SoundFileError) as error:
-            raise InputError(
-                f"{path}: cannot be shown: {error}; run vpo-data verify on its dataset"
-            ) from None
-
-    return list(pool.map(named, files.keys(), files.values()))
+    return {path: number for number, path in enumerate(paths)}

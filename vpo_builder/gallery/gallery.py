@@ -12,7 +12,7 @@ from vpo_builder.gallery.choosing import choose_shown
 from vpo_builder.gallery.copies import Shown, copy_media
 from vpo_builder.gallery.page import render_page
 from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.whole_files import atomic_folder
+from vpo_builder.runtime.whole_folders import atomic_folder
 
 __all__ = ["Gallery", "write_gallery"]
 

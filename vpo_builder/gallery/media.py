@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ import soundfile
 from PIL import Image
 
 from vpo_builder.dataset.class_colours import Colour
+from vpo_builder.dataset.media_files import MASK_MODES
 
 LONGER_SIDE = 560  # pixels: twice a card's width on a fine screen
 JPEG_QUALITY = 82
@@ -29,22 +29,26 @@ class ClipCopy:
     peaks: str
 
 
-def copy_photograph(source: Path, target: Path) -> None:
-    """Write a photograph as JPEG, no larger than LONGER_SIDE."""
-    with Image.open(source) as image:
+def encode_photograph(data: bytes) -> bytes:
+    """Return a photograph as JPEG, no larger than LONGER_SIDE."""
+    with Image.open(io.BytesIO(data)) as image:
         image.draft("RGB", (LONGER_SIDE, LONGER_SIDE))
         copy = image.convert("RGB")
     copy.thumbnail((LONGER_SIDE, LONGER_SIDE), Image.Resampling.LANCZOS)
-    copy.save(target, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    buffer = io.BytesIO()
+    copy.save(buffer, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    return buffer.getvalue()
 
 
-def draw_overlay(source: Path, target: Path, colours: Sequence[tuple[int, Colour]]) -> None:
-    """Write a mask as a transparent PNG: `colours` gives each mask value its colour.
+def encode_overlay(data: bytes, colours: Sequence[tuple[int, Colour]]) -> bytes:
+    """Return a mask as a transparent PNG: `colours` gives each mask value its colour.
 
     Objects are half transparent with an opaque outline and a dark halo, which tells a bright
     outline from a bright picture; everything else is clear.
     """
-    with Image.open(source) as image:
+    with Image.open(io.BytesIO(data)) as image:
+        if image.mode not in MASK_MODES:
+            raise ValueError(f"pixels of mode {image.mode}, expected one byte")
         image.thumbnail((LONGER_SIDE, LONGER_SIDE), Image.Resampling.NEAREST)
         mask = np.asarray(image)
     palette, opacity = [0] * 6, [0, HALO]
@@ -59,22 +63,24 @@ def draw_overlay(source: Path, target: Path, colours: Sequence[tuple[int, Colour
             opacity += [FILL, EDGE]
     overlay = Image.fromarray(painted, "P")
     overlay.putpalette(palette)
-    overlay.save(target, "PNG", transparency=bytes(opacity), optimize=True)
+    buffer = io.BytesIO()
+    overlay.save(buffer, "PNG", transparency=bytes(opacity), optimize=True)
+    return buffer.getvalue()
 
 
-def copy_clip(source: Path, target: Path, number: int) -> ClipCopy:
-    """Write a recording as a script that hands its bytes to the page, and return its waveform.
+def encode_clip(data: bytes, number: int) -> tuple[ClipCopy, bytes]:
+    """Return a recording's waveform, and a script that hands the recording to the page.
 
     A page opened from disk may not read the samples of a file beside it, but may run a script;
     with the samples it can place each source between left and right.
     """
-    samples, rate = soundfile.read(source, dtype="float32", always_2d=True)
+    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
     mono = samples.mean(axis=1)
     buffer = io.BytesIO()
     soundfile.write(buffer, mono, rate, format="MP3", compression_level=MP3_COMPRESSION)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    target.write_text(f"receiveClip({number}, {json.dumps(data)});\n", encoding="ascii")
-    return ClipCopy(round(len(mono) / rate, 3), _peaks(mono))
+    mp3 = base64.b64encode(buffer.getvalue()).decode()
+    script = f"receiveClip({number}, {json.dumps(mp3)});\n".encode("ascii")
+    return ClipCopy(round(len(mono) / rate, 3), _peaks(mono)), script
 
 
 def _peaks(mono: npt.NDArray[np.float32]) -> str:

@@ -54,7 +54,9 @@ def _counted(datasets: Sequence[Shown]) -> Iterator[Statistics]:
     for dataset in datasets:
         name = SPLIT_NAMES[dataset.manifest.meta.split]
         folder = dataset.manifest.folder.resolve()
-        out = folder.parents[0 if dataset.manifest.meta.split == "avsbench-single-plus" else 1].name
+        if dataset.manifest.meta.split != "avsbench-single-plus":
+            folder = folder.parent
+        out = folder.parent.name
         yield replace(count(dataset.manifest), name=f"{name} ({out})" if names[name] > 1 else name)
 
 

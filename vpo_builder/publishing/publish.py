@@ -16,9 +16,10 @@ from vpo_builder.dataset.manifest import (
     encode_samples,
     write_manifest,
 )
+from vpo_builder.dataset.places import audio_folder
 from vpo_builder.dataset.schema import SCHEMA_VERSION, ClassRow, ManifestMeta, Sample, Split
 from vpo_builder.documents.documents import Attribution, render_documents
-from vpo_builder.layout import AUDIO_FOLDER, csv_name, encode_csv, relative_to_dataset
+from vpo_builder.layout import csv_name, encode_csv
 from vpo_builder.publishing.build_identity import BuildIdentity, mark_finished
 from vpo_builder.publishing.funnel import Funnel
 from vpo_builder.publishing.leaks import settle_leaks
@@ -191,7 +192,7 @@ def _publication(
     return Publication(
         samples=samples,
         classes=composition.classes,
-        audio=relative_to_dataset(split, AUDIO_FOLDER),
+        audio=audio_folder(split),
         media_folders=MEDIA_FOLDERS,
         media_sha256=media,
         texts={csv_name(split): encode_csv(samples, values, repeated), **composition.texts},

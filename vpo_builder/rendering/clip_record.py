@@ -15,8 +15,9 @@ from pathlib import Path
 import msgspec
 
 from vpo_builder.dataset.manifest import CHECKSUMS, META, STATE
+from vpo_builder.dataset.places import audio_folder
 from vpo_builder.dataset.schema import Split
-from vpo_builder.layout import AUDIO_FOLDER, dataset_folder, relative_to_dataset
+from vpo_builder.layout import AUDIO_FOLDER, dataset_folder
 from vpo_builder.records import ArchiveMember
 from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.runtime.whole_files import state_change
@@ -96,7 +97,7 @@ def promised_clips(folder: Path) -> Mapping[str, Mapping[str, str]]:
         dataset = out / dataset_folder(split)
         if not (dataset / META).is_file() or (dataset / STATE).exists():
             continue
-        clips = f"{relative_to_dataset(split, AUDIO_FOLDER)}/"
+        clips = f"{audio_folder(split)}/"
         for line in (dataset / CHECKSUMS).read_text("utf-8", errors="replace").splitlines():
             sha256, _, path = line.partition("  ")
             if path.startswith(clips):

@@ -7,8 +7,6 @@ so that a test can kill it there.
 import os
 import re
 import secrets
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,25 +50,6 @@ def write_if_changed(path: Path, data: bytes) -> None:
         held = False
     if not held:
         write_atomically(path, data)
-
-
-@contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder that takes `path`'s place when the block succeeds.
-
-    A folder that is there already is removed then, not before: ask first whether it may be. The
-    new one is removed when the block raises.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
-    try:
-        yield fresh
-        fresh.chmod(0o755)  # mkdtemp's folders are for their owner alone
-        if path.exists():
-            shutil.rmtree(path)
-        fresh.rename(path)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def flush(path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from vpo_builder.sources.coco import LARGEST_ID
+from vpo_builder.dataset.untrusted import LARGEST_ID
 from vpo_builder.sources.json_files import JsonFile
 
 _Id = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ID)]

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import msgspec
 
+from vpo_builder.dataset.untrusted import LARGEST_ID, LARGEST_SIDE
 from vpo_builder.records import ObjectMask, Photo
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.json_files import JsonFile
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}\.(?:jpg|jpeg|png)", re.ASCII)
-LARGEST_ID = 10**12 - 1  # file names hold twelve digits
-LARGEST_SIDE = 65_500  # what a JPEG can hold; a larger figure is a wrong one
 
 
 class License(msgspec.Struct, frozen=True):

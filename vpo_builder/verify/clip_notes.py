@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from vpo_builder.dataset.faults import Fault
 from vpo_builder.rendering.clip_record import read_notes
-from vpo_builder.verify.faults import Fault
 
 
 def clips_other_than_noted(folder: Path, audio: str, listed: Mapping[str, str]) -> Iterator[Fault]:

@@ -56,8 +56,8 @@ class _Build:
     manifest: Manifest
     checksums: Mapping[str, str]
 
-    def clip(self, source: Source) -> str:
-        return f"{self.manifest.meta.audio}/{source.clip_id}.wav"
+    def sound(self, source: Source) -> str | None:
+        return self.checksums.get(self.manifest.clip(source.clip_id))
 
 
 def compare(first: Path, second: Path) -> Comparison:
@@ -124,7 +124,7 @@ def _sample_changes(old: Sample, new: Sample, before: _Build, after: _Build) -> 
         where = f"{a.category} {a.ann_id}"
         if a.clip_id != b.clip_id:
             yield Change(name, ChangeKind.REPAIRED, f"{where}: {a.clip_id} → {b.clip_id}")
-        elif before.checksums.get(before.clip(a)) != after.checksums.get(after.clip(b)):
+        elif before.sound(a) != after.sound(b):
             yield Change(name, ChangeKind.AUDIO, f"{where}: {a.clip_id}")
         if a.pan != b.pan:
             yield Change(name, ChangeKind.PAN, f"{where}: {a.pan} → {b.pan}")

@@ -3,23 +3,25 @@
 import hashlib
 import os
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from vpo_builder.dataset.faults import Fault
 from vpo_builder.dataset.manifest import CHECKSUMS, META
+from vpo_builder.dataset.places import AUDIO_FOLDER, MS_HOME
 from vpo_builder.dataset.schema import ManifestMeta
-from vpo_builder.verify.faults import Fault
+from vpo_builder.runtime.regular_files import read_regular
 
 UNLISTED = frozenset({META, CHECKSUMS})
 """Files of a dataset that cannot be in its list of checksums."""
 
-MAX_PARENTS = 2
-"""How far a listed path may climb: to the --out folder that the splits share (protocol §2)."""
+HOMES = ("", MS_HOME, f"../../{AUDIO_FOLDER}/")
+"""Where listed files lie, seen from the dataset: in it, in MS's, among the clips (protocol §2)."""
 
 
 def read_checksums(folder: Path, meta: ManifestMeta | None) -> tuple[dict[str, str], list[Fault]]:
     """Return path -> sha256 for the lines that can be used, and the faults of the others."""
     try:
-        data = (folder / CHECKSUMS).read_bytes()
+        data = read_regular(folder / CHECKSUMS)
     except OSError as error:
         return {}, [Fault(CHECKSUMS, f"cannot be read: {error.strerror}")]
     reasons = []
@@ -61,8 +63,7 @@ def _parse(data: bytes) -> tuple[dict[str, str], list[str]]:
 
 
 def _is_inside(path: str) -> bool:
-    """Whether a listed path is relative and stays within the --out folder."""
-    pure = PurePosixPath(path)
-    climbs = pure.parts.count("..")
-    leads = all(part == ".." for part in pure.parts[:climbs])
-    return bool(path) and not pure.is_absolute() and leads and climbs <= MAX_PARENTS
+    """Whether a listed path is relative and stays within one of HOMES."""
+    home = max((home for home in HOMES if path.startswith(home)), key=len)
+    parts = path.removeprefix(home).split("/")
+    return not {"", ".", ".."} & set(parts) and "\0" not in path

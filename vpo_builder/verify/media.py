@@ -9,11 +9,14 @@ import soundfile
 from PIL import Image
 
 from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.dataset.media_files import UNDECODABLE
 from vpo_builder.verify.headers import image_header, wav_header
 from vpo_builder.verify.single_plus import SALIENT, salient_label
 
 SAMPLE_RATE = 16_000
 """Of clips whose build does not say otherwise (protocol §2, on-disk layout)."""
+
+LONGEST_CLIP_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,8 @@ Expected = ExpectedImage | ExpectedMask | ExpectedClip
 def expected_media(manifest: Manifest) -> dict[str, Expected]:
     """Return path -> what the manifest says of it, for every image, mask and clip it names."""
     values = {row.name: row.mask_value for row in manifest.meta.classes}
-    audio = manifest.meta.config.get("audio", {})
-    rate = audio.get("sample_rate", SAMPLE_RATE)
     single_plus = manifest.meta.split == "avsbench-single-plus"
-    frames = round(audio["seconds"] * rate) if single_plus and "seconds" in audio else None
-    clip = ExpectedClip(rate, channels=1, frames=frames)
+    clip = _expected_clip(manifest.meta.config.get("audio"), single_plus)
     expected: dict[str, Expected] = {}
     for sample in manifest.samples:
         categories = (source.category for source in sample.sources)
@@ -67,6 +67,17 @@ def expected_media(manifest: Manifest) -> dict[str, Expected]:
     return expected
 
 
+def _expected_clip(audio: object, same_length: bool) -> ExpectedClip:
+    """Return what the settings say of every clip; those that say nonsense say nothing."""
+    settings = audio if isinstance(audio, dict) else {}
+    rate, seconds = settings.get("sample_rate", SAMPLE_RATE), settings.get("seconds")
+    if not isinstance(rate, int):
+        rate = SAMPLE_RATE
+    if same_length and isinstance(seconds, int | float) and 0 < seconds <= LONGEST_CLIP_SECONDS:
+        return ExpectedClip(rate, channels=1, frames=round(seconds * rate))
+    return ExpectedClip(rate, channels=1)
+
+
 def media_faults(data: bytes, expected: Expected, *, decode: bool) -> list[str]:
     """Return what is wrong with a file's bytes.
 
@@ -79,7 +90,7 @@ def media_faults(data: bytes, expected: Expected, *, decode: bool) -> list[str]:
         faults = _size_faults(data, expected)
         if not faults and (decode or isinstance(expected, ExpectedMask)):
             faults = _pixel_faults(data, expected)
-    except (ValueError, OSError, soundfile.SoundFileError) as error:
+    except UNDECODABLE as error:
         return [f"cannot be decoded: {error}"]
     return faults
 

@@ -12,18 +12,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from vpo_builder.dataset.faults import Fault
 from vpo_builder.dataset.manifest import (
     CHECKSUMS,
     MANIFEST,
     META,
     Manifest,
-    read_manifest,
+    decode_manifest,
+    decode_meta,
     read_meta,
 )
+from vpo_builder.dataset.places import audio_folder
 from vpo_builder.dataset.schema import ManifestMeta
+from vpo_builder.dataset.untrusted import meta_faults
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.verify.clip_notes import clips_other_than_noted
-from vpo_builder.verify.faults import Fault
 from vpo_builder.verify.listing import read_checksums, unlisted_files
 from vpo_builder.verify.manifest_records import record_faults
 from vpo_builder.verify.media import Expected, expected_media, media_faults
@@ -52,16 +56,15 @@ def verify(folder: Path, workers: int | None = None, *, decode: bool = False) ->
     photograph and clip.
     Raises InputError if `folder` holds no finished dataset.
     """
-    if not (folder / META).is_file():
+    if not (folder / META).exists():
         read_meta(folder)  # names the reason: no folder, no dataset, or an unfinished build
     meta, manifest, faults = _read_records(folder)
     listed, found = read_checksums(folder, meta)
     faults += found + unlisted_files(folder, listed)
     expected: dict[str, Expected] = {}
     if manifest is not None:
-        faults += record_faults(manifest)
         expected = expected_media(manifest)
-        faults += clips_other_than_noted(folder, manifest.meta.audio, listed)
+        faults += clips_other_than_noted(folder, audio_folder(manifest.meta.split), listed)
         faults += [Fault(path, f"not listed in {CHECKSUMS}") for path in expected.keys() - listed]
     size_bytes = 0
     for size, found in _check_files(folder, listed, expected, workers, decode):
@@ -85,13 +88,20 @@ def format_verification(result: Verification) -> Iterator[str]:
 
 
 def _read_records(folder: Path) -> tuple[ManifestMeta | None, Manifest | None, list[Fault]]:
+    """Return what can be read of the records, trusted or not: only paths that are listed are read.
+
+    A stranger's manifest has all its faults told, not the first.
+    """
     meta = None
     try:
-        meta = read_meta(folder)
-        return meta, read_manifest(folder), []
+        meta = decode_meta(folder)
+        manifest = decode_manifest(folder, meta)
     except InputError as error:
         name = META if meta is None else MANIFEST
-        return meta, None, [Fault(name, str(error).removeprefix(f"{folder / name}: "))]
+        reasons = meta_faults(meta) if meta is not None else ()
+        faults = [Fault(META, reason) for reason in reasons]
+        return meta, None, [*faults, Fault(name, str(error).removeprefix(f"{folder / name}: "))]
+    return meta, manifest, record_faults(manifest)
 
 
 def _check_files(
@@ -122,8 +132,7 @@ def _check_file(
     path: str, digest: str, expected: Expected | None, decode: bool
 ) -> tuple[int, list[str]]:
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 -- half of Path.read_bytes' time
-            data = file.read()
+        data = read_regular(Path(path))
     except FileNotFoundError:
         return 0, ["missing"]
     except OSError as error:

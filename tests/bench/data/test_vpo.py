@@ -6,7 +6,17 @@ import pytest
 from avs_bench.data.example import UNKNOWN
 from avs_bench.data.vpo import mask_lookup, read_vpo
 from avs_bench.report.published_rows import published_rows
-from tests.builder.dataset_by_hand import CLASSES, DUETS, Picture, finish, write_dataset
+from tests.avsbench_trees import write_s4
+from tests.builder.building_single_plus import FOLDER, build_from
+from tests.builder.dataset_by_hand import (
+    CLASSES,
+    DUETS,
+    PICTURES,
+    Picture,
+    counterfactual,
+    finish,
+    write_dataset,
+)
 from vpo_builder.dataset.manifest import META, read_manifest
 from vpo_builder.dataset.schema import SPLITS
 from vpo_builder.runtime.errors import InputError
@@ -44,11 +54,12 @@ def test_samples_of_one_picture_are_counterfactual(tmp_path):
     )
     folder = write_dataset(tmp_path, pictures)
     manifest = read_manifest(folder)
-    twin = replace(manifest.samples[0], sample_id="twin")
-    finish(folder, "ss", [*manifest.samples, twin])
+    twin = counterfactual(folder, manifest.samples[0], "dog", "bbbbbbbbbbb_000002")
+    finish(folder, "ss", [*manifest.samples, replace(twin, silent=("cat",))])
 
     groups = {e.example_id: e.groups for e in read_vpo(folder).subsets["test"]}
-    assert groups["twin"] == {
+    assert groups[twin.sample_id] == groups[manifest.samples[0].sample_id]
+    assert groups[twin.sample_id] == {
         "listening": "some-silent",
         "picture": "counterfactual",
         "sources": "1",
@@ -69,9 +80,12 @@ def test_several_sources_keep_their_order_and_pan(tmp_path):
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_every_split_has_the_name_that_its_published_rows_have(folder, split):
-    finish(folder, split, read_manifest(folder).samples)
-    dataset = read_vpo(folder)
+def test_every_split_has_the_name_that_its_published_rows_have(tmp_path, split):
+    if split == "avsbench-single-plus":
+        build_from(write_s4(tmp_path / "avsbench"), tmp_path / "data")
+        dataset = read_vpo(tmp_path / "data" / FOLDER)
+    else:
+        dataset = read_vpo(write_dataset(tmp_path, [PICTURES[6]], split))
     unpublished = {"VPO-MSMI"}
     assert bool(published_rows(dataset.name, "test", dataset.family)) == (
         dataset.name not in unpublished
@@ -87,8 +101,12 @@ def test_a_manifest_that_points_elsewhere_is_refused(folder, path):
 
 
 def test_pictures_may_lie_in_the_dataset_beside(folder):
-    sample = read_manifest(folder).samples[0]
-    finish(folder, "msmi", [replace(sample, image=f"../{folder.name}/{sample.image}")])
+    duets = write_dataset(folder.parents[1], DUETS, "ms")
+    shared = [
+        replace(sample, image=f"../VPO-MS/{sample.image}", mask=f"../VPO-MS/{sample.mask}")
+        for sample in read_manifest(duets).samples
+    ]
+    finish(folder, "msmi", shared)
     assert read_vpo(folder).subsets["train"][0].image.is_file()
 
 

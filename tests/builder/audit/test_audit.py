@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.builder.dataset_by_hand import PICTURES, Picture, finish, write_dataset
+from tests.builder.dataset_by_hand import PICTURES, Picture, counterfactual, finish, write_dataset
 from vpo_builder.audit.audit import AuditReport, LeakKind, audit, format_audit
 from vpo_builder.audit.near_duplicates import close_pairs, hash_file
 from vpo_builder.audit.sheet import write_sheet
@@ -35,8 +35,9 @@ def image_of(manifest: Manifest, image_id: int) -> Path:
 def same_image_id(folder: Path) -> None:
     """A test sample of a photograph that is in train."""
     samples = list(read_manifest(folder).samples)
-    twin = replace(samples[0], sample_id="planted", subset="test", sources=samples[-1].sources)
-    finish(folder, "ss", [*samples, twin])
+    (source,) = samples[-1].sources
+    twin = counterfactual(folder, samples[0], source.category, source.clip_id)
+    finish(folder, "ss", [*samples, replace(twin, subset="test")])
 
 
 def same_youtube_id(folder: Path) -> None:

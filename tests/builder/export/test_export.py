@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.builder.dataset_by_hand import AUDIO, VALUES
+from tests.builder.dataset_by_hand import AUDIO, VALUES, counterfactual, finish
 from tests.builder.documents.test_documents import write_documents
 from vpo_builder.dataset.manifest import META, read_manifest
 from vpo_builder.dataset.schema import Sample
@@ -119,12 +119,9 @@ def test_panoptic_segments_are_the_regions_of_the_mask(small_duets: Path, tmp_pa
 def test_counterfactual_samples_share_a_file_and_keep_apart(
     small_dataset: Path, tmp_path: Path
 ) -> None:
-    from dataclasses import replace
-
-    from tests.builder.dataset_by_hand import finish
-
     samples = list(read_manifest(small_dataset).samples)
-    twin = replace(samples[-1], sample_id="zz_twin", sources=samples[-2].sources)
+    (source,) = samples[-2].sources
+    twin = counterfactual(small_dataset, samples[-1], source.category, source.clip_id)
     finish(small_dataset, "ss", [*samples, twin])
     export_dataset(small_dataset, tmp_path / "coco", "coco")
     images = json.loads((tmp_path / "coco/annotations/instances_test.json").read_text())["images"]

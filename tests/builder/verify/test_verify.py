@@ -191,7 +191,7 @@ def test_unknown_classes_pans_and_counts_are_faults(small_dataset: Path) -> None
     samples[1] = replace(samples[1], sources=())
     finish(small_dataset, "ss", samples)
     lines = "\n".join(format_verification(verify(small_dataset)))
-    assert "'wolf' is no class" in lines
+    assert "sounds 'wolf', which its class table lacks" in lines
     assert "pan 1.5" in lines
     assert "no source" in lines
 
