@@ -11,6 +11,7 @@ from avs_bench.metrics.dataset_level import (
     fdr_dataset,
     foreground_fpr_dataset,
     iou_per_class_dataset,
+    j_and_f_dataset,
     miou_dataset,
     miou_foreground_dataset,
     pixel_accuracy_dataset,
@@ -22,6 +23,7 @@ from avs_bench.metrics.per_frame import (
     fscore_frame,
     fscore_per_class_frame,
     iou_per_class_frame,
+    j_and_f_frame,
     miou_frame,
 )
 from avs_bench.metrics.per_video import (
@@ -70,6 +72,8 @@ __all__ = [
     "iou_per_class_dataset",
     "iou_per_class_frame",
     "j_and_f",
+    "j_and_f_dataset",
+    "j_and_f_frame",
     "j_video",
     "miou_dataset",
     "miou_foreground_dataset",

@@ -123,6 +123,17 @@ def f03_dataset(confusion: Confusion, official: bool = False) -> Figure:
     return _fscore("f03_dataset", confusion, BETA2, official)
 
 
+def j_and_f_dataset(confusion: Confusion) -> Figure:
+    """J&F of VPO's papers since 2024: mean of IoU and F (beta² = 0.3) of a class, then of classes.
+
+    One rule serves both halves: a class in neither prediction nor target is skipped.
+    """
+    iou = iou_from_areas(confusion.areas)
+    f03 = fscore_from_areas(confusion.areas, BETA2, empty=np.nan)
+    rules = f"{_ABSENT_SKIPPED}; mean of IoU and F with beta squared = {BETA2:g}, class by class"
+    return Figure("j_and_f_dataset", float(nan_mean((iou + f03) / 2)), rules)
+
+
 def pixel_accuracy_dataset(confusion: Confusion) -> Figure:
     """Share of the counted pixels that are right; NaN if none is counted."""
     right = int(np.diagonal(confusion.matrix).sum())

@@ -8,11 +8,12 @@ from avs_bench.metrics.dataset_level import (
     f03_dataset,
     f1_dataset,
     fdr_dataset,
+    j_and_f_dataset,
     miou_dataset,
     pixel_accuracy_dataset,
 )
 from avs_bench.metrics.figure import Figure
-from avs_bench.metrics.per_frame import FrameScores, fscore_frame, miou_frame
+from avs_bench.metrics.per_frame import FrameScores, fscore_frame, j_and_f_frame, miou_frame
 from avs_bench.metrics.per_video import VideoScores, f_video, f_video_official, j_and_f, j_video
 from avs_bench.names import Family
 
@@ -25,8 +26,15 @@ def j_and_f_official(scores: VideoScores) -> Figure:
 
 
 FIGURES: Mapping[Family, tuple[RecordFigure, ...]] = {
-    "dataset": (miou_dataset, f1_dataset, f03_dataset, fdr_dataset, pixel_accuracy_dataset),
-    "frame": (miou_frame, fscore_frame),
+    "dataset": (
+        miou_dataset,
+        f1_dataset,
+        f03_dataset,
+        j_and_f_dataset,
+        fdr_dataset,
+        pixel_accuracy_dataset,
+    ),
+    "frame": (miou_frame, fscore_frame, j_and_f_frame),
     "video": (j_video, f_video_official, j_and_f_official, f_video),
 }
 

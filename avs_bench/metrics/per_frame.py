@@ -108,6 +108,13 @@ def fscore_frame(scores: FrameScores, among: Sequence[int] | None = None) -> Fig
     return _mean("fscore_frame", fscore_per_class_frame(scores), among, rules)
 
 
+def j_and_f_frame(scores: FrameScores) -> Figure:
+    """Mean of IoU and F of a class, then of all classes, background included."""
+    both = (iou_per_class_frame(scores) + fscore_per_class_frame(scores)) / 2
+    rules = f"{_RULES}; mean of IoU and F with beta squared = {BETA2:g}, class by class"
+    return _mean("j_and_f_frame", both, None, rules)
+
+
 def _mean(name: str, per_class: Scores, among: Sequence[int] | None, rules: str) -> Figure:
     chosen = list(range(per_class.size)) if among is None else list(among)
     which = "background included" if among is None else f"over classes {chosen}"

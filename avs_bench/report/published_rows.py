@@ -47,6 +47,7 @@ def all_rows() -> tuple[PublishedRow, ...]:
 
 
 def _rows(content: Mapping[str, Any]) -> Iterator[PublishedRow]:
+    sources = {key: _source_text(source) for key, source in content["sources"].items()}
     for table in content["table"]:
         for method, *values in table["rows"]:
             yield PublishedRow(
@@ -55,5 +56,11 @@ def _rows(content: Mapping[str, Any]) -> Iterator[PublishedRow]:
                 method=method,
                 figures=dict(zip(table["figures"], values, strict=True)),
                 key=table["source"],
-                source=content["sources"][table["source"]],
+                source=sources[table["source"]],
             )
+
+
+def _source_text(source: Mapping[str, Any]) -> str:
+    """Return what a table's note says of a source: where, when, and whether at second hand."""
+    second_hand = "second-hand: " if source["second_hand"] else ""
+    return f"{second_hand}{source['text']} (read {source['read']})"

@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 from functools import partial
@@ -16,6 +17,7 @@ from avs_bench.metrics import (
     fdr_dataset,
     foreground_fpr_dataset,
     iou_per_class_dataset,
+    j_and_f_dataset,
     miou_dataset,
     miou_foreground_dataset,
     pixel_accuracy_dataset,
@@ -35,6 +37,21 @@ FIGURES = (
 )
 
 close = partial(pytest.approx, rel=RELATIVE, abs=0)
+
+
+def test_j_and_f_is_the_mean_of_both_halves_where_every_class_occurs():
+    confusion = Confusion(3, [[50, 3, 2], [4, 20, 0], [5, 1, 9]])
+    figure = j_and_f_dataset(confusion)
+    halves = (miou_dataset(confusion).value + f03_dataset(confusion).value) / 2
+    assert figure.value == pytest.approx(halves)
+    assert figure.name == "j_and_f_dataset"
+
+
+def test_j_and_f_skips_a_class_that_occurs_nowhere_in_both_halves():
+    two = Confusion(2, [[50, 3], [4, 20]])
+    three = Confusion(3, [[50, 3, 0], [4, 20, 0], [0, 0, 0]])
+    assert j_and_f_dataset(three).value == pytest.approx(j_and_f_dataset(two).value)
+    assert math.isnan(j_and_f_dataset(Confusion.empty(2)).value)
 
 
 def label_maps(seed, classes=5, shape=(6, 7, 9), ignored=0.1):

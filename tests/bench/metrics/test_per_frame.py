@@ -10,6 +10,7 @@ from avs_bench.metrics import (
     fscore_frame,
     fscore_per_class_frame,
     iou_per_class_frame,
+    j_and_f_frame,
     miou_frame,
 )
 from avs_bench.metrics.record import from_units
@@ -19,6 +20,13 @@ from vpo_builder.runtime.errors import InputError
 CLASSES = 6
 seeds = st.integers(0, 2**32 - 1)
 close = partial(pytest.approx, rel=RELATIVE, abs=0)
+
+
+def test_j_and_f_is_the_mean_of_the_two():
+    target = np.random.default_rng(0).integers(0, 4, (3, 8, 8))
+    scores = FrameScores.of(np.roll(target, 1, axis=1), target, 5)
+    halves = (miou_frame(scores).value + fscore_frame(scores).value) / 2
+    assert j_and_f_frame(scores).value == pytest.approx(halves)
 
 
 def label_maps(seed, frames=7):

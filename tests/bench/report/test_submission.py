@@ -178,7 +178,7 @@ class TestACorruptedOne:
             ((*FIGURES, 0, "value"), 0.999, "states miou_dataset = 0.999, its counts give 0."),
             ((*FIGURES, 0, "value"), None, "states miou_dataset = None, its counts give 0."),
             ((*FIGURES, 0, "rules"), "absent classes left out", "scored by another protocol: its"),
-            ((*FIGURES, 0, "name"), "miou", "states 7 figures, the protocol of its counts has"),
+            ((*FIGURES, 0, "name"), "miou", "states 9 figures, the protocol of its counts has"),
             (FIGURES, [], "states 0 figures"),
         ],
     )
