@@ -36,8 +36,9 @@ class FfmpegRun:
 
 @functools.cache
 def ffmpeg_program() -> str:
-    """Return the program that VPO_FFMPEG names, else the system's ffmpeg, else the one that
-    imageio-ffmpeg brings; raise InputError.
+    """Return the program that VPO_FFMPEG names, else the system's, else imageio-ffmpeg's.
+
+    Raises InputError where there is none.
     """
     chosen = os.environ.get(CHOICE)
     program = shutil.which(chosen or "ffmpeg")
