@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from avs_bench.prediction.predictions import PredictedItem, Predictions
 from vpo_builder.dataset.class_colours import class_colours, css
+from vpo_builder.runtime.page.rendering import render
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,8 @@ class Track:
 
 def render_page(made: Predictions) -> str:
     """Return the page; its pictures and videos lie in the folders beside it."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # 0.1 s: not for --help
-
-    environment = Environment(
-        loader=PackageLoader("avs_bench.prediction", "."),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["address"] = quote
     items = [(item, tracks_of(item, made.classes)) for item in made.items]
-    return environment.get_template("page.html").render(made=made, items=items)
+    return render("avs_bench.prediction", "page.html", {"address": quote}, made=made, items=items)
 
 
 def tracks_of(item: PredictedItem, classes: tuple[str, ...]) -> tuple[Track, ...]:

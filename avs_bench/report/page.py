@@ -21,6 +21,7 @@ from avs_bench.report.text_formats import iou_per_class
 from avs_bench.results.files import examples_folder
 from avs_bench.results.showcase import ShownExample, read_showcase
 from vpo_builder.dataset.class_colours import class_colours, css
+from vpo_builder.runtime.page.rendering import render
 
 PLOTTED = 2
 """How many figures have a plot beside the table of scores: those that papers lead with."""
@@ -68,20 +69,12 @@ class Gallery:
 
 def render_page(runs: Sequence[Run], tables: Tables) -> str:
     """Return the page of a report on `runs`, whose tables are made."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # 0.1 s: not for --help
-
-    environment = Environment(
-        loader=PackageLoader("avs_bench.report", "."),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["shown"] = shown
-    environment.filters["pretty_json"] = _pretty_json
     colours = run_colours(run.name for run in runs)
     places = by_place(runs)
-    return environment.get_template("page.html").render(
+    return render(
+        "avs_bench.report",
+        "page.html",
+        {"shown": shown, "pretty_json": _pretty_json},
         runs=runs,
         colours=colours,
         scores=[(one, _plots(one, one.figures[:PLOTTED], colours)) for one in tables.scores],

@@ -8,6 +8,7 @@ from PIL import Image
 
 from vpo_builder.audit.audit import AuditReport
 from vpo_builder.dataset.media_files import OwnFiles
+from vpo_builder.runtime.page.rendering import render
 from vpo_builder.runtime.whole_files import write_atomically
 
 THUMBNAIL = 420  # pixels of the longer side
@@ -15,9 +16,6 @@ THUMBNAIL = 420  # pixels of the longer side
 
 def write_sheet(report: AuditReport, path: Path) -> None:
     """Write one self-contained HTML page with the pairs of `report`, the closest first."""
-    from jinja2 import Environment, PackageLoader  # 0.1 s: not for --help
-
-    environment = Environment(loader=PackageLoader("vpo_builder.audit", "."), autoescape=True)
     files = OwnFiles(report.folder)
     pairs = [
         {
@@ -33,8 +31,8 @@ def write_sheet(report: AuditReport, path: Path) -> None:
         }
         for pair in sorted(report.near_duplicates, key=lambda pair: pair.bits)
     ]
-    page = environment.get_template("sheet.html").render(
-        name=report.folder.resolve().name, pairs=pairs
+    page = render(
+        "vpo_builder.audit", "sheet.html", {}, name=report.folder.resolve().name, pairs=pairs
     )
     write_atomically(path, page.encode())
 

@@ -1,4 +1,3 @@
-"use strict";
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const PAGE_SIZE = 24;
 const SIDE_BY_SIDE = 2; // samples of a class and dataset
@@ -29,7 +28,6 @@ function drawing(name, attributes, ...children) {
 const loading = new Map(); // clip number -> {promise, resolve, reject}
 const buffers = new Map(); // clip number -> promise of an AudioBuffer
 let context = null;
-let playing = null;
 
 function receiveClip(number, data) {
   loading.get(number).resolve(Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0)).buffer);
@@ -60,63 +58,42 @@ function connect(voice, buffer, stereo) {
   return source;
 }
 
-function stop() {
-  if (!playing) return;
-  const old = playing;
-  playing = null;
-  for (const source of old.sources) source.stop();
-  old.button.setState(false);
-}
-
-async function play(button, voices, offset) {
-  stop();
+async function openVoices(voices, offset) {
   context ??= new AudioContext();
-  const mine = { button, sources: [], voices };
-  playing = mine;
-  button.setState(true);
-  try {
-    await context.resume();
-    const loaded = await Promise.all(voices.map((voice) => clipBuffer(voice.clip)));
-    if (playing !== mine) return;
-    const stereo = form.elements.stereo.checked;
-    const start = context.currentTime + 0.02;
-    mine.sources = voices.map((voice, n) => connect(voice, loaded[n], stereo));
-    for (const source of mine.sources) source.start(start, offset);
-    const end = Math.max(...loaded.map((buffer) => buffer.duration));
-    follow(mine, start - offset, end);
-  } catch (error) {
-    if (playing === mine) stop();
-    button.setState(false, true);
-  }
+  await context.resume();
+  const loaded = await Promise.all(voices.map((voice) => clipBuffer(voice.clip)));
+  const stereo = form.elements.stereo.checked;
+  const start = context.currentTime + 0.02;
+  const sources = voices.map((voice, n) => connect(voice, loaded[n], stereo));
+  for (const source of sources) source.start(start, offset);
+  return {
+    seconds: Math.max(...loaded.map((buffer) => buffer.duration)),
+    time: () => Math.max(0, context.currentTime - start + offset),
+    stop: () => { for (const source of sources) source.stop(); },
+  };
 }
 
-function follow(mine, origin, end) {
-  if (playing !== mine) return;
-  const time = Math.max(0, context.currentTime - origin);
-  for (const voice of mine.voices) voice.show(time >= end ? 0 : time);
-  if (time >= end) stop();
-  else requestAnimationFrame(() => follow(mine, origin, end));
+function playVoices(button, voices, offset) {
+  play(button, () => openVoices(voices, offset), (time) => {
+    for (const voice of voices) voice.show(time);
+  }, () => {
+    for (const voice of voices) voice.spot?.classList.remove("heard");
+  });
+  for (const voice of voices) voice.spot?.classList.add("heard");
 }
 
 /* A source: what sounds, its waveform, and where it stands between left and right. */
 
-const ICONS = { play: "M4 2l11 6.5L4 15z", pause: "M3 2h4v13H3zM10 2h4v13h-4z" };
-
 function playButton(label, voices, text) {
   const path = drawing("path", { d: ICONS.play });
   const icon = drawing("svg", { viewBox: "0 0 17 17", "aria-hidden": "true" }, path);
-  const button = element("button", { type: "button", className: text ? "play all" : "play" }, icon);
+  const button = element("button",
+    { type: "button", className: text ? "play all" : "play", "aria-label": label }, icon);
   if (text) button.append(text);
-  button.setState = (on, failed = false) => {
-    path.setAttribute("d", on ? ICONS.pause : ICONS.play);
-    button.setAttribute("aria-pressed", String(on));
-    button.setAttribute("aria-label", failed ? `${label}: cannot be played` : label);
-    button.dataset.playing = String(on);
-  };
-  button.setState(false);
+  mark(button, false);
   button.addEventListener("click", () => {
     if (playing?.button === button) stop();
-    else play(button, voices, voices.length === 1 ? voices[0].position() : 0);
+    else playVoices(button, voices, voices.length === 1 ? voices[0].position() : 0);
   });
   return button;
 }
@@ -155,22 +132,41 @@ function side(pan) {
   return pan > 0.6 ? "right" : "centre";
 }
 
-function sourceRow(source) {
+/* Sources of one class are numbered from left to right, and marked so in the picture. */
+function named(sources) {
+  const ordered = [...sources].sort((a, b) => a.pan - b.pan);
+  return sources.map((source) => {
+    const alike = ordered.filter((other) => other.category === source.category);
+    const number = alike.length > 1 ? alike.indexOf(source) + 1 : 0;
+    return { ...source, number, name: number ? `${source.category} ${number}` : source.category };
+  });
+}
+
+/* The picture lies in a frame of 4 to 3, as wide as its own sides allow. */
+function marker(source, sample, level) {
+  const width = Math.min(1, (0.75 * sample.width) / sample.height);
+  const left = `${100 * ((1 - width) / 2 + width * source.pan)}%`;
+  const style = { left, bottom: `${0.4 + 1.7 * level}rem`, "--colour": DATA.colours[source.category] };
+  return element("span", { className: "mark", style, "aria-hidden": "true" }, String(source.number));
+}
+
+function sourceRow(source, spot) {
   const clip = DATA.clips[source.clip];
-  const wave = waveform(clip, source.category);
-  const voice = { ...source, show: wave.show, position: () => Number(wave.scrub.value) };
-  const button = playButton(`Play ${source.category}`, [voice]);
+  const wave = waveform(clip, source.name);
+  const voice = { ...source, spot, show: wave.show, position: () => Number(wave.scrub.value) };
+  const button = playButton(`Play ${source.name}`, [voice]);
   wave.scrub.addEventListener("input", () => {
     wave.show(voice.position());
-    if (playing?.button === button) play(button, [voice], voice.position());
+    if (playing?.button === button) playVoices(button, [voice], voice.position());
   });
-  const marker = element("span", {
+  const place = element("span", {
     className: "pan", role: "img", "aria-label": `${side(source.pan)}, ${source.pan.toFixed(2)} of 1`,
     style: { "--pan": source.pan },
   }, element("i"));
   const about = element("div", { className: "about" },
-    element("span", { className: "name" }, source.category),
-    marker, element("span", { className: "side" }, source.pan.toFixed(2)));
+    element("span", { className: "name" }, source.name),
+    place, element("span", { className: "side" }, source.pan.toFixed(2)));
+  if (clip.page) about.append(link("recording", clip.page));
   const colour = { "--colour": DATA.colours[source.category] };
   const node = element("div", { className: "source", style: colour }, button, wave.node, about);
   return { node, voice };
@@ -189,13 +185,23 @@ function badge(sample) {
 }
 
 function card(sample, heading) {
-  const names = sample.sources.map((source) => source.category).join(", ");
+  const sources = named(sample.sources);
+  const names = [...new Set(sources.map((source) => source.category))].map((category) => {
+    const { length } = sources.filter((source) => source.category === category);
+    return length > 1 ? `${length} × ${category}` : category;
+  }).join(", ");
+  const repeated = sources.filter((source) => source.number);
+  const marks = new Map(repeated.map((source, n) => {
+    const near = repeated.slice(0, n).filter((other) => Math.abs(other.pan - source.pan) < 0.1);
+    return [source, marker(source, sample, near.length)];
+  }));
   const frame = element("div", { className: "frame" },
     element("img", { src: `media/image-${sample.image}.jpg`, loading: "lazy", alt: `Picture with ${names} sounding` }),
-    element("img", { src: `media/mask-${sample.mask}.png`, loading: "lazy", alt: "", className: "overlay" }));
+    element("img", { src: `media/mask-${sample.mask}.png`, loading: "lazy", alt: "", className: "overlay" }),
+    ...marks.values());
   const body = element("div", { className: "body" }, element("div", { className: "title" },
     element(heading, {}, names), element("span", { className: "badge" }, badge(sample))));
-  const rows = sample.sources.map(sourceRow);
+  const rows = sources.map((source) => sourceRow(source, marks.get(source)));
   body.append(...rows.map((row) => row.node));
   if (rows.length > 1) body.append(playButton(`Play ${names} together`, rows.map((row) => row.voice), "together"));
   if (sample.silent.length) {
@@ -203,9 +209,6 @@ function card(sample, heading) {
   }
   const credit = element("p", { className: "note" }, sample.id);
   if (sample.licence) credit.append(" · picture: ", link(sample.licence, sample.page));
-  for (const number of new Set(sample.sources.map((source) => source.clip))) {
-    if (DATA.clips[number].page) credit.append(" · ", link("recording", DATA.clips[number].page));
-  }
   body.append(credit);
   return element("li", { className: "card", "data-id": sample.id, "data-subset": sample.subset }, frame, body);
 }

@@ -11,21 +11,13 @@ from vpo_builder.dataset.class_colours import Colour, css
 from vpo_builder.dataset.schema import SPLIT_NAMES, SUBSETS, Sample
 from vpo_builder.documents.attribution import clip_page, read_credits
 from vpo_builder.gallery.copies import Copies, Shown
+from vpo_builder.runtime.page.rendering import render
 from vpo_builder.statistics.charts import group_colour
 from vpo_builder.statistics.counts import Statistics, count
 
 
 def render_page(datasets: Sequence[Shown], copies: Copies, colours: Mapping[str, Colour]) -> str:
     """Return the page for one or more datasets whose media were copied."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # 0.1 s: not for --help
-
-    environment = Environment(
-        loader=PackageLoader("vpo_builder.gallery", "."),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     statistics = list(_counted(datasets))
     shades = {name: css(colour) for name, colour in colours.items()}
     data = {
@@ -37,7 +29,10 @@ def render_page(datasets: Sequence[Shown], copies: Copies, colours: Mapping[str,
             for counted, dataset in zip(statistics, datasets, strict=True)
         ],
     }
-    return environment.get_template("page.html").render(
+    return render(
+        "vpo_builder.gallery",
+        "page.html",
+        {},
         data=_script_json(data),
         datasets=statistics,
         shown=sum(len(dataset.samples) for dataset in datasets),

@@ -53,7 +53,10 @@ def test_the_page_plays_seeks_and_shows_attention(browser, predictions):
     page.wait("document.querySelector('video').currentTime > 3.2")
     page.run("document.querySelectorAll('.image .switch input')[2].click()")
     page.wait("document.querySelector('.image img').src.endsWith('picture.jpg')")
-    page.wait("document.querySelector('audio').duration > 0.9")
+    page.run("document.querySelector('.image .play').click()")
+    page.wait("playing?.sound?.seconds > 0.9 && playing.sound.time() > 0.1")
+    page.run("document.querySelector('.image .play').click()")
+    assert page.run("return playing") is None
     assert page.on_a_phone() <= 360
     page.check_quiet(predictions)
 

@@ -74,11 +74,11 @@ def test_a_sound_plays_and_another_one_stops_it(browser, report):
     page = Page(browser, report)
     buttons = "document.querySelectorAll('.play')"
     page.run(f"{buttons}[0].click()")
-    page.wait("player.currentTime > 0")
+    page.wait("playing?.sound?.time() > 0")
     assert page.run(f"return {buttons}[0].getAttribute('aria-pressed')") == "true"
     page.run(f"{buttons}[1].click()")
     assert page.run(f"return {buttons}[0].getAttribute('aria-pressed')") == "false"
-    page.wait("current === null")  # a quarter of a second, then its end
+    page.wait("playing === null")  # a quarter of a second, then its end
     assert page.run(f"return {buttons}[1].getAttribute('aria-pressed')") == "false"
     page.check_quiet()
 
