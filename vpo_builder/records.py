@@ -102,20 +102,23 @@ class Photo(msgspec.Struct, frozen=True, gc=False):
     file_name: str
     width: int
     height: int
-    license: int = 0
-    coco_url: str = ""
-    flickr_url: str = ""
+    license: int | None = 0
+    coco_url: str | None = ""
+    flickr_url: str | None = ""
 
 
 class ObjectMask(msgspec.Struct, frozen=True, gc=False):
-    """A row of COCO's `annotations`; `segmentation` is the undecoded json, area in pixels."""
+    """A row of COCO's `annotations`; `segmentation` is the undecoded json, area in pixels.
+
+    Other producers leave out what has a default here. No area is that of the mask.
+    """
 
     id: int
     image_id: Annotated[int, msgspec.Meta(ge=-(10**18), le=10**18)]  # so that 64 bits hold it
     category_id: int
-    area: float
-    iscrowd: int
-    segmentation: msgspec.Raw
+    area: float | None = None
+    iscrowd: bool | int | None = 0
+    segmentation: msgspec.Raw = msgspec.Raw(b"")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from vpo_builder.build.coco_parts import side_by_side
 from vpo_builder.classes import PERSON, SoundingClass, classes_of_categories
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.documents.documents import Attribution
@@ -51,29 +52,37 @@ class Corpus:
         return {photo.id: part.images for part in self.parts for photo in part.photos}
 
     @cached_property
-    def licenses(self) -> dict[int, License]:
-        """COCO's licences by their number."""
-        return {row.id: row for part in self.parts for row in part.licenses}
-
-    @cached_property
     def attributions(self) -> tuple[Attribution, ...]:
-        """Whose each photo is."""
+        """Whose each photo is, by the licences of its own file."""
         unknown = License(0, "", "")
-        rows = [(photo, self.licenses.get(photo.license, unknown)) for photo, _ in self.photos]
+        rows = []
+        for part in self.parts:
+            licenses = {row.id: row for row in part.licenses}
+            rows += [(photo, licenses.get(photo.license or 0, unknown)) for photo in part.photos]
         return tuple(
-            Attribution(photo.id, row.name, row.url, photo.flickr_url, photo.coco_url)
+            Attribution(
+                photo.id,
+                row.name or "",
+                row.url or "",
+                photo.flickr_url or "",
+                photo.coco_url or "",
+            )
             for photo, row in rows
         )
 
+    @cached_property
+    def _part_of(self) -> dict[int, int]:
+        return {photo.id: n for n, part in enumerate(self.parts) for photo in part.photos}
+
     def captions(self, image_id: int) -> Sequence[str]:
         """Return an image's captions, none if it has none or the table has no person."""
-        return next(
-            filter(None, (part.of(image_id) for part in reversed(self.captions_of_parts))), ()
-        )
+        if not self.captions_of_parts:
+            return ()
+        return self.captions_of_parts[self._part_of[image_id]].of(image_id)
 
     def image_path(self, photo: Photo) -> Path:
         """Return where a photo's file should be."""
-        return self.folders[photo.id] / photo.file_name
+        return self.parts[self._part_of[photo.id]].image_path(photo)
 
 
 def read_corpus(
@@ -97,9 +106,11 @@ def read_corpus(
         told = [JsonFile(annotations / f"captions_{part}.json", thread) for part in described]
         labels = frozenset(label for row in table for label in row.labels)
         sounds = read_vggsound(vggsound, labels, vggsound_csv)
-        parts = tuple(
-            read_coco(file, coco / part, categories)
-            for file, part in zip(instances, PARTS, strict=True)
+        parts = side_by_side(
+            [
+                read_coco(file, coco / part, categories)
+                for file, part in zip(instances, PARTS, strict=True)
+            ]
         )
         captions = [read_captions(file) for file in told]
     photos = [

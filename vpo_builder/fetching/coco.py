@@ -78,7 +78,9 @@ def photo_source(folder: Path, settings: FetchSettings, network: Network) -> Fil
 
 def photo_records(photos: Sequence[Photo], folders: Mapping[int, Path]) -> dict[str, Photo]:
     """Return photos by the name under which the server has them."""
-    return {f"{folders[photo.id].name}/{photo.file_name}": photo for photo in photos}
+    return {
+        f"{folders[photo.id].name}/{PurePosixPath(photo.file_name).name}": photo for photo in photos
+    }
 
 
 def coco_url(settings: FetchSettings) -> str:

@@ -119,7 +119,7 @@ class Downloads:
         folder = self._sources / "coco"
 
         def path(photo: Photo) -> Path:
-            name = Path(corpus.folders[photo.id].name, photo.file_name)
+            name = Path(corpus.folders[photo.id].name, Path(photo.file_name).name)
             given = self._coco / name if self._coco is not None else folder / name
             return given if given.exists() else folder / name
 

@@ -68,6 +68,7 @@ def plan_dataset(
         )
         if outlines.find_unusable(scenes):
             continue
+        outlines.refuse_unreadable()
         chosen = _pair(scenes, live, check, unusable)
         if chosen is not None:
             break

@@ -1,5 +1,6 @@
 """The outlines of sounding objects: each mask is decoded once, and the unusable ones remembered."""
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from vpo_builder.rendering.mask import (
     horizontal_centre,
     is_hidden,
 )
+from vpo_builder.runtime.errors import InputError
 
 
 class Outlines:
@@ -21,6 +23,8 @@ class Outlines:
         self.pans: dict[int, float] = {}
         self._codes: dict[int, dict[str, Any]] = {}
         self._unusable: dict[int, Rejection] = {}
+        self._readable: Counter[str] = Counter()
+        self._broken: dict[str, list[Rejection]] = defaultdict(list)
 
     @property
     def rejections(self) -> list[Rejection]:
@@ -51,6 +55,20 @@ class Outlines:
                 self._find_hidden(scene)
         return len(self._unusable) > known
 
+    def refuse_unreadable(self) -> None:
+        """Raise InputError if a file of COCO has masks that were looked at and none can be read.
+
+        Test images are those of val2017, all others those of train2017.
+        """
+        files = [name for name in self._broken if not self._readable[name]]
+        broken = [rejection for name in files for rejection in self._broken[name]]
+        if broken:
+            raise InputError(
+                f"{' and '.join(files)}: all {len(broken)} masks that were looked at cannot be "
+                f"read, the first being annotation {broken[0].record}: {broken[0].detail}; "
+                "expected segmentation to be [[x, y, x, y, x, y, ...], ...] or run lengths"
+            )
+
     def _decode(self, scene: Scene, candidate: Candidate) -> None:
         mask = candidate.mask
         try:
@@ -59,8 +77,10 @@ class Outlines:
             )
         except BrokenMaskError as error:
             self._reject(mask.id, Reason.BROKEN_MASK, str(error))
+            self._broken[_file_of(scene)].append(self._unusable[mask.id])
         else:
             self._codes[mask.id] = code
+            self._readable[_file_of(scene)] += 1
             self.pans[mask.id] = horizontal_centre(code, scene.photo.width)
 
     def _find_hidden(self, scene: Scene) -> None:
@@ -72,3 +92,7 @@ class Outlines:
 
     def _reject(self, number: int, reason: Reason, detail: str) -> None:
         self._unusable[number] = Rejection("object", str(number), reason, detail)
+
+
+def _file_of(scene: Scene) -> str:
+    return f"instances_{'val' if scene.subset == 'test' else 'train'}2017.json"

@@ -13,6 +13,8 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 Mask = NDArray[np.uint8]
+LONGEST_OUTLINE = 4_000_000
+"""Pixels along all polygons of an object: pycocotools holds 40 bytes a pixel of it."""
 
 
 class BrokenMaskError(ValueError):
@@ -30,11 +32,24 @@ def encode_segmentation(segmentation: bytes, height: int, width: int) -> dict[st
         tree = msgspec.json.decode(segmentation)
         code = _encode(tree, height, width)
         area = int(coco_mask.area(code))
-    except (msgspec.DecodeError, ValueError, TypeError, KeyError, IndexError) as error:
+    except (
+        msgspec.DecodeError,
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise BrokenMaskError(str(error)) from None
     if area == 0:
         raise BrokenMaskError("no pixel")
     return code
+
+
+def segmentation_area(segmentation: bytes, height: int, width: int) -> int:
+    """Return the pixels of a segmentation in COCO's json; raises as `encode_segmentation`."""
+    return int(coco_mask.area(encode_segmentation(segmentation, height, width)))
 
 
 def horizontal_centre(code: dict[str, Any], width: int) -> float:
@@ -80,8 +95,9 @@ def encode_png(mask: Mask, palette: Sequence[int] | None = None) -> bytes:
 
 def _encode(tree: Any, height: int, width: int) -> dict[str, Any]:
     if isinstance(tree, list):
-        for polygon in tree:
-            _check_polygon(polygon)
+        length = sum(_checked_length(polygon, height, width) for polygon in tree)
+        if length > LONGEST_OUTLINE:
+            raise ValueError(f"an outline {length:.0f} pixels long")
         code = coco_mask.merge(coco_mask.frPyObjects(tree, height, width))
     elif isinstance(tree["counts"], list):
         _check_size(tree["size"], height, width)
@@ -96,11 +112,23 @@ def _encode(tree: Any, height: int, width: int) -> dict[str, Any]:
     return dict(code)
 
 
-def _check_polygon(polygon: Any) -> None:
+def _checked_length(polygon: Any, height: int, width: int) -> float:
+    """Return the length of a polygon, in the steps that pycocotools takes along each edge.
+
+    Its coordinates may leave the picture by as much as its sides: pycocotools cuts them there.
+    """
     if len(polygon) < 4 or len(polygon) % 2:
         raise ValueError("a polygon needs pairs of coordinates")
     if not all(map(math.isfinite, polygon)):
         raise ValueError("a polygon's coordinate is not finite")
+    points = np.array(polygon, np.float64).reshape(-1, 2)
+    sides = (width, height)
+    outside = ((points < np.negative(sides)) | (points > np.multiply(sides, 2))).any(axis=1)
+    if outside.any():
+        point = points[outside][0].tolist()
+        raise ValueError(f"a polygon's point {point} lies far outside {width}×{height} pixels")
+    edges = np.abs(points - np.roll(points, 1, axis=0))
+    return float(edges.max(axis=1).sum())
 
 
 def _check_size(size: Any, height: int, width: int) -> None:

@@ -1,28 +1,32 @@
 """Reads COCO 2017's instance annotations (`annotations/instances_{train,val}2017.json`)."""
 
+import math
 import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from vpo_builder.dataset.untrusted import LARGEST_ID, LARGEST_SIDE
+from vpo_builder.dataset.untrusted import LARGEST_AREA, LARGEST_ID, LARGEST_SIDE
 from vpo_builder.records import ObjectMask, Photo
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.json_files import JsonFile
 
-FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}\.(?:jpg|jpeg|png)", re.ASCII)
+_NAME = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}"
+FILE_NAME = re.compile(rf"(?:{_NAME}/){{0,4}}{_NAME}\.(?i:jpg|jpeg|png)", re.ASCII)
+"""The name of an image's file, perhaps with folders; none of them is `.` or `..`."""
 
 
 class License(msgspec.Struct, frozen=True):
     """A row of COCO's `licenses`."""
 
     id: int
-    name: str
-    url: str = ""
+    name: str | None = ""
+    url: str | None = ""
 
 
 class _Category(msgspec.Struct, frozen=True):
@@ -34,19 +38,39 @@ class _Instances(msgspec.Struct, frozen=True):
     images: list[Photo]
     annotations: list[ObjectMask]
     categories: list[_Category]
-    licenses: list[License] = []
+    licenses: list[License] | None = None
 
 
 @dataclass(frozen=True)
 class CocoPart:
-    """train2017 or val2017: its photos, the annotations of the wanted categories, its folder."""
+    """train2017 or val2017: its photos, the annotations of the wanted categories, its folder.
 
+    `path` is the json's, `images` the folder in which the photos lie.
+    """
+
+    path: Path
     photos: tuple[Photo, ...]
     objects: tuple[ObjectMask, ...]
     category_names: dict[int, str]
     licenses: tuple[License, ...]
     images: Path
     sha256: str
+
+    def changed(self, **fields: Any) -> "CocoPart":
+        """Return a part with other fields."""
+        return replace(self, **fields)
+
+    def image_path(self, photo: Photo) -> Path:
+        """Return where a photo's file lies, or should lie if there is none.
+
+        Some producers write the part's folder, or the folders of their own machine, before the
+        name.
+        """
+        place = self.images / photo.file_name
+        if "/" not in photo.file_name or place.is_file():
+            return place
+        others = (self.images.parent / photo.file_name, self.images / place.name)
+        return next((other for other in others if other.is_file()), place)
 
 
 def read_coco(file: JsonFile, images: Path, wanted: Iterable[str]) -> CocoPart:
@@ -58,14 +82,23 @@ def read_coco(file: JsonFile, images: Path, wanted: Iterable[str]) -> CocoPart:
     """
     path = file.path
     instances, sha256 = file.decode(_Instances)
+    _refuse_two_meanings("category", instances.categories, path)
+    _refuse_two_meanings("licence", instances.licenses or [], path)
     names = {category.id: category.name for category in instances.categories}
     _check_categories(names, wanted, path)
     keep = {number for number, name in names.items() if name in set(wanted)}
     photos = sorted(instances.images, key=attrgetter("id"))
     objects = [row for row in instances.annotations if row.category_id in keep]
     _check_ids(photos, objects, path)
-    licenses = tuple(instances.licenses)
-    return CocoPart(tuple(photos), tuple(objects), names, licenses, images, sha256)
+    licenses = tuple(instances.licenses or ())
+    return CocoPart(path, tuple(photos), tuple(objects), names, licenses, images, sha256)
+
+
+def _refuse_two_meanings(kind: str, rows: Sequence[_Category | License], path: Path) -> None:
+    rows_of: dict[int, _Category | License] = {}
+    for row in rows:
+        if rows_of.setdefault(row.id, row) != row:
+            raise InputError(f"{path}: {kind} id {row.id} stands there twice and differs")
 
 
 def _check_categories(names: dict[int, str], wanted: Iterable[str], path: Path) -> None:
@@ -83,12 +116,13 @@ def _check_ids(photos: list[Photo], objects: list[ObjectMask], path: Path) -> No
         if not FILE_NAME.fullmatch(photo.file_name):
             raise InputError(
                 f"{path}: image {photo.id}: file_name {photo.file_name!r} is not a plain file "
-                "name such as 000000000139.jpg"
+                "name such as 000000000139.jpg, nor one below folders"
             )
-        if not (0 < photo.width <= LARGEST_SIDE and 0 < photo.height <= LARGEST_SIDE):
+        sides = (photo.width, photo.height)
+        if not (min(sides) > 0 and max(sides) <= LARGEST_SIDE and math.prod(sides) <= LARGEST_AREA):
             raise InputError(
-                f"{path}: image {photo.id}: size {photo.width}x{photo.height} is not in "
-                f"[1, {LARGEST_SIDE}]"
+                f"{path}: image {photo.id}: size {photo.width}x{photo.height}: expected sides in "
+                f"[1, {LARGEST_SIDE}] and at most {LARGEST_AREA} pixels"
             )
     for kind, rows in (("image", photos), ("annotation", objects)):
         ids = set(map(attrgetter("id"), rows))

@@ -3,7 +3,7 @@
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -29,7 +29,30 @@ class JsonFile:
                 f"{self.path}: cannot be read: {error.strerror}; expected COCO 2017's annotations "
                 "there"
             ) from None
+        except msgspec.ValidationError as error:
+            fault = _first_fault(self._data.result(), kind) or str(error)
+            raise InputError(f"{self.path}: not as COCO 2017 writes it: {fault}") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InputError(
                 f"{self.path}: not COCO's json: {error}; the file may be cut short: fetch it again"
             ) from None
+
+
+def _first_fault(data: bytes, kind: type[Any]) -> str | None:
+    """Return the table, place and id of the first row that is not as `kind` wants it, and why."""
+    try:
+        tables = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        for name, hint in get_type_hints(kind).items():
+            lists = [hint] if get_origin(hint) is list else get_args(hint)
+            wanted = next((get_args(part)[0] for part in lists if get_origin(part) is list), None)
+            if wanted is None or name not in tables:
+                continue
+            for place, row in enumerate(msgspec.json.decode(tables[name], type=list[msgspec.Raw])):
+                try:
+                    msgspec.json.decode(row, type=wanted)
+                except msgspec.ValidationError as error:
+                    number = msgspec.json.decode(row, type=dict[str, Any]).get("id")
+                    return f"{name}[{place}] (id {number}): {error}"
+    except msgspec.ValidationError:
+        return None
+    return None

@@ -39,6 +39,16 @@ def test_polygons_are_rendered_as_pycocotools_does(outlines: list[list[float]]) 
         assert (coco_mask.decode(encoded(outlines)) == expected).all()
 
 
+def test_a_polygon_may_leave_the_picture_by_its_sides() -> None:
+    whole = encoded([[-W, -H, 2 * W, -H, 2 * W, 2 * H, -W, 2 * H]])
+    assert coco_mask.decode(whole).all()
+
+
+def test_a_segmentation_nested_without_end_is_refused() -> None:
+    with pytest.raises(BrokenMaskError):
+        encode_segmentation(b"[" * 100_000, H, W)
+
+
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=40))
 def test_run_lengths_are_read_packed_and_unpacked(runs: list[int]) -> None:
     counts = [0, *runs]
@@ -57,6 +67,11 @@ def test_run_lengths_are_read_packed_and_unpacked(runs: list[int]) -> None:
         [[1.0, 2.0]],
         [["a", "b", "c", "d", "e", "f"]],
         [[1, 2, 3, 4, 5, float("nan")]],
+        [[0, 0, 1e9, 0, 1e9, 1e9]],
+        [[0, 0, 2 * W + 1, 0, W, H]],
+        [[0, -H - 1, W, 0, W, H]],
+        [[10**400, 0, W, 0, W, H]],
+        [[0, 0, W, H] * 50_000],
         {"size": [H, W], "counts": [10, 20]},
         {"size": [H, W], "counts": [-10, 20, H * W - 10]},
         {"size": [9, 9], "counts": [0, 81]},

@@ -1,0 +1,94 @@
+"""Puts COCO's two files side by side: each keeps its own tables, and no id means two things."""
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+from msgspec.structs import replace
+
+from vpo_builder.planning.filtering import EMPTY_OUTLINE
+from vpo_builder.records import ObjectMask
+from vpo_builder.rendering.mask import BrokenMaskError, segmentation_area
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.sources.coco import CocoPart
+
+
+def side_by_side(parts: Sequence[CocoPart]) -> tuple[CocoPart, ...]:
+    """Return the parts with the first one's category ids, and an area for every object.
+
+    Categories are told by the names that each file gives its own ids. Raises InputError for an id
+    of an image or an annotation that stands in two files, and for a file without any outline.
+    """
+    first, *others = parts
+    for other in others:
+        _refuse_shared_ids("image", first, first.photos, other, other.photos)
+        _refuse_shared_ids("annotation", first, first.objects, other, other.objects)
+    number_of: dict[str, int] = {}
+    for number, name in sorted(first.category_names.items()):
+        number_of.setdefault(name, number)
+    return tuple(_with_areas(_renumbered(part, number_of)) for part in parts)
+
+
+def _refuse_shared_ids(
+    kind: str, first: CocoPart, rows: Sequence[Any], other: CocoPart, others: Sequence[Any]
+) -> None:
+    ids = set(map(attrgetter("id"), others))
+    shared = ids.intersection(map(attrgetter("id"), rows))
+    if shared:
+        raise InputError(
+            f"{first.path} and {other.path}: {kind} id {min(shared)} stands in both "
+            f"({len(shared)} do): expected ids that differ: number one file's {kind}s from "
+            f"{max(map(attrgetter('id'), rows)) + 1} on"
+        )
+
+
+def _renumbered(part: CocoPart, number_of: dict[str, int]) -> CocoPart:
+    names = part.category_names
+    change = {
+        number: number_of[name]
+        for number, name in names.items()
+        if number_of.get(name, number) != number
+    }
+    if not change:
+        return part
+    objects = tuple(
+        replace(row, category_id=change[row.category_id]) if row.category_id in change else row
+        for row in part.objects
+    )
+    kept = {number: name for name, number in number_of.items() if name in names.values()}
+    return part.changed(objects=objects, category_names=kept)
+
+
+def _with_areas(part: CocoPart) -> CocoPart:
+    objects = part.objects
+    if any(row.area is None for row in objects):
+        sizes = {photo.id: (photo.height, photo.width) for photo in part.photos}
+        objects = tuple(
+            row if row.area is not None else replace(row, area=_area(row, sizes.get(row.image_id)))
+            for row in objects
+        )
+    outlined = (row for row in objects if row.area and _has_outline(row))
+    if objects and next(outlined, None) is None:
+        raise InputError(
+            f"{part.path}: none of its {len(objects)} annotations of sounding categories has an "
+            f"area and an outline, the first being {min(row.id for row in objects)}: expected "
+            "segmentation to be polygons or run lengths"
+        )
+    return part.changed(objects=objects)
+
+
+def _has_outline(row: ObjectMask) -> bool:
+    return memoryview(row.segmentation).nbytes > EMPTY_OUTLINE
+
+
+def _area(row: ObjectMask, size: tuple[int, int] | None) -> float:
+    """Return the pixels of an object's mask.
+
+    Those of the whole image where it cannot be read: it is looked at later, and the reason told.
+    """
+    if size is None or not _has_outline(row):
+        return 0.0
+    try:
+        return float(segmentation_area(bytes(row.segmentation), *size))
+    except BrokenMaskError:
+        return float(size[0] * size[1])
