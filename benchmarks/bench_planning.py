@@ -35,8 +35,8 @@ SOUNDING = (1, 3, 4, 5, 6, 16, 17, 18, 19, 20, 21, 22, 24, 37, 41, 43, 74, 76, 7
 
 def ours(sources: Sources) -> None:
     """Plan, then tell what was found in train2017."""
-    from vpo_builder.build.request import BuildRequest
-    from vpo_builder.build.vpo import open_corpus, plan_build, usable_clips
+    from vpo_builder.build import request
+    from vpo_builder.build.vpo import plan_split, read_material
     from vpo_builder.config import load_config
     from vpo_builder.records import Reason
 
@@ -50,11 +50,12 @@ def ours(sources: Sources) -> None:
             return {}
 
     config = load_config("default")
-    request = BuildRequest("ms", Path("nowhere"), sources.coco, sources.vggsound, config)
+    folders = request.Sources(sources.coco, sources.vggsound)
+    asked = request.BuildRequest("ms", Path("nowhere"), folders, config)
     clock = Clock()
-    corpus = open_corpus(request)
-    clips, _ = usable_clips(request, corpus)
-    plan = plan_build(request, corpus, clips, EveryClip())
+    material = read_material(asked)
+    corpus = material.corpus
+    plan = plan_split(asked, material, EveryClip())
     taken = clock.taken()
     images = {photo.id for photo in corpus.parts[0].photos}
     refused = {Reason.REPEATED_INSTANCES, Reason.NO_SOUNDING_OBJECT}

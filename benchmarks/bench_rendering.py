@@ -39,11 +39,11 @@ from PIL import Image
 from plain_rendering import PlainSample, convert_plainly, render_plainly
 from pycocotools.coco import COCO
 
+from vpo_builder.build import request
 from vpo_builder.build.corpus import Corpus
-from vpo_builder.build.request import BuildRequest
-from vpo_builder.build.vpo import open_corpus, plan_build, usable_clips
+from vpo_builder.build.vpo import plan_split, read_material
 from vpo_builder.classes import class_rows
-from vpo_builder.config import load_config
+from vpo_builder.config import BuildConfig, load_config
 from vpo_builder.dataset.schema import Split
 from vpo_builder.records import Clip, PlannedSample
 from vpo_builder.rendering.clip_folder import ClipFolder
@@ -58,7 +58,7 @@ GOAL, SECOND_CORE = 3.0, 1.8
 class Work:
     """A plan, and what both sides need to write it."""
 
-    request: BuildRequest
+    config: BuildConfig
     corpus: Corpus
     clips: Sequence[Clip]
     samples: Sequence[PlannedSample]
@@ -73,14 +73,15 @@ class Work:
 def planned(split: Split, sources: Sources) -> Work:
     """Plan a split; the clips are looked at on the way, in a folder that is thrown away."""
     config = load_config("default")
-    request = BuildRequest(split, Path("nowhere"), sources.coco, sources.vggsound, config)
-    corpus = open_corpus(request)
-    clips, _ = usable_clips(request, corpus)
+    folders = request.Sources(sources.coco, sources.vggsound)
+    asked = request.BuildRequest(split, Path("nowhere"), folders, config)
+    material = read_material(asked)
+    clips, corpus = material.clips, material.corpus
     with tempfile.TemporaryDirectory(dir=benchmark_folder()) as made:
         folder = ClipFolder(Path(made), clips, config, SerialExecutor())
-        plan = plan_build(request, corpus, clips, folder)
+        plan = plan_split(asked, material, folder)
     values = {row.name: row.mask_value for row in class_rows(corpus.table)}
-    return Work(request, corpus, clips, plan.samples, values)
+    return Work(config, corpus, clips, plan.samples, values)
 
 
 def ours(work: Work, executor: Executor, out: Path) -> None:
@@ -91,7 +92,7 @@ def ours(work: Work, executor: Executor, out: Path) -> None:
 
 def our_clips(work: Work, executor: Executor, out: Path) -> None:
     """The clips of `ours`."""
-    folder = ClipFolder(out / "audios", work.clips, work.request.config, executor)
+    folder = ClipFolder(out / "audios", work.clips, work.config, executor)
     refuse_difference("unusable clips", folder.check(work.clip_ids), {})
 
 

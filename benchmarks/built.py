@@ -7,17 +7,17 @@ from full_size import benchmark_folder
 from measuring import in_silence
 from media import media_sources
 
-from vpo_builder.build.request import BuildReport, BuildRequest
-from vpo_builder.build.vpo import build
+from vpo_builder.build.build import build
+from vpo_builder.build.request import BuildReport, BuildRequest, Sources
 from vpo_builder.config import load_config
 from vpo_builder.dataset.schema import Split
 
 
 def build_of(images: int, split: Split, out: Path, overrides: tuple[str, ...] = ()) -> BuildReport:
     """Build a split of so many pictures into `out`, in this process."""
-    sources = media_sources(images)
+    made = media_sources(images)
     config = load_config("default", overrides)
-    request = BuildRequest(split, out, sources.coco, sources.vggsound, config)
+    request = BuildRequest(split, out, Sources(made.coco, made.vggsound), config)
     with in_silence():
         return build(request)
 

@@ -13,13 +13,15 @@ __all__ = [
     "csv_name",
     "dataset_folder",
     "encode_csv",
-    "reads_from_ms",
+    "has_repeated_instances",
     "scene_sample",
 ]
 
 
 def dataset_folder(split: Split) -> str:
-    """Return a VPO split's folder relative to the output folder."""
+    """Return a split's folder relative to the output folder."""
+    if split == "avsbench-single-plus":
+        return "avsbench_data_single_plus"
     return f"VPO/{SPLIT_NAMES[split]}"
 
 
@@ -36,7 +38,7 @@ def scene_sample(
     An MSMI scene without repeated instances is MS's, and its files are read from there.
     """
     first = scene.sounding[0]
-    home = MS_HOME if reads_from_ms(scene, split) else ""
+    home = MS_HOME if split == "msmi" and not scene.repeated else ""
     files = vpo_files(split, scene.photo.id, first.category, first.mask.id, home)
     return Sample(
         sample_id=files.sample_id,
@@ -54,18 +56,18 @@ def scene_sample(
     )
 
 
-def reads_from_ms(scene: Scene, split: Split) -> bool:
-    """Tell whether a scene's image and mask lie in VPO-MS (the csv's multi_instance 0)."""
-    return split == "msmi" and not scene.repeated
+def has_repeated_instances(sample: Sample, split: Split) -> bool:
+    """Tell whether several objects of a sample's image are of one class, which only MSMI keeps.
+
+    It is the csv's multi_instance. The image and mask of MSMI's other samples lie in VPO-MS.
+    """
+    return split == "msmi" and not sample.image.startswith(MS_HOME)
 
 
-def encode_csv(
-    samples: Iterable[Sample], mask_values: Mapping[str, int], repeated: frozenset[str]
-) -> bytes:
+def encode_csv(samples: Iterable[Sample], mask_values: Mapping[str, int], split: Split) -> bytes:
     """Return the csv of the published loader: one row for each sounding object.
 
     Its loader takes "val" for test, so val rows say train; the subset lies in our manifest.
-    `repeated` names the samples whose rows carry multi_instance 1.
     """
     rows = [
         (
@@ -76,7 +78,7 @@ def encode_csv(
             source.clip_id,
             "test" if sample.subset == "test" else "train",
             source.pan,
-            int(sample.sample_id in repeated),
+            int(has_repeated_instances(sample, split)),
         )
         for sample in sorted(samples, key=lambda sample: sample.sample_id)
         for source in sample.sources

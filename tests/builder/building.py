@@ -8,8 +8,8 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from vpo_builder.build.request import BuildReport, BuildRequest
-from vpo_builder.build.vpo import build
+from vpo_builder.build.build import build
+from vpo_builder.build.request import BuildReport, BuildRequest, Sources, Work
 from vpo_builder.commands.vpo_build import build_command
 from vpo_builder.config import load_config
 
@@ -24,10 +24,9 @@ def build_from(
     sources: Path, out: Path, split: Any = "ss", overrides: tuple[str, ...] = (), **options: Any
 ) -> BuildReport:
     """Build a split from `sources`/coco and `sources`/vggsound."""
+    folders = Sources(sources / "coco", sources / "vggsound")
     config = load_config("default", overrides)
-    return build(
-        BuildRequest(split, out, sources / "coco", sources / "vggsound", config, **options)
-    )
+    return build(BuildRequest(split, out, folders, config, work=Work(**options)))
 
 
 def run_build(*arguments: object) -> Result:

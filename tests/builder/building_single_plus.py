@@ -8,8 +8,8 @@ from click.testing import Result
 
 from tests.avsbench_trees import MadeVideo
 from tests.builder.building import run_build
-from vpo_builder.build.request import BuildReport
-from vpo_builder.build.single_plus import SinglePlusRequest, build_single_plus
+from vpo_builder.build.build import build
+from vpo_builder.build.request import BuildReport, BuildRequest, Sources, Work
 from vpo_builder.config import load_single_plus_config
 
 FOLDER = "avsbench_data_single_plus"
@@ -18,7 +18,8 @@ FOLDER = "avsbench_data_single_plus"
 def build_from(tree: Path, out: Path, *overrides: str, **options: Any) -> BuildReport:
     """Build from the S4 tree in `tree`, in this process unless `workers` says otherwise."""
     config = load_single_plus_config("default", overrides)
-    return build_single_plus(SinglePlusRequest(tree, out, config, **options))
+    sources = Sources(avsbench=tree)
+    return build(BuildRequest("avsbench-single-plus", out, sources, config, work=Work(**options)))
 
 
 def build_what_is_there(tree: Path, out: Path) -> BuildReport:

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from vpo_builder.build.request import BuildRequest
 from vpo_builder.records import DAMAGE, Rejection
 from vpo_builder.runtime.errors import InputError
 
@@ -10,22 +12,30 @@ SHOWN = 5
 """How many records an error names; the rest is counted."""
 
 
-def refuse_damage(rejections: Sequence[Rejection]) -> None:
-    """Raise InputError naming what is broken, if anything is: what `--strict` asks for."""
-    damaged = [item for item in rejections if item.reason in DAMAGE]
-    if damaged:
-        raise InputError(f"--strict: {_named(damaged)}; mend the sources, or build without it")
-
-
-def refuse_too_many_missing(
-    missing: Sequence[Rejection], selected: int, max_fraction: float, folder: Path
+def stop_at_damage(
+    request: BuildRequest[Any],
+    rejections: Sequence[Rejection],
+    missing: Sequence[Rejection],
+    selected: int,
+    folder: Path,
 ) -> None:
-    """Raise InputError if more than a share of the selected images cannot be used."""
-    if len(missing) > max_fraction * selected:
+    """Raise InputError if something is broken and the build is strict, or if too much is missing.
+
+    Too much is more than `limits.max_missing_fraction` of the images selected from `folder`.
+    """
+    if request.work.strict:
+        _refuse_damage(rejections)
+    if len(missing) > request.config.limits.max_missing_fraction * selected:
         raise InputError(
             f"{len(missing)} of {selected} selected images cannot be used: {_named(missing)}; "
             f"complete {folder}, or raise limits.max_missing_fraction"
         )
+
+
+def _refuse_damage(rejections: Sequence[Rejection]) -> None:
+    damaged = [item for item in rejections if item.reason in DAMAGE]
+    if damaged:
+        raise InputError(f"--strict: {_named(damaged)}; mend the sources, or build without it")
 
 
 def _named(items: Sequence[Rejection]) -> str:

@@ -1,35 +1,80 @@
-"""What a user asks of a build, and what came of it."""
+"""What a user asks of a build, as one record, and what came of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeAlias, TypeVar
 
 from vpo_builder.build.supply import FolderSupply, Supply
 from vpo_builder.classes import CLASS_TABLE
-from vpo_builder.config import BuildConfig
+from vpo_builder.config import BuildConfig, SinglePlusConfig
+from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.schema import Split
+from vpo_builder.layout import dataset_folder
 from vpo_builder.publishing.funnel import Funnel
 from vpo_builder.runtime.executors import ExecutorKind
 
+Config_co = TypeVar("Config_co", bound=BuildConfig | SinglePlusConfig, covariant=True)
+
 
 @dataclass(frozen=True)
-class BuildRequest:
-    """What a user asks for: the dataset, and where its sources and its output lie."""
+class Sources:
+    """Where a dataset's sources lie; a folder is None where the user gives none.
 
-    split: Split
-    out: Path
-    coco: Path
-    vggsound: Path
-    config: BuildConfig
+    `vggsound_csv` is given if VGGSound's csv lies elsewhere than beside its recordings;
+    `synthetic` tells that the folders hold the embedded corpus.
+    """
+
+    coco: Path | None = None
+    vggsound: Path | None = None
+    avsbench: Path | None = None
+    vggsounder: Path | None = None
+    class_table: Path = CLASS_TABLE
+    vggsound_csv: Path | None = None
     synthetic: bool = False
-    seed: int = 0
+
+
+def needed(folder: Path | None) -> Path:
+    """Return a source's folder: whoever builds from it has made sure that there is one."""
+    assert folder is not None, "a build begins when its sources are complete"
+    return folder
+
+
+@dataclass(frozen=True)
+class Work:
+    """How the work is done: in how many processes, of whom, and whether damage stops it."""
+
     workers: int = 1
     executor: ExecutorKind = "local"
     strict: bool = False
-    class_table: Path = CLASS_TABLE
-    vggsounder: Path | None = None
-    vggsound_csv: Path | None = None
+
+
+@dataclass(frozen=True)
+class BuildRequest(Generic[Config_co]):
+    """What a user asks for: which dataset, of which sources, by which choices, and how.
+
+    With `published`, the dataset of that manifest is built again, and `allow_substitutes` tells
+    whether clips that are gone are replaced. `supply` completes the sources while they are used.
+    """
+
+    split: Split
+    out: Path
+    sources: Sources
+    config: Config_co
+    seed: int = 0
+    work: Work = field(default_factory=Work)
+    published: Manifest | None = None
+    allow_substitutes: bool = False
     supply: Supply = field(default_factory=FolderSupply)
+
+    @property
+    def folder(self) -> Path:
+        """The dataset's folder."""
+        return self.out / dataset_folder(self.split)
+
+
+VpoRequest: TypeAlias = BuildRequest[BuildConfig]
+SinglePlusRequest: TypeAlias = BuildRequest[SinglePlusConfig]
 
 
 @dataclass(frozen=True)
@@ -37,7 +82,7 @@ class BuildReport:
     """What came of a build; `already_built` when the folder held the dataset before.
 
     `notes` are lines for a person: what the sources lacked; `complete` is False when a dataset
-    rebuilt from its manifest lacks samples.
+    built again from its manifest lacks samples.
     """
 
     folder: Path

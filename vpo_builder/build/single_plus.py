@@ -1,22 +1,21 @@
-"""Builds AVSBench-Single+: S4 relabelled to its 23 categories, one frame and one second a sample.
+"""What AVSBench-Single+ does in each stage of a build: S4 relabelled to its 23 categories.
 
-The authors' download was never filled, so it is made from S4 as published (protocol §3).
+One frame and one second a sample. The authors' download was never filled, so it is made from S4
+as published (protocol §3).
 """
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
-from vpo_builder.audit.audit import audit
-from vpo_builder.build.damage import refuse_damage, refuse_too_many_missing
-from vpo_builder.build.request import BuildReport
-from vpo_builder.config import SinglePlusAuditSettings, SinglePlusConfig
+from vpo_builder.audit.audit import AuditReport
+from vpo_builder.build.damage import stop_at_damage
+from vpo_builder.build.from_manifest import compared
+from vpo_builder.build.recipe import Recipe
+from vpo_builder.build.request import BuildReport, SinglePlusRequest, needed
 from vpo_builder.dataset.avsbench_trees import Tree, Video, read_s4
-from vpo_builder.dataset.manifest import Manifest
-from vpo_builder.dataset.schema import Sample
 from vpo_builder.documents.documents import Attribution
-from vpo_builder.publishing.build_identity import BuildIdentity, is_finished, mark_started
+from vpo_builder.publishing.build_identity import BuildIdentity
 from vpo_builder.publishing.funnel import (
     Funnel,
     check_funnel,
@@ -24,12 +23,12 @@ from vpo_builder.publishing.funnel import (
     count_stage,
     reasons_by_kind,
 )
-from vpo_builder.publishing.publish import REJECTIONS, Publication, draft_meta, publish
+from vpo_builder.publishing.publication import Publication
+from vpo_builder.publishing.publish import REJECTIONS
 from vpo_builder.records import DAMAGE, Reason, Rejection
 from vpo_builder.rendering.single_plus import (
     AUDIOS,
     CSV_NAME,
-    DATASET_FOLDER,
     MEDIA_FOLDERS,
     RenderedVideo,
     VideoTask,
@@ -39,10 +38,8 @@ from vpo_builder.rendering.single_plus import (
     single_plus_classes,
 )
 from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.executors import ExecutorKind, open_executor
-from vpo_builder.runtime.output_lock import output_lock
 from vpo_builder.runtime.settings import to_tree
-from vpo_builder.runtime.whole_files import remove_leftovers
+from vpo_builder.runtime.tasks import Executor
 
 SEED = 0  # nothing is drawn: every annotated frame of S4 is a sample
 VIDEOS_NAMED = 10
@@ -51,73 +48,16 @@ LICENCE = "CC BY-NC 4.0"  # AVSBench's as a whole (protocol §3)
 LICENCE_URL = "https://creativecommons.org/licenses/by-nc/4.0/"
 
 
-@dataclass(frozen=True)
-class SinglePlusRequest:
-    """What a user asks for: where S4 lies, where the dataset goes, and how it is made."""
-
-    avsbench: Path
-    out: Path
-    config: SinglePlusConfig
-    workers: int = 1
-    strict: bool = False
-    synthetic: bool = False
-    executor: ExecutorKind = "local"
+def _read(request: SinglePlusRequest) -> Tree:
+    return read_s4(needed(request.sources.avsbench))
 
 
-def build_single_plus(request: SinglePlusRequest) -> BuildReport:
-    """Build AVSBench-Single+ below `request.out` and return what came of it.
-
-    An interrupted build resumes, and any number of workers gives the same bytes. Raises
-    InputError for what the user can mend; nothing is written before the csv has been read.
-    """
-    with output_lock(request.out):
-        return _build(request)
-
-
-def _build(request: SinglePlusRequest) -> BuildReport:
-    folder = request.out / DATASET_FOLDER
-    tree = read_s4(request.avsbench)
-    identity = _identity(tree, request.config)
-    if is_finished(folder, identity):
-        return BuildReport(folder, already_built=True)
-    remove_leftovers(folder)
-    mark_started(folder, identity)
-    rows = single_plus_classes()
-    values = {row.name: row.mask_value for row in rows}
-    tasks = [
-        VideoTask(video, values[video.categories[0]], folder, request.config.audio)
-        for video in tree.videos
-    ]
-    with open_executor(request.executor, request.workers) as executor:
-        rendered = executor(render_video, tasks, "videos")
-    samples = [sample for video in rendered for sample in video.samples]
-    rejections = [rejection for video in rendered for rejection in video.rejections]
-    _stop_at_damage(request, tree, rendered, rejections)
-    publication = Publication(
-        samples=samples,
-        classes=rows,
-        audio=AUDIOS,
-        media_folders=MEDIA_FOLDERS,
-        media_sha256={path: sha for video in rendered for path, sha in video.sha256.items()},
-        texts={CSV_NAME: encode_single_plus_csv(samples)},
-        rejections=rejections,
-        funnel=_funnel(tree.videos, samples, rejections),
-        synthetic=request.synthetic,
-        attributions=[
-            Attribution(sample.image_id, LICENCE, LICENCE_URL, "", "") for sample in samples
-        ],
-    )
-    notes = [*_missing(rejections), *_leaks(folder, publication, identity, request.config.audit)]
-    publish(folder, publication, identity)
-    return BuildReport(folder, False, publication.funnel, notes)
-
-
-def _identity(tree: Tree, config: SinglePlusConfig) -> BuildIdentity:
+def _identify(request: SinglePlusRequest, tree: Tree) -> BuildIdentity:
     inputs = {
         f"avsbench/{tree.csv.name}": tree.sha256,
         "avsbench/files (names and sizes)": _listing_sha256(tree),
     }
-    return BuildIdentity("avsbench-single-plus", SEED, to_tree(config), inputs)
+    return BuildIdentity(request.split, SEED, to_tree(request.config), inputs)
 
 
 def _listing_sha256(tree: Tree) -> str:
@@ -132,51 +72,61 @@ def _listing_sha256(tree: Tree) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _stop_at_damage(
-    request: SinglePlusRequest,
-    tree: Tree,
-    rendered: Sequence[RenderedVideo],
-    rejections: Sequence[Rejection],
-) -> None:
-    if request.strict:
-        refuse_damage(rejections)
-    missing = [
+def _refuse_unusable(request: SinglePlusRequest, tree: Tree) -> None:
+    """Every video may turn out usable: that is known once it is rendered."""
+
+
+def _plan(request: SinglePlusRequest, tree: Tree, executor: Executor) -> list[VideoTask]:
+    values = {row.name: row.mask_value for row in single_plus_classes()}
+    return [
+        VideoTask(video, values[video.categories[0]], request.folder, request.config.audio)
+        for video in tree.videos
+    ]
+
+
+def _render(
+    request: SinglePlusRequest, tree: Tree, plan: Sequence[VideoTask], executor: Executor
+) -> Publication:
+    rendered = executor(render_video, plan, "videos")
+    samples = [sample for video in rendered for sample in video.samples]
+    rejections = [rejection for video in rendered for rejection in video.rejections]
+    selected = len(_frame_names(tree.videos))
+    stop_at_damage(request, rejections, _lost_frames(tree, rendered), selected, tree.csv.parent)
+    if not samples:
+        raise InputError(
+            f"{tree.csv.parent}: no usable frame: {len(tree.videos)} videos are listed in "
+            f"{tree.csv.name}; expected s4_data/ as published beside it"
+        )
+    return Publication(
+        samples=samples,
+        classes=single_plus_classes(),
+        audio=AUDIOS,
+        media_folders=MEDIA_FOLDERS,
+        media_sha256={path: sha for video in rendered for path, sha in video.sha256.items()},
+        texts={CSV_NAME: encode_single_plus_csv(samples)},
+        rejections=rejections,
+        synthetic=request.sources.synthetic,
+        attributions=[
+            Attribution(sample.image_id, LICENCE, LICENCE_URL, "", "") for sample in samples
+        ],
+        notes=_missing(rejections),
+    )
+
+
+def _lost_frames(tree: Tree, rendered: Sequence[RenderedVideo]) -> list[Rejection]:
+    """Return a rejection for each frame that damage costs, be it its own or its video's."""
+    return [
         Rejection("frame", name, rejection.reason)
         for video, result in zip(tree.videos, rendered, strict=True)
         for rejection in result.rejections
         if rejection.reason in DAMAGE
         for name in (_frame_names([video]) if rejection.kind == "video" else [rejection.record])
     ]
-    limit = request.config.limits.max_missing_fraction
-    refuse_too_many_missing(missing, len(_frame_names(tree.videos)), limit, tree.csv.parent)
-    if not any(video.samples for video in rendered):
-        raise InputError(
-            f"{tree.csv.parent}: no usable frame: {len(tree.videos)} videos are listed in "
-            f"{tree.csv.name}; expected s4_data/ as published beside it"
-        )
 
 
 def _frame_names(videos: Iterable[Video]) -> list[str]:
     """Return the names of the annotated frames."""
     return [frame_name(video, n + 1) for video in videos for n in range(len(video.masks))]
-
-
-def _funnel(
-    videos: Sequence[Video], samples: Sequence[Sample], rejections: Sequence[Rejection]
-) -> Funnel:
-    reasons = reasons_by_kind(rejections, ("video", "frame"))
-    used = {sample.sample_id for sample in samples}
-    used_videos = {video.name for video in videos if not used.isdisjoint(_frame_names([video]))}
-    names = [video.name for video in videos]
-    funnel = {
-        "videos": count_stage(names, [("used", used_videos)], reasons["video"], "no_usable_frame"),
-        "frames": count_stage(
-            _frame_names(videos), [("used", used)], reasons["frame"], "video_dropped"
-        ),
-        "samples": count_samples(samples),
-    }
-    check_funnel(funnel)
-    return funnel
 
 
 def _missing(rejections: Iterable[Rejection]) -> list[str]:
@@ -188,26 +138,50 @@ def _missing(rejections: Iterable[Rejection]) -> list[str]:
     return [f"missing videos, listed in {REJECTIONS}: {named}{more}"]
 
 
-def _leaks(
-    folder: Path,
-    publication: Publication,
-    identity: BuildIdentity,
-    settings: SinglePlusAuditSettings,
-) -> list[str]:
-    """Return a line for what crosses S4's subsets; raise InputError if that is to stop a build."""
-    draft = Manifest(folder, draft_meta(publication, identity), tuple(publication.samples))
-    licences = {row.image_id: row.license_name for row in publication.attributions}
-    report = audit(draft, licences, max_bits=settings.near_duplicate_bits)
-    named = ", ".join(f"{leak.kind} {leak.key[:16]}" for leak in report.leaks[:LEAKS_NAMED])
-    more = ", …" if len(report.leaks) > LEAKS_NAMED else ""
-    found = f"{len(report.leaks)} leaks across S4's subsets: {named}{more}"
-    if report.leaks and settings.leaks == "fail":
-        raise InputError(f"{folder}: {found}; mend S4's csv, or set audit.leaks to warn")
-    lines = [found] if report.leaks else []
-    if report.near_duplicates:
-        lines.append(f"{len(report.near_duplicates)} pairs of frames look alike across subsets")
+def _judge(request: SinglePlusRequest, rendered: Publication, audit: AuditReport) -> Publication:
+    """Say what crosses S4's subsets, which are the authors'; raise InputError if it is to stop."""
+    named = ", ".join(f"{leak.kind} {leak.key[:16]}" for leak in audit.leaks[:LEAKS_NAMED])
+    more = ", …" if len(audit.leaks) > LEAKS_NAMED else ""
+    found = f"{len(audit.leaks)} leaks across S4's subsets: {named}{more}"
+    if audit.leaks and request.config.audit.leaks == "fail":
+        raise InputError(f"{request.folder}: {found}; mend S4's csv, or set audit.leaks to warn")
+    lines = [found] if audit.leaks else []
+    if audit.near_duplicates:
+        lines.append(f"{len(audit.near_duplicates)} pairs of frames look alike across subsets")
     if lines:
-        lines.append(f"vpo-data audit {folder} shows them")
-    if report.untrained:
-        lines.append(f"tested but never trained: {', '.join(report.untrained)}")
-    return lines
+        lines.append(f"vpo-data audit {request.folder} shows them")
+    return replace(rendered, notes=[*rendered.notes, *lines])
+
+
+def _count(request: SinglePlusRequest, tree: Tree, publication: Publication) -> Funnel:
+    videos = tree.videos
+    reasons = reasons_by_kind(publication.rejections, ("video", "frame"))
+    used = {sample.sample_id for sample in publication.samples}
+    used_videos = {video.name for video in videos if not used.isdisjoint(_frame_names([video]))}
+    names = [video.name for video in videos]
+    funnel = {
+        "videos": count_stage(names, [("used", used_videos)], reasons["video"], "no_usable_frame"),
+        "frames": count_stage(
+            _frame_names(videos), [("used", used)], reasons["frame"], "video_dropped"
+        ),
+        "samples": count_samples(publication.samples),
+    }
+    check_funnel(funnel)
+    return funnel
+
+
+def _conclude(request: SinglePlusRequest, tree: Tree, report: BuildReport) -> BuildReport:
+    """Compare with the manifest that is built again: S4 alone decides every sample."""
+    return report if request.published is None else compared(report, request.published)
+
+
+SINGLE_PLUS = Recipe(
+    read=_read,
+    identify=_identify,
+    refuse_unusable=_refuse_unusable,
+    plan=_plan,
+    render=_render,
+    judge=_judge,
+    count=_count,
+    conclude=_conclude,
+)

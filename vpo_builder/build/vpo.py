@@ -1,4 +1,4 @@
-"""Builds a VPO dataset: read, plan, render, audit, write the manifest last."""
+"""What VPO-SS, VPO-MS and VPO-MSMI do in each stage of a build."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -6,38 +6,46 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from vpo_builder.audit.audit import AuditReport
 from vpo_builder.build.corpus import Corpus, read_corpus, refuse_absent_folders
-from vpo_builder.build.damage import refuse_damage, refuse_too_many_missing
-from vpo_builder.build.request import (
-    BuildReport,
-    BuildRequest,
-)
+from vpo_builder.build.damage import stop_at_damage
+from vpo_builder.build.recipe import Recipe
+from vpo_builder.build.request import BuildReport, VpoRequest, needed
 from vpo_builder.classes import SoundingClass, class_rows, read_class_table
 from vpo_builder.dataset.manifest import encode_lines
-from vpo_builder.dataset.schema import SUBSETS, Sample, Subset
-from vpo_builder.layout import AUDIO_FOLDER, dataset_folder
+from vpo_builder.dataset.places import audio_folder
+from vpo_builder.dataset.schema import SUBSETS, Subset
+from vpo_builder.layout import AUDIO_FOLDER, csv_name, encode_csv
 from vpo_builder.planning.filtering import filter_images
 from vpo_builder.planning.matching import match_clips
 from vpo_builder.planning.persons import PERSONS
 from vpo_builder.planning.plan import ClipCheck, plan_dataset
-from vpo_builder.publishing.build_identity import BuildIdentity, is_finished, mark_started
+from vpo_builder.publishing.build_identity import BuildIdentity
 from vpo_builder.publishing.funnel import Funnel, count_funnel
-from vpo_builder.publishing.publish import Composition, CountFunnel, audited_publication, publish
+from vpo_builder.publishing.leaks import find_crossing
+from vpo_builder.publishing.publication import Publication
 from vpo_builder.publishing.rejections import refuse_reappeared
 from vpo_builder.records import Clip, PlannedSample, Rejection
-from vpo_builder.rendering.clip_folder import claim_clip_folder
+from vpo_builder.rendering.clip_folder import ClipFolder, claim_clip_folder
 from vpo_builder.rendering.images import render_images
-from vpo_builder.rendering.mix import render_mixes
+from vpo_builder.rendering.mix import MIX_FOLDER, render_mixes
 from vpo_builder.runtime.cycle_collector import without_collecting
 from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.executors import open_executor
-from vpo_builder.runtime.output_lock import output_lock
 from vpo_builder.runtime.settings import to_tree
 from vpo_builder.runtime.tasks import Executor
-from vpo_builder.runtime.whole_files import remove_leftovers
 from vpo_builder.sources.vggsound import known_labels
 
 FEW_VAL_CLIPS = 5  # protocol §2, subsets: a class with fewer is named
+MEDIA_FOLDERS = ("data", "mask", MIX_FOLDER)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What was read: the sources, the clips that sound like a class, and those kept out."""
+
+    corpus: Corpus
+    clips: Sequence[Clip]
+    rejected_clips: Sequence[Rejection]
 
 
 @dataclass(frozen=True)
@@ -50,150 +58,57 @@ class BuildPlan:
     notes: Sequence[str]
 
 
-def build(request: BuildRequest) -> BuildReport:
-    """Build one dataset below `request.out` and return what came of it.
-
-    An interrupted build resumes: every file is whole or absent, and the manifest's meta comes
-    last. MSMI builds or reuses MS, whose files it reads. Raises InputError for what the user can
-    mend; nothing is written before the sources have been read and found usable.
-    """
-    with output_lock(request.out):
-        if request.split == "msmi":
-            _build(replace(request, split="ms"))
-        return _build(request)
-
-
-def _build(request: BuildRequest) -> BuildReport:
-    folder = request.out / dataset_folder(request.split)
-    corpus = open_corpus(request)
-    identity = identify(request, corpus)
-    if is_finished(folder, identity) and not request.supply.retries(folder):
-        refuse_reappeared(folder, corpus.vggsound.paths)
-        return BuildReport(folder, already_built=True)
-    clips, rejected_clips = usable_clips(request, corpus)
-    remove_leftovers(request.out)
-    mark_started(folder, identity)
-    audio = request.out / AUDIO_FOLDER
-    claim_clip_folder(audio, request.config)
-    with open_executor(request.executor, request.workers) as executor:
-        clip_folder = request.supply.clips(audio, clips, request.config, executor)
-        plan = plan_build(request, corpus, clips, clip_folder)
-        rejections = [*plan.rejections, *rejected_clips]
-
-        def count(samples: Sequence[Sample], dropped: Sequence[Rejection]) -> Funnel:
-            return _funnel(corpus, samples, [*dropped, *rejections])
-
-        funnel, notes = publish_samples(
-            request, corpus, identity, plan.samples, rejections, plan.texts, count, executor
-        )
-    return BuildReport(folder, False, funnel, [*plan.notes, *notes, *request.supply.notes()])
-
-
-def publish_samples(
-    request: BuildRequest,
-    corpus: Corpus,
-    identity: BuildIdentity,
-    samples: Sequence[PlannedSample],
-    rejections: Sequence[Rejection],
-    texts: Mapping[str, bytes],
-    count: CountFunnel,
-    executor: Executor,
-) -> tuple[Funnel, list[str]]:
-    """Render planned samples, audit them and publish what is left.
-
-    Returns the funnel, as `count` gives it, and lines for a person.
-    """
-    folder = request.out / dataset_folder(request.split)
-    classes = class_rows(corpus.table)
-    values = {row.name: row.mask_value for row in classes}
-    photos = {planned.sample.image_id: planned.scene.photo for planned in samples}
-    image_path = request.supply.photos(corpus, list(photos.values()))
-    images = render_images(samples, image_path, values, folder, executor)
-    _refuse_images(request, samples, images.rejections)
-    if request.strict:
-        refuse_damage([*rejections, *images.rejections])
-    audio = request.out / AUDIO_FOLDER
-    mixes = render_mixes(images.samples, audio, folder, request.config.audio, executor)
-    composition = Composition(
-        request.split,
-        classes,
-        images.samples,
-        {**images.sha256, **mixes},
-        texts,
-        corpus.attributions,
-        request.synthetic,
-    )
-    publication, notes = audited_publication(
-        folder,
-        composition,
-        [*rejections, *images.rejections],
-        lambda left, dropped: count(left, [*images.rejections, *dropped]),
-        request.config.audit,
-        identity,
-    )
-    publish(folder, publication, identity)
-    return publication.funnel, notes
-
-
-def open_corpus(request: BuildRequest) -> Corpus:
+def read_material(request: VpoRequest) -> Material:
     """Return the sources of a request, read and checked, for its class table."""
-    config = request.config
-    table = read_class_table(request.class_table, config.person.policy, known_labels())
+    config, sources = request.config, request.sources
+    table = read_class_table(sources.class_table, config.person.policy, known_labels())
     with without_collecting():
         corpus = read_corpus(
-            request.coco,
-            request.vggsound,
+            needed(sources.coco),
+            needed(sources.vggsound),
             table,
             config.subsets.val_fraction,
-            request.vggsounder,
-            request.vggsound_csv,
+            sources.vggsounder,
+            sources.vggsound_csv,
         )
     if not request.supply.fetches:
-        refuse_absent_folders(corpus, request.vggsound)
-    return corpus
-
-
-def identify(request: BuildRequest, corpus: Corpus, **inputs: str) -> BuildIdentity:
-    """Return everything that decides the bytes of a request's dataset."""
-    table = hashlib.sha256(request.class_table.read_bytes()).hexdigest()
-    return BuildIdentity(
-        request.split,
-        request.seed,
-        to_tree(request.config),
-        {"classes.toml": table, **corpus.inputs, **inputs},
-    )
-
-
-def _refuse_images(
-    request: BuildRequest, samples: Sequence[PlannedSample], missing: Sequence[Rejection]
-) -> None:
-    """Stop a build that lacks more of its images than the settings allow."""
-    selected = len({planned.sample.image_id for planned in samples})
-    allowed = request.config.limits.max_missing_fraction
-    refuse_too_many_missing(missing, selected, allowed, request.coco)
-
-
-def usable_clips(request: BuildRequest, corpus: Corpus) -> tuple[list[Clip], list[Rejection]]:
-    """Return the clips of the table's labels; stop before anything is written if none is there."""
-    clips, rejections = match_clips(
-        corpus.vggsound, corpus.table, request.config.subsets.val_fraction, corpus.audible
+        refuse_absent_folders(corpus, needed(sources.vggsound))
+    clips, rejected = match_clips(
+        corpus.vggsound, table, config.subsets.val_fraction, corpus.audible
     )
     if request.supply.fetches:
-        return [
-            msgspec.structs.replace(clip, fetchable=clip.path is None) for clip in clips
-        ], rejections
-    if all(clip.path is None for clip in clips):
+        clips = [msgspec.structs.replace(clip, fetchable=clip.path is None) for clip in clips]
+    return Material(corpus, clips, rejected)
+
+
+def identify(request: VpoRequest, material: Material) -> BuildIdentity:
+    """Return everything that decides the bytes of a request's dataset."""
+    table = hashlib.sha256(request.sources.class_table.read_bytes()).hexdigest()
+    inputs = {"classes.toml": table, **material.corpus.inputs}
+    return BuildIdentity(request.split, request.seed, to_tree(request.config), inputs)
+
+
+def refuse_without_clips(request: VpoRequest, material: Material) -> None:
+    """Raise InputError if no clip of the table's labels has a file and none will come."""
+    clips = material.clips
+    if not request.supply.fetches and all(clip.path is None for clip in clips):
         raise InputError(
-            f"{request.vggsound}: no class has a usable clip: the csv lists {len(clips)} clips of "
-            "the class table's labels and none has a file; check the folder given by --vggsound"
+            f"{request.sources.vggsound}: no class has a usable clip: the csv lists {len(clips)} "
+            "clips of the class table's labels and none has a file; check the folder given by "
+            "--vggsound"
         )
-    return clips, rejections
 
 
-def plan_build(
-    request: BuildRequest, corpus: Corpus, clips: Sequence[Clip], clip_check: ClipCheck
-) -> BuildPlan:
+def open_clip_folder(request: VpoRequest, material: Material, executor: Executor) -> ClipFolder:
+    """Return the folder that a request's clips go to, which the splits of its output share."""
+    folder = request.out / AUDIO_FOLDER
+    claim_clip_folder(folder, request.config)
+    return request.supply.clips(folder, material.clips, request.config, executor)
+
+
+def plan_split(request: VpoRequest, material: Material, clip_check: ClipCheck) -> BuildPlan:
     """Return the plan of a split for the clips that pass a check."""
+    corpus, config = material.corpus, request.config
     with without_collecting():
         filtered = filter_images(
             corpus.photos,
@@ -201,17 +116,21 @@ def plan_build(
             corpus.class_of,
             corpus.captions,
             request.split,
-            request.config,
+            config,
         )
     plan = plan_dataset(
-        filtered.kept, clips, clip_check, request.split, request.config, request.seed
+        filtered.kept, material.clips, clip_check, request.split, config, request.seed
     )
     return BuildPlan(
         plan.samples,
-        [*filtered.rejections, *plan.rejections],
+        [*filtered.rejections, *plan.rejections, *material.rejected_clips],
         {PERSONS: encode_lines(filtered.decisions)},
         _clips_wanting(corpus.table, plan.clip_counts),
     )
+
+
+def _plan(request: VpoRequest, material: Material, executor: Executor) -> BuildPlan:
+    return plan_split(request, material, open_clip_folder(request, material, executor))
 
 
 def _clips_wanting(
@@ -231,13 +150,84 @@ def _clips_wanting(
     return lines
 
 
-def _funnel(corpus: Corpus, samples: Sequence[Sample], rejections: Sequence[Rejection]) -> Funnel:
+def _render(
+    request: VpoRequest, material: Material, plan: BuildPlan, executor: Executor
+) -> Publication:
+    folder, corpus = request.folder, material.corpus
+    classes = class_rows(corpus.table)
+    values = {row.name: row.mask_value for row in classes}
+    photos = {planned.sample.image_id: planned.scene.photo for planned in plan.samples}
+    image_path = request.supply.photos(corpus, list(photos.values()))
+    images = render_images(plan.samples, image_path, values, folder, executor)
+    rejections = [*plan.rejections, *images.rejections]
+    stop_at_damage(
+        request, rejections, images.rejections, len(photos), needed(request.sources.coco)
+    )
+    audio = request.out / AUDIO_FOLDER
+    mixes = render_mixes(images.samples, audio, folder, request.config.audio, executor)
+    return Publication(
+        samples=[planned.sample for planned in images.samples],
+        classes=classes,
+        audio=audio_folder(request.split),
+        media_folders=MEDIA_FOLDERS,
+        media_sha256={**images.sha256, **mixes},
+        texts=plan.texts,
+        rejections=rejections,
+        synthetic=request.sources.synthetic,
+        attributions=corpus.attributions,
+        notes=plan.notes,
+    )
+
+
+def _judge(request: VpoRequest, rendered: Publication, audit: AuditReport) -> Publication:
+    """Leave out the images that cross subsets, and write the csv of the others."""
+    crossing = find_crossing(audit, rendered.samples, request.config.audit)
+    samples = [item for item in rendered.samples if item.image_id not in crossing.dropped]
+    dropped = [Rejection("image", str(i), why) for i, why in sorted(crossing.dropped.items())]
+    named = {
+        request.folder / path
+        for sample in samples
+        for path in (sample.image, sample.mask, f"{MIX_FOLDER}/{sample.sample_id}.wav")
+    }
+    values = {row.name: row.mask_value for row in rendered.classes}
+    table = encode_csv(samples, values, request.split)
+    return replace(
+        rendered,
+        samples=samples,
+        media_sha256={path: sha for path, sha in rendered.media_sha256.items() if path in named},
+        texts={csv_name(request.split): table, **rendered.texts},
+        rejections=[*rendered.rejections, *dropped],
+        notes=[*rendered.notes, *crossing.notes],
+    )
+
+
+def _count(request: VpoRequest, material: Material, publication: Publication) -> Funnel:
+    corpus = material.corpus
     return count_funnel(
         [photo.id for photo, _ in corpus.photos],
         {row.id: row.image_id for row in corpus.objects},
         [row.clip_id for row in corpus.vggsound.rows],
         corpus.vggsound.label_counts,
         {label for row in corpus.table for label in row.labels},
-        samples,
-        rejections,
+        publication.samples,
+        publication.rejections,
     )
+
+
+def _conclude(request: VpoRequest, material: Material, report: BuildReport) -> BuildReport:
+    """Refuse a finished dataset that was built without clips which are there now."""
+    if report.already_built:
+        refuse_reappeared(report.folder, material.corpus.vggsound.paths)
+    return report
+
+
+VPO = Recipe(
+    read=read_material,
+    identify=identify,
+    refuse_unusable=refuse_without_clips,
+    plan=_plan,
+    render=_render,
+    judge=_judge,
+    count=_count,
+    conclude=_conclude,
+)

@@ -9,8 +9,11 @@ from typing import Any
 
 import click
 
-from vpo_builder.commands.vpo_build import CONTEXT
+from vpo_builder.commands.asked import AvsBenchVideos, HowToFetchVideos, HowToRun
+from vpo_builder.commands.option_groups import CONTEXT, GroupedCommand
+from vpo_builder.commands.options import FETCH_AVSBENCH_GROUPS
 from vpo_builder.runtime.errors import InputError, one_line_errors
+from vpo_builder.runtime.interruption import resumable
 from vpo_builder.runtime.outside_text import say
 
 
@@ -183,4 +186,25 @@ def rot(folder: Path) -> None:
     from vpo_builder.fetching.link_rot import count_rot, find_ledger, format_rot
 
     for line in format_rot(count_rot(find_ledger(folder))):
+        say(line)
+
+
+@data_command.command(cls=GroupedCommand, groups=FETCH_AVSBENCH_GROUPS)
+@click.argument("table", metavar="CSV", type=click.Path(path_type=Path))
+@resumable
+@one_line_errors
+def fetch_avsbench(
+    table: Path, videos: AvsBenchVideos, fetching: HowToFetchVideos, running: HowToRun
+) -> None:
+    """Fetch the videos that a CSV of AVSBench lists: S4's, MS3's or AVSS's.
+
+    They become frames and sound in the published layout; the masks are the authors' to give.
+    """
+    from vpo_builder.fetching.avsbench import SIDES, AvsBenchRequest, fetch_avsbench
+    from vpo_builder.runtime.executors import default_workers
+
+    options, side = fetching.checked(), SIDES[videos.frames]
+    workers = running.workers or default_workers()
+    request = AvsBenchRequest(table, videos.out, options, side, workers, running.executor)
+    for line in fetch_avsbench(request):
         say(line)

@@ -5,9 +5,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vpo_builder.build.request import BuildRequest
+from vpo_builder.build.request import VpoRequest
 from vpo_builder.build.supply import FolderSupply
-from vpo_builder.build.vpo import open_corpus, plan_build, usable_clips
+from vpo_builder.build.vpo import plan_split, read_material
 from vpo_builder.dataset.schema import Split
 from vpo_builder.fetching.coco import has_annotations, photo_records
 from vpo_builder.fetching.downloads import SOURCES_FOLDER, downloading
@@ -52,22 +52,15 @@ class Need:
         return max(paced, self.size_bytes / self.bytes_per_second / SECONDS_AN_HOUR)
 
 
-def plan_lines(
-    request: BuildRequest,
-    options: FetchOptions,
-    coco: Path | None,
-    vggsound: Path | None,
-    *,
-    download: bool,
-) -> Iterator[str]:
+def plan_lines(request: VpoRequest, options: FetchOptions, *, download: bool) -> Iterator[str]:
     """Yield what a build would fetch.
 
     Which clips and photographs that is can be said once the sources' lists are here; only those
     are fetched, and only with `download`.
     """
-    sources = request.out / SOURCES_FOLDER
-    lists = next((f for f in (coco, sources / "coco") if has_annotations(f)), None)
-    tables = (folder / CSV_NAME for folder in (vggsound, sources / "vggsound") if folder)
+    given, fetched = request.sources, request.out / SOURCES_FOLDER
+    lists = next((f for f in (given.coco, fetched / "coco") if has_annotations(f)), None)
+    tables = (folder / CSV_NAME for folder in (given.vggsound, fetched / "vggsound") if folder)
     table = next((path for path in tables if path.is_file()), None)
     if not download and (lists is None or table is None):
         size = _megabytes(options.settings.coco.archive_bytes)
@@ -76,20 +69,14 @@ def plan_lines(
             "--download, which fetches these two alone, to see what else is needed"
         )
         return
-    opened = (
-        downloading(request, options, coco, vggsound)
+    vggsound = given.vggsound or fetched / "vggsound"
+    here = replace(given, coco=lists, vggsound=vggsound, vggsound_csv=table)
+    with (
+        downloading(request, options)
         if download
-        else nullcontext(
-            replace(
-                request,
-                coco=lists or sources,
-                vggsound=vggsound or sources / "vggsound",
-                vggsound_csv=table,
-            )
-        )
-    )
-    with opened as completed:
-        needs = _needs(completed, options, coco)
+        else nullcontext(replace(request, sources=here)) as completed
+    ):
+        needs = _needs(completed, options, given.coco)
     yield from (_line(need) for need in needs)
     total = sum(need.size_bytes for need in needs)
     yield f"in all {_megabytes(total)}, about {sum(need.hours for need in needs):.1f} hours"
@@ -116,24 +103,23 @@ class _AssumedClips:
         return {}
 
 
-def _needs(request: BuildRequest, options: FetchOptions, coco: Path | None) -> list[Need]:
+def _needs(request: VpoRequest, options: FetchOptions, coco: Path | None) -> list[Need]:
     request = replace(request, supply=_AssumedSupply())
-    corpus = open_corpus(request)
-    clips, _ = usable_clips(request, corpus)
+    material = read_material(request)
     check = _AssumedClips(_settled(request.out, options))
     splits: tuple[Split, ...] = ("ms", "msmi") if request.split == "msmi" else (request.split,)
     planned = [
         sample
         for split in splits
-        for sample in plan_build(replace(request, split=split), corpus, clips, check).samples
+        for sample in plan_split(replace(request, split=split), material, check).samples
     ]
     wanted = {source.clip_id for item in planned for source in item.sample.sources}
-    local = {clip.clip_id for clip in clips if clip.path is not None}
+    local = {clip.clip_id for clip in material.clips if clip.path is not None}
     audio = request.out / AUDIO_FOLDER
     clips_here = sum(clip in local or (audio / f"{clip}.wav").exists() for clip in wanted)
     folders = (coco, request.out / SOURCES_FOLDER / "coco")
     photos = {item.scene.photo.id: item.scene.photo for item in planned}
-    names = photo_records(list(photos.values()), corpus.folders)
+    names = photo_records(list(photos.values()), material.corpus.folders)
     photos_here = sum(any(f is not None and (f / n).exists() for f in folders) for n in names)
     return _priced(len(wanted), clips_here, len(names), photos_here, options)
 

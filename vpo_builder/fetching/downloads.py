@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from vpo_builder.build.corpus import Corpus
-from vpo_builder.build.request import BuildRequest
+from vpo_builder.build.request import VpoRequest
 from vpo_builder.config import BuildConfig
 from vpo_builder.fetching.coco import (
     fetch_annotations,
@@ -162,17 +162,13 @@ class Downloads:
 
 @contextlib.contextmanager
 def downloading(
-    request: BuildRequest,
-    options: FetchOptions,
-    coco: Path | None,
-    vggsound: Path | None,
-    shard: str = "",
-) -> Iterator[BuildRequest]:
+    request: VpoRequest, options: FetchOptions, shard: str = ""
+) -> Iterator[VpoRequest]:
     """Yield a request whose sources are completed: what lists them at once, the rest as needed.
 
     A shard keeps a ledger, a lock and recordings of its own.
     """
-    out = request.out
+    out, sources = request.out, request.sources
     state = out / STATE_FOLDER / SHARDS / shard if shard else out / STATE_FOLDER
     with (
         output_lock(state if shard else out),
@@ -180,14 +176,10 @@ def downloading(
     ):
         if options.retry:
             ledger.reopen(options.retry)
-        downloads = Downloads(out, state, options, ledger, coco)
+        downloads = Downloads(out, state, options, ledger, sources.coco)
         with output_lock(out / SOURCES_FOLDER, wait=True):
-            lists, table = downloads.annotations(), downloads.table(vggsound)
-        yield replace(
-            request,
-            coco=lists,
-            vggsound=vggsound or out / SOURCES_FOLDER / "vggsound",
-            vggsound_csv=table,
-            supply=downloads,
-        )
+            lists, table = downloads.annotations(), downloads.table(sources.vggsound)
+        vggsound = sources.vggsound or out / SOURCES_FOLDER / "vggsound"
+        completed = replace(sources, coco=lists, vggsound=vggsound, vggsound_csv=table)
+        yield replace(request, sources=completed, supply=downloads)
         shutil.rmtree(state / RECORDINGS, ignore_errors=True)  # parts of what never came whole

@@ -7,8 +7,10 @@ from typing import Annotated
 
 from vpo_builder.fetching.connections import Network
 from vpo_builder.fetching.deadline import Cancellation
-from vpo_builder.fetching.flags import PREFIX
 from vpo_builder.runtime.settings import Range, load_settings
+
+PREFIX = "fetch."
+"""How these settings begin in `--set`, where those of a dataset stand beside them."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A share of a build's work, for the jobs of an array that see the same output folder.
 
-Each job plans the whole dataset, which is quick, and readies the clips and photographs of its
+Each job plans the whole dataset, which is quick, and prepares the clips and photographs of its
 share; merging is the build itself, which then finds them there.
 """
 
@@ -11,14 +11,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vpo_builder.build.request import BuildRequest
-from vpo_builder.build.vpo import open_corpus, plan_build, usable_clips
+from vpo_builder.build.request import VpoRequest
+from vpo_builder.build.vpo import (
+    open_clip_folder,
+    plan_split,
+    read_material,
+    refuse_without_clips,
+)
 from vpo_builder.dataset.schema import Split
 from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, Ledger
-from vpo_builder.layout import AUDIO_FOLDER
 from vpo_builder.planning.plan import ClipCheck
 from vpo_builder.records import Reason
-from vpo_builder.rendering.clip_folder import claim_clip_folder
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.executors import open_executor
 from vpo_builder.runtime.output_lock import output_lock
@@ -63,22 +66,20 @@ def parse_shard(text: str, environment: Mapping[str, str] = os.environ) -> Shard
     return Shard(index, count)
 
 
-def prepare_shard(request: BuildRequest, shard: Shard) -> list[str]:
-    """Ready the clips and photographs of a share; return lines for a person."""
+def prepare_shard(request: VpoRequest, shard: Shard) -> list[str]:
+    """Prepare the clips and photographs of a share; return lines for a person."""
     lines = []
-    corpus = open_corpus(request)
-    clips, _ = usable_clips(request, corpus)
-    audio = request.out / AUDIO_FOLDER
-    claim_clip_folder(audio, request.config)
+    material = read_material(request)
+    refuse_without_clips(request, material)
     splits: tuple[Split, ...] = ("ms", "msmi") if request.split == "msmi" else (request.split,)
-    with open_executor(request.executor, request.workers) as executor:
-        clip_folder = request.supply.clips(audio, clips, request.config, executor)
+    with open_executor(request.work.executor, request.work.workers) as executor:
+        clip_folder = open_clip_folder(request, material, executor)
         for split in splits:
             share = ShardClips(clip_folder, shard)
-            plan = plan_build(replace(request, split=split), corpus, clips, share)
+            plan = plan_split(replace(request, split=split), material, share)
             photos = {item.scene.photo.id: item.scene.photo for item in plan.samples}
             own = [photo for photo in photos.values() if shard.owns(photo.file_name)]
-            request.supply.photos(corpus, own)
+            request.supply.photos(material.corpus, own)
             lines.append(
                 f"shard {shard.index}/{shard.count} of {split}: {share.ready} clips and "
                 f"{len(own)} photographs looked after"

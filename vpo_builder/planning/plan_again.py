@@ -11,6 +11,7 @@ import msgspec
 
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.schema import Sample, Source
+from vpo_builder.layout import has_repeated_instances
 from vpo_builder.planning.pairing import ClipPools
 from vpo_builder.planning.plan import ClipCheck
 from vpo_builder.planning.usable_masks import Outlines
@@ -86,7 +87,7 @@ def _restage(
         if absent:
             continue
         sounding = tuple(Candidate(objects[s.ann_id], s.category) for s in sample.sources)
-        repeated = manifest.meta.split == "msmi" and not sample.image.startswith("../")
+        repeated = has_repeated_instances(sample, manifest.meta.split)
         scene = Scene(photo, sample.subset, sounding, (), repeated)
         outlines.find_unusable([scene])
         changed = [s.ann_id for s in sample.sources if outlines.pans.get(s.ann_id) != s.pan]

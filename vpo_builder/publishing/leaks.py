@@ -20,7 +20,7 @@ class Crossing:
     notes: list[str]
 
 
-def settle_leaks(
+def find_crossing(
     report: AuditReport, samples: Sequence[Sample], settings: AuditSettings
 ) -> Crossing:
     """Return which images to drop, test keeping its image before val, and val before train.

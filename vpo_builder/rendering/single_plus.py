@@ -21,7 +21,6 @@ from vpo_builder.rendering.mask import Mask, encode_png
 from vpo_builder.runtime.stateless_hash import text_key
 from vpo_builder.runtime.whole_files import write_if_changed
 
-DATASET_FOLDER = "avsbench_data_single_plus"
 CSV_NAME = "data.csv"
 BACKGROUND = "background"
 FRAMES, LABELS, SALIENT_LABELS, AUDIOS = "frames", "labels", "salient_labels", "audios"

@@ -10,8 +10,8 @@ import soundfile
 
 from tests.builder.fetching.loopback import Loopback
 from tests.builder.small_corpus import LEFT, RIGHT, SmallCorpus, tone
-from vpo_builder.build.request import BuildReport, BuildRequest
-from vpo_builder.build.vpo import build
+from vpo_builder.build.build import build
+from vpo_builder.build.request import BuildReport, BuildRequest, Sources, Work
 from vpo_builder.config import load_config
 from vpo_builder.fetching.downloads import downloading
 from vpo_builder.fetching.fetch_request import FetchOptions
@@ -28,8 +28,8 @@ def fetch_options(server: Loopback, retry: str = "", **settings: object) -> Fetc
 
 def build_by_fetching(out: Path, options: FetchOptions, workers: int = 1) -> BuildReport:
     """Build VPO-SS from what the options fetch."""
-    request = BuildRequest("ss", out, out, out, load_config("default"), workers=workers)
-    with downloading(request, options, None, None) as completed:
+    request = BuildRequest("ss", out, Sources(), load_config("default"), work=Work(workers))
+    with downloading(request, options) as completed:
         return build(completed)
 
 

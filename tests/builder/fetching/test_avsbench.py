@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner, Result
 from PIL import Image
 
-from tests.builder.building import run_build
 from tests.builder.fetching import loopback
 from tests.builder.fetching.loopback import Loopback
+from vpo_builder.commands.vpo_data import data_command
 from vpo_builder.dataset.avsbench_trees import find_trees
 from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, read_attempts
 from vpo_builder.runtime.errors import InputError
@@ -55,11 +56,16 @@ def server(video: bytes) -> Iterator[Loopback]:
         yield running
 
 
+def run_fetch(*arguments: object) -> Result:
+    """Run `vpo-data fetch-avsbench`."""
+    return CliRunner().invoke(data_command, ["fetch-avsbench", *map(str, arguments)])
+
+
 def fetch(server: Loopback, tmp_path: Path, part: str, *options: object) -> str:
     (tmp_path / "list.csv").write_text(LISTS[part])
-    result = run_build(
-        *("--avsbench-csv", tmp_path / "list.csv", "--out", tmp_path / "out", "--workers", 1),
-        *("--download", "--clip-url", f"{server.url}/videos/{{id}}"),
+    result = run_fetch(
+        *(tmp_path / "list.csv", "--out", tmp_path / "out", "--workers", 1),
+        *("--clip-url", f"{server.url}/videos/{{id}}"),
         *("--set", "fetch.retry.backoff_seconds=0.01", *options),
     )
     assert result.exit_code == 0, result.output
@@ -133,7 +139,17 @@ def test_a_list_that_is_none_is_refused(tmp_path: Path, text: str, said: str) ->
         read_video_list(tmp_path / "list.csv", tmp_path / "out")
 
 
-def test_a_list_needs_download(tmp_path: Path) -> None:
-    result = run_build("--avsbench-csv", tmp_path / "x.csv", "--out", tmp_path / "out")
-    assert result.exit_code == 2
-    assert "--avsbench-csv: its videos have to be fetched: add --download" in result.stderr
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--set", "audio.seconds=5"), "--set audio.seconds=5: expected a setting of fetching"),
+        (("--retry", "nothing"), "--retry nothing: choose one of transient"),
+        (("--cookies", "nowhere.txt"), "--cookies nowhere.txt: no such file"),
+    ],
+)
+def test_wrong_options_are_one_line(tmp_path: Path, option: tuple[str, str], said: str) -> None:
+    (tmp_path / "list.csv").write_text(LISTS["S4"])
+    result = run_fetch(tmp_path / "list.csv", "--out", tmp_path / "out", *option)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert said in result.stderr
+    assert not (tmp_path / "out").exists()

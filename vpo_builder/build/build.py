@@ -1,0 +1,57 @@
+"""Builds a dataset: read, plan, render, audit, publish."""
+
+from dataclasses import replace
+from typing import Any
+
+from vpo_builder.build.from_manifest import FROM_MANIFEST
+from vpo_builder.build.recipe import AnyRecipe
+from vpo_builder.build.request import BuildReport, BuildRequest
+from vpo_builder.build.single_plus import SINGLE_PLUS
+from vpo_builder.build.vpo import VPO
+from vpo_builder.publishing.audited import audit_rendered, untrained_note
+from vpo_builder.publishing.build_identity import is_finished, mark_started
+from vpo_builder.publishing.publish import publish
+from vpo_builder.runtime.executors import open_executor
+from vpo_builder.runtime.output_lock import output_lock
+from vpo_builder.runtime.whole_files import remove_leftovers
+
+
+def build(request: BuildRequest[Any]) -> BuildReport:
+    """Build one dataset below `request.out` and return what came of it.
+
+    An interrupted build resumes: files are written under temporary names and renamed, the
+    manifest's meta last, and any number of workers gives the same bytes. MSMI builds or reuses
+    MS, whose files it reads. Raises InputError for what the user can mend; nothing is written
+    before the sources have been read and found usable.
+    """
+    with output_lock(request.out):
+        if request.split == "msmi" and request.published is None:
+            _build(replace(request, split="ms"))
+        return _build(request)
+
+
+def _build(request: BuildRequest[Any]) -> BuildReport:
+    recipe, folder = _recipe_of(request), request.folder
+    material = recipe.read(request)
+    identity = recipe.identify(request, material)
+    if is_finished(folder, identity) and not request.supply.retries(folder):
+        return recipe.conclude(request, material, BuildReport(folder, already_built=True))
+    recipe.refuse_unusable(request, material)
+    remove_leftovers(request.out)
+    mark_started(folder, identity)
+    with open_executor(request.work.executor, request.work.workers) as executor:
+        plan = recipe.plan(request, material, executor)
+        rendered = recipe.render(request, material, plan, executor)
+    audit = audit_rendered(folder, rendered, identity, request.config.audit.near_duplicate_bits)
+    left = recipe.judge(request, rendered, audit)
+    publication = replace(left, funnel=recipe.count(request, material, left))
+    publish(folder, publication, identity)
+    notes = [*publication.notes, *untrained_note(audit), *request.supply.notes()]
+    report = BuildReport(folder, funnel=publication.funnel, notes=notes)
+    return recipe.conclude(request, material, report)
+
+
+def _recipe_of(request: BuildRequest[Any]) -> AnyRecipe:
+    if request.split == "avsbench-single-plus":
+        return SINGLE_PLUS
+    return VPO if request.published is None else FROM_MANIFEST

@@ -1,0 +1,283 @@
+"""What was asked of `vpo-build`: one record, checked and resolved in one place.
+
+An option that was not given is None, False or empty here, so that one which contradicts another
+can be told from a default.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from vpo_builder.dataset.schema import SPLITS, Split
+from vpo_builder.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from vpo_builder.build.request import BuildRequest
+    from vpo_builder.config import BuildConfig, SinglePlusConfig
+    from vpo_builder.dataset.manifest import Manifest
+    from vpo_builder.fetching.fetch_request import FetchOptions
+
+FETCH_SETTING = "--set fetch.…"
+HOW_TO_FETCH = ("--clip-url", "--cookies", "--proxy", "--rate", "--retry", FETCH_SETTING)
+ONLY_OF_VPO = (
+    *("--coco", "--vggsound", "--vggsounder", "--classes", "--allow-substitutes", "--seed"),
+    *("--download", "--plan", "--shard", "--merge", *HOW_TO_FETCH),
+)
+
+
+@dataclass(frozen=True)
+class What:
+    """Which dataset, where it goes, and whether it is one that was published."""
+
+    split: Split | None
+    out: Path
+    from_manifest: Path | None
+    allow_substitutes: bool
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the sources lie."""
+
+    coco: Path | None
+    vggsound: Path | None
+    avsbench: Path | None
+    vggsounder: Path | None
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What `--set` changes: settings of the dataset, and of fetching, without their prefix."""
+
+    dataset: tuple[str, ...]
+    fetching: tuple[str, ...]
+
+    @classmethod
+    def read(cls, _context: object, _option: object, texts: Sequence[str]) -> "Overrides":
+        """Tell the overrides apart, for click."""
+        from vpo_builder.fetching.settings import PREFIX
+
+        fetching = [text.strip() for text in texts if text.strip().startswith(PREFIX)]
+        return cls(
+            tuple(text for text in texts if text.strip() not in fetching),
+            tuple(text.removeprefix(PREFIX) for text in fetching),
+        )
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What decides which dataset comes out of the same sources."""
+
+    preset: str | None
+    overrides: Overrides
+    seed: int | None
+    classes: Path | None
+
+
+@dataclass(frozen=True)
+class HowToFetch:
+    """From where, and how fast."""
+
+    clip_url: str | None
+    cookies: Path | None
+    proxy: str | None
+    rate: float | None
+    retry: str | None
+
+    def options(self, overrides: Sequence[str]) -> "FetchOptions":
+        """Return the options, checked, with overrides of the settings of fetching applied."""
+        from vpo_builder.fetching.fetch_request import FetchOptions, checked_retry
+        from vpo_builder.fetching.mirror import ClipUrl
+        from vpo_builder.fetching.settings import load_fetch_settings
+
+        if self.rate is not None:
+            source = "youtube" if self.clip_url is None else "mirror"
+            overrides = [*overrides, f"rate.{source}_per_hour={self.rate}"]
+        if self.cookies is not None and not self.cookies.is_file():
+            raise InputError(f"--cookies {self.cookies}: no such file: expected cookies.txt")
+        return FetchOptions(
+            load_fetch_settings(overrides),
+            ClipUrl(self.clip_url) if self.clip_url is not None else None,
+            self.cookies,
+            self.proxy or "",
+            checked_retry(self.retry),
+        )
+
+
+@dataclass(frozen=True)
+class Fetching(HowToFetch):
+    """What is fetched, and how; `shard` and `merge` divide the work among machines."""
+
+    download: bool
+    plan: bool
+    shard: str | None
+    merge: bool
+
+
+@dataclass(frozen=True)
+class HowToFetchVideos(HowToFetch):
+    """How AVSBench's videos are fetched: `overrides` may be of fetching alone."""
+
+    overrides: Overrides
+
+    def checked(self) -> "FetchOptions":
+        """Return the options, checked."""
+        for text in self.overrides.dataset:
+            raise InputError(f"--set {text}: expected a setting of fetching: fetch.…")
+        return self.options(self.overrides.fetching)
+
+
+@dataclass(frozen=True)
+class AvsBenchVideos:
+    """Where AVSBench's videos go, and how large their frames are."""
+
+    out: Path
+    frames: Literal["224", "native"]
+
+
+@dataclass(frozen=True)
+class HowToRun:
+    """Where the work is done."""
+
+    workers: int | None
+    executor: Literal["local", "ray"]
+
+
+@dataclass(frozen=True)
+class Running(HowToRun):
+    """How a build's work is done."""
+
+    strict: bool
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Everything that was asked of `vpo-build`."""
+
+    what: What
+    sources: Folders
+    choices: Choices
+    fetching: Fetching
+    running: Running
+
+    def request(self) -> "BuildRequest[Any]":
+        """Return the request for a build, its manifest and settings read.
+
+        Raises InputError for options that contradict each other, and for files that cannot be
+        read.
+        """
+        from vpo_builder.build.from_manifest import read_published
+        from vpo_builder.build.request import BuildRequest, Sources, Work
+        from vpo_builder.classes import CLASS_TABLE
+        from vpo_builder.runtime.executors import default_workers
+
+        what, choices, sources, running = self.what, self.choices, self.sources, self.running
+        manifest = None if what.from_manifest is None else read_published(what.from_manifest)
+        split = what.split if manifest is None else manifest.meta.split
+        if split is None:
+            raise InputError(f"--split is missing: choose one of {', '.join(SPLITS)}")
+        self.refuse_contradictions(split)
+        return BuildRequest(
+            split,
+            what.out,
+            Sources(
+                sources.coco,
+                sources.vggsound,
+                sources.avsbench,
+                sources.vggsounder,
+                choices.classes or CLASS_TABLE,
+            ),
+            self._config(split, manifest),
+            (choices.seed or 0) if manifest is None else manifest.meta.seed,
+            Work(running.workers or default_workers(), running.executor, running.strict),
+            manifest,
+            what.allow_substitutes,
+        )
+
+    def fetch_options(self) -> "FetchOptions | None":
+        """Return how things are fetched, None if nothing is."""
+        if not (self.fetching.download or self.fetching.plan):
+            return None
+        return self.fetching.options(self.choices.overrides.fetching)
+
+    def refuse_contradictions(self, split: Split) -> None:
+        """Raise InputError for an option that the others leave nothing to say, for a split."""
+        out, wanted = self.what.out, self.what.split
+        if out.exists() and not out.is_dir():
+            raise InputError(f"{out}: is a file: --out needs a folder, existing or new")
+        if wanted not in (None, split):
+            raise InputError(f"--split {wanted}: the manifest is of {split}: leave --split out")
+        given = list(self._given())
+        for flags, why in self._contradicted(split):
+            for flag in given:
+                if flag in flags:
+                    raise InputError(f"{flag}: {why}")
+        coco, vggsound = self.sources.coco, self.sources.vggsound
+        if (coco is None) != (vggsound is None) and not (
+            self.fetching.download or self.fetching.plan
+        ):
+            given_one, missing = ("--coco", "--vggsound")[:: 1 if vggsound is None else -1]
+            raise InputError(
+                f"{given_one} without {missing}: give both folders, or add --download, or none of "
+                "these for synthetic"
+            )
+
+    def _given(self) -> Iterator[str]:
+        """Yield the options that were given, as the user writes them."""
+        for part in (self.what, self.sources, self.choices, self.fetching):
+            for field in fields(part):
+                value = getattr(part, field.name)
+                if value is not None and value is not False and field.name != "overrides":
+                    yield f"--{field.name.replace('_', '-')}"
+        if self.choices.overrides.dataset:
+            yield "--set"
+        if self.choices.overrides.fetching:
+            yield FETCH_SETTING
+
+    def _contradicted(self, split: Split) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield options that may not be given beside the others, and why."""
+        fetching, sources = self.fetching, self.sources
+        if self.what.from_manifest is not None:
+            yield (
+                ("--preset", "--set", "--seed"),
+                "--from-manifest takes it from the manifest: leave it out",
+            )
+            in_one_go = "a manifest is built again in one go: leave it out"
+            yield ("--plan", "--shard", "--merge"), in_one_go
+        else:
+            why = "a manifest's clips are what is replaced: add --from-manifest, or leave it out"
+            yield ("--allow-substitutes",), why
+        if split == "avsbench-single-plus":
+            why = f"{split} is made of S4 alone, given by --avsbench: leave it out"
+            yield ONLY_OF_VPO, why
+        else:
+            why = f"--split {split} is made of COCO and VGGSound: leave it out"
+            yield ("--avsbench",), why
+        if fetching.plan:
+            yield ("--shard", "--merge"), "--plan builds nothing: leave one of them out"
+        elif not fetching.download:
+            yield HOW_TO_FETCH, "nothing is fetched without --download: add that"
+            if sources.coco is None and sources.vggsound is None:
+                why = "no sources: give --coco and --vggsound, or --download"
+                yield ("--shard", "--merge"), why
+        if fetching.shard is not None:
+            yield ("--merge",), "--shard does a share, --merge unites them: leave one of them out"
+
+    def _config(
+        self, split: Split, manifest: "Manifest | None"
+    ) -> "BuildConfig | SinglePlusConfig":
+        from vpo_builder.config import (
+            BuildConfig,
+            SinglePlusConfig,
+            load_config,
+            load_single_plus_config,
+        )
+        from vpo_builder.runtime.settings import from_tree
+
+        single = split == "avsbench-single-plus"
+        if manifest is not None:
+            kind: type[BuildConfig | SinglePlusConfig] = SinglePlusConfig if single else BuildConfig
+            return from_tree(kind, manifest.meta.config, f"{manifest.folder}: its config")
+        load = load_single_plus_config if single else load_config
+        return load(self.choices.preset or "default", self.choices.overrides.dataset)

@@ -1,0 +1,62 @@
+"""A dataset whose media are written: the one record that is audited, counted and published."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vpo_builder.dataset.manifest import Manifest, encode_samples
+from vpo_builder.dataset.schema import SCHEMA_VERSION, ClassRow, ManifestMeta, Sample
+from vpo_builder.documents.documents import Attribution
+from vpo_builder.publishing.build_identity import BuildIdentity
+from vpo_builder.publishing.funnel import Funnel
+from vpo_builder.records import Rejection
+from vpo_builder.rendering.decoding import decoder_versions
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A dataset whose media are written: what is left is to say what they are.
+
+    `media_sha256` holds every image and mask by its path; clips lie in `audio`, relative to the
+    dataset's folder. `media_folders` are those that hold nothing but this dataset's media.
+    `texts` are the files beside the manifest that only this kind of dataset has; `notes` are
+    lines for a person.
+    """
+
+    samples: Sequence[Sample]
+    classes: tuple[ClassRow, ...]
+    audio: str
+    media_folders: tuple[str, ...]
+    media_sha256: Mapping[Path, str]
+    texts: Mapping[str, bytes]
+    rejections: Sequence[Rejection]
+    synthetic: bool
+    attributions: Sequence[Attribution]
+    notes: Sequence[str] = ()
+    funnel: Funnel = field(default_factory=dict)
+
+    def manifest(self, folder: Path, identity: BuildIdentity) -> Manifest:
+        """Return the dataset's manifest, in whose meta the checksums are not listed yet."""
+        meta = ManifestMeta(
+            schema_version=SCHEMA_VERSION,
+            split=identity.split,
+            classes=self.classes,
+            seed=identity.seed,
+            audio=self.audio,
+            synthetic=self.synthetic,
+            config=identity.config,
+            inputs=identity.inputs,
+            funnel=self.funnel,
+            decoders=decoder_versions(),
+            samples=len(self.samples),
+            files=0,
+            checksums_sha256="",
+            manifest_sha256=sha256(encode_samples(self.samples)),
+        )
+        return Manifest(folder, meta, tuple(self.samples))
+
+
+def sha256(content: bytes) -> str:
+    """Return the hash of a file's content, as checksums list it."""
+    return hashlib.sha256(content).hexdigest()
