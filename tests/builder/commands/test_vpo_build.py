@@ -93,4 +93,4 @@ def test_what_a_manifest_decides_may_be_said_of_fetching(tmp_path: Path) -> None
     options = ("--download", "--set", "fetch.retry.attempts=none", "--out", tmp_path / "out")
     result = run_build(*AGAIN, *options)
     assert result.exit_code == 2
-    assert "setting retry.attempts: Expected `int`" in result.stderr
+    assert "setting fetch.retry.attempts: Expected `int`" in result.stderr
