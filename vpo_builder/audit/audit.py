@@ -6,7 +6,6 @@ images without a known licence, and classes that are tested but never trained.
 """
 
 import hashlib
-import io
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,8 +14,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
-
-import soundfile
 
 from vpo_builder.audit.near_duplicates import (
     MAX_BITS,
@@ -28,6 +25,7 @@ from vpo_builder.audit.near_duplicates import (
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.media_files import load
 from vpo_builder.dataset.schema import Sample, Subset
+from vpo_builder.verify.media import decode_clip
 
 NearDuplicatePolicy = Literal["warn", "drop", "fail"]
 LISTED_AT_MOST = 20
@@ -117,7 +115,7 @@ def audit(
 
 def audio_digest(path: Path) -> str:
     """Return the sha256 of a clip's decoded samples and rate, whatever the file around them."""
-    samples, rate = load(path, lambda data: soundfile.read(io.BytesIO(data), dtype="float32"))
+    samples, rate = load(path, decode_clip)
     return hashlib.sha256(f"{rate} {samples.shape}".encode() + samples.tobytes()).hexdigest()
 
 

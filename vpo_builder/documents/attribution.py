@@ -10,6 +10,7 @@ from pathlib import Path
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.outside_text import csv_cell
+from vpo_builder.runtime.regular_files import read_regular
 
 ATTRIBUTION = "ATTRIBUTION.csv"
 COLUMNS = (
@@ -88,17 +89,22 @@ def read_credits(folder: Path) -> dict[int, tuple[str, str]]:
     {} if it has none; InputError if it is not one.
     """
     path = folder / ATTRIBUTION
-    if not path.is_file():
+    if not path.exists():
         return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise InputError(
-                f"{path}: columns are {reader.fieldnames}, expected {list(COLUMNS)}: "
-                "the file was edited: build the dataset again"
-            )
-        images = [row for row in reader if row["kind"] == "image" and row["id"].isdecimal()]
-    return {int(row["id"]): (row["license"], row["author_page"]) for row in images}
+    try:
+        columns, *rows = csv.reader(io.StringIO(read_regular(path).decode(), newline=""))
+        if tuple(columns) != COLUMNS:
+            raise ValueError(f"columns are {columns}, expected {list(COLUMNS)}")
+        return {
+            int(number): (licence, page)
+            for kind, number, licence, _, page, _, _ in rows
+            if kind == "image" and number.isdecimal()
+        }
+    except (OSError, ValueError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(
+            f"{path}: {reason}: the file was edited: run vpo-data verify {folder}"
+        ) from None
 
 
 def clip_page(clip_id: str) -> str:

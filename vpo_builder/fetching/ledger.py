@@ -12,9 +12,11 @@ import os
 import resource
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from vpo_builder.fetching.fetch_errors import FetchReason
 from vpo_builder.runtime.errors import InputError
@@ -49,6 +51,7 @@ CREATE TABLE IF NOT EXISTS attempts (
     UNIQUE (kind, record, source, outcome, started)
 );
 """
+_LATEST = 253_402_300_800  # the year 10,000, which no date can say
 _COLUMNS = (
     "kind, record, source, category, outcome, permanent, settled, detail, size_bytes, "
     "started, finished"
@@ -209,16 +212,19 @@ def read_attempts(path: Path) -> Iterator[Attempt]:
     try:
         with contextlib.closing(sqlite3.connect(f"{uri}?{mode}", uri=True)) as database:
             yield from _attempts(database)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, msgspec.MsgspecError, ValueError) as error:
         raise InputError(f"{path}: the ledger cannot be read: {error}") from None
 
 
 def _attempts(database: sqlite3.Connection) -> Iterator[Attempt]:
+    names = [field.name for field in fields(Attempt)]
     for row in database.execute(f"SELECT {_COLUMNS} FROM attempts ORDER BY finished, id"):
-        kind, record, source, category, outcome, permanent, settled, *rest = row
-        yield Attempt(
-            kind, record, source, category, outcome, bool(permanent), bool(settled), *rest
-        )
+        values = dict(zip(names, row, strict=True))
+        values |= {name: bool(values[name]) for name in ("permanent", "settled")}
+        attempt = msgspec.convert(values, Attempt)
+        if not (0 <= attempt.started < _LATEST and 0 <= attempt.finished < _LATEST):
+            raise ValueError(f"an attempt ended at {attempt.finished}, expected seconds since 1970")
+        yield attempt
 
 
 def _disk_error(path: Path) -> OSError:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from vpo_builder.dataset.class_colours import Colour
 from vpo_builder.dataset.media_files import MASK_MODES
+from vpo_builder.verify.media import decode_clip
 
 LONGER_SIDE = 560  # pixels: twice a card's width on a fine screen
 JPEG_QUALITY = 82
@@ -74,8 +75,8 @@ def encode_clip(data: bytes, number: int) -> tuple[ClipCopy, bytes]:
     A page opened from disk may not read the samples of a file beside it, but may run a script;
     with the samples it can place each source between left and right.
     """
-    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
-    mono = samples.mean(axis=1)
+    samples, rate = decode_clip(data)
+    mono = samples.reshape(len(samples), -1).mean(axis=1)
     buffer = io.BytesIO()
     soundfile.write(buffer, mono, rate, format="MP3", compression_level=MP3_COMPRESSION)
     mp3 = base64.b64encode(buffer.getvalue()).decode()

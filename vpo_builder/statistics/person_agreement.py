@@ -13,6 +13,7 @@ from vpo_builder.planning.persons import (
 )
 from vpo_builder.records import PersonDecision
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import read_regular
 
 COLUMNS = ("image_id", "label")
 
@@ -40,7 +41,7 @@ def read_decisions(folder: Path) -> dict[int, str]:
     """Return the verdict on each image that a dataset's `persons.jsonl` holds."""
     path = folder / PERSONS
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read: {error.strerror}: expected a VPO dataset that vpo-build made"
@@ -63,6 +64,8 @@ def read_labels(path: Path) -> dict[int, str]:
             labels: dict[int, str] = {}
             for row in reader:
                 where = f"{path}, line {reader.line_num}"
+                if None in row.values():
+                    raise InputError(f"{where}: expected as many columns as in line 1")
                 if not row["image_id"].isdecimal():
                     raise InputError(f"{where}: image_id {row['image_id']!r} is no number")
                 image_id, label = int(row["image_id"]), row["label"].strip().lower()
@@ -71,8 +74,8 @@ def read_labels(path: Path) -> dict[int, str]:
             return labels
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text: expected a csv of image_id, label") from None
+    except (ValueError, csv.Error) as error:
+        raise InputError(f"{path}: {error}: expected a csv of image_id, label in UTF-8") from None
 
 
 def compare(verdicts: Mapping[int, str], labels: Mapping[int, str]) -> Agreement:

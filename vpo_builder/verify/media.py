@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 from PIL import Image
 
@@ -76,6 +77,19 @@ def _expected_clip(audio: object, same_length: bool) -> ExpectedClip:
     if same_length and isinstance(seconds, int | float) and 0 < seconds <= LONGEST_CLIP_SECONDS:
         return ExpectedClip(rate, channels=1, frames=round(seconds * rate))
     return ExpectedClip(rate, channels=1)
+
+
+def decode_clip(data: bytes) -> tuple[npt.NDArray[np.float32], int]:
+    """Return a clip's samples, [frames] or [frames, channels], and its rate in Hz.
+
+    Raises ValueError if fewer are there than its header announces, which libsndfile takes as they
+    are, and whatever soundfile raises.
+    """
+    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
+    announced = wav_header(data).announced
+    if len(samples) != announced:
+        raise ValueError(f"{len(samples)} frames, its header announces {announced}: cut short")
+    return samples, rate
 
 
 def media_faults(data: bytes, expected: Expected, *, decode: bool) -> list[str]:
