@@ -10,7 +10,7 @@ import msgspec
 
 from vpo_builder.dataset.schema import ClassRow
 from vpo_builder.dataset.untrusted import CLASS_NAME, class_faults
-from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.errors import BAD_JSON, InputError
 
 CLASS_TABLE = Path(__file__).with_name("classes.toml")
 PERSON = "person"
@@ -64,7 +64,7 @@ def _decode(path: Path) -> list[SoundingClass]:
         return msgspec.convert(tree.get("class"), list[SoundingClass])
     except OSError as error:
         raise InputError(f"{path}: the class table cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+    except (*BAD_JSON, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: not a class table: {error}; see {CLASS_TABLE.name}") from None
 
 

@@ -172,7 +172,7 @@ def _read_labels(path: Path, classes: int) -> tuple[str, ...]:
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         pairs = sorted((int(index), str(name)) for name, index in table.items())
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: no json of class names to indices: {error}") from None
     indices = [index for index, _ in pairs]
     first = indices[0] if indices else 0

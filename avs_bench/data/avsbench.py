@@ -17,7 +17,7 @@ from avs_bench.data.images import read_size
 from avs_bench.names import Family
 from vpo_builder.dataset.avsbench_trees import Part, Tree, Video
 from vpo_builder.dataset.schema import IGNORE, SUBSETS, Subset
-from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.errors import BAD_JSON, InputError
 
 BACKGROUND, OBJECT = "background", "object"
 LABELS = "label2idx.json"
@@ -73,7 +73,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
         raise InputError(
             f"{path}: cannot be read: {error.strerror}; expected AVSBench's table of class names"
         ) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except BAD_JSON as error:
         raise InputError(f"{path}: no json of class names to indices: {error}") from None
     for name in table:
         if not LABEL_NAME.fullmatch(name):

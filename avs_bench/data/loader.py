@@ -14,7 +14,7 @@ from avs_bench.data.example import AVSDataset, Clip, Example
 from avs_bench.data.images import PictureReader
 from avs_bench.data.order import Draw, TrainingOrder, evaluation_batches
 from avs_bench.data.seeds import numpy_generator
-from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.errors import InputError, as_input_error
 
 Item = list[Loaded] | InputError
 """The frames of a clip, or why they cannot be read."""
@@ -78,8 +78,8 @@ class _TrainingViews(Dataset[Item]):
         clip = self._clips[draw.index]
         try:
             return [self._view(frame, draw.epoch, clip[0].example_id) for frame in clip]
-        except InputError as error:
-            return error
+        except Exception as error:
+            return _told(error)
 
     def _view(self, example: Example, epoch: int, drawn_for: str) -> Loaded:
         settings = self._settings
@@ -108,8 +108,8 @@ class _PlainViews(Dataset[Item]):
                 load_for_evaluation(frame, self._reader, image, audio)
                 for frame in self._clips[index]
             ]
-        except InputError as error:
-            return error
+        except Exception as error:
+            return _told(error)
 
 
 def _batches(
@@ -127,10 +127,31 @@ def _batches(
         worker_init_fn=_leave_signals_to_the_run,
         generator=torch.Generator(),  # its own: reading draws nothing from the run's
     )
-    for batch in loader:
+    for batch in _while_workers_live(loader):
         if isinstance(batch, InputError):
             raise batch
         yield batch
+
+
+def _while_workers_live(loader: Iterable[Batch | InputError]) -> Iterator[Batch | InputError]:
+    """Yield what is read; raise InputError when the system ends a worker."""
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise InputError(
+            "a process that reads examples was killed, perhaps for want of memory: end other "
+            "programs and run the command again"
+        ) from None
+
+
+def _told(error: Exception) -> InputError:
+    """Return what a worker hands to the run for an error that is no bug; raise one that is."""
+    known = as_input_error(error)
+    if known is None:
+        raise error
+    return known
 
 
 def _leave_signals_to_the_run(_worker: int) -> None:

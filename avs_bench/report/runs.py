@@ -15,7 +15,7 @@ from avs_bench.results.faults import labels_by_item
 from avs_bench.results.files import read_result, read_results
 from avs_bench.results.records import Result, ScoredSet
 from vpo_builder.dataset.schema import Subset
-from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.errors import BAD_JSON, InputError
 
 HISTORY = "history.jsonl"
 CHOSEN_ON_TEST = "(CHOSEN ON TEST)"
@@ -157,9 +157,13 @@ def _history(path: Path) -> tuple[dict[str, Any], ...]:
         return ()
     try:
         lines = path.read_bytes().splitlines()
-        return tuple(msgspec.json.decode(line, type=dict[str, Any]) for line in lines)
-    except (OSError, ValueError) as error:
+        records = tuple(msgspec.json.decode(line, type=dict[str, Any]) for line in lines)
+    except (OSError, *BAD_JSON) as error:
         raise InputError(f"{path}: not the history of a run: {error}; move it away") from None
+    for number, record in enumerate(records, start=1):
+        if not isinstance(record.get("epoch"), int):
+            raise InputError(f"{path}, line {number}: holds no epoch: move the file away")
+    return records
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

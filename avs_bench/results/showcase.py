@@ -20,7 +20,7 @@ from avs_bench.data.audio import SAMPLE_RATE, Waveform
 from avs_bench.metrics import Confusion, iou_per_class_dataset
 from avs_bench.painting import Pixels, jpeg, mask_png
 from vpo_builder.dataset.class_colours import class_colours
-from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.errors import BAD_JSON, InputError
 from vpo_builder.runtime.whole_files import write_atomically
 
 LONG_SIDE = 480
@@ -128,7 +128,7 @@ def read_showcase(folder: Path) -> tuple[ShownExample, ...]:
         return ()
     try:
         shown = msgspec.json.decode(path.read_bytes(), type=tuple[ShownExample, ...])
-    except (OSError, ValueError) as error:
+    except (OSError, *BAD_JSON) as error:
         raise InputError(f"{path}: not the index of examples: {error}; evaluate again") from None
     for example in shown:
         for name in (example.picture, example.target, example.pred, example.sound):

@@ -18,9 +18,9 @@ from avs_bench.checkpoints.run_checkpoint import (
 from avs_bench.config import Settings
 from avs_bench.training.endings import FailedError
 from avs_bench.training.learner import Learner
-from avs_bench.training.progress import Best, Progress
+from avs_bench.training.progress import Progress
 from vpo_builder.dataset.manifest import encode_lines
-from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.errors import BAD_JSON, InputError, is_full_memory
 from vpo_builder.runtime.settings import from_tree, to_tree
 from vpo_builder.runtime.whole_files import remove_leftovers, write_atomically
 
@@ -53,8 +53,7 @@ class RunFolder:
             if self._writes:
                 write_atomically(self.path / CONFIG, config + b"\n")
         else:
-            learner.load_state_dict(checkpoint.model, checkpoint.training["learner"])
-            progress = _progress_from(checkpoint.training["progress"])
+            progress = self._restored(checkpoint, learner)
             self._kept = progress.step
         self._write_history(progress)
         return progress
@@ -107,14 +106,23 @@ class RunFolder:
         refuse_other_origin(checkpoint.origin, self._origin, self.path)
         return checkpoint
 
+    def _restored(self, checkpoint: Checkpoint, learner: Learner) -> Progress:
+        """Fill the learner from a checkpoint and return its progress; raise InputError."""
+        try:
+            learner.load_state_dict(checkpoint.model, checkpoint.training["learner"])
+            return msgspec.convert(checkpoint.training["progress"], Progress)
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            if is_full_memory(error):
+                raise
+            raise InputError(
+                f"{self.path / LAST}: the state of the training is not what a run keeps: "
+                f"{type(error).__name__}: {error}: the file was edited: "
+                "begin another run with --out"
+            ) from None
+
     def _write_history(self, progress: Progress) -> None:
         if self._writes:
             write_atomically(self.path / HISTORY, encode_lines(progress.history))
-
-
-def _progress_from(tree: dict[str, Any]) -> Progress:
-    best = tree["best"] and Best(**tree["best"])
-    return Progress(**(tree | {"best": best, "history": tuple(tree["history"])}))
 
 
 def stored_settings(folder: Path) -> Settings:
@@ -122,8 +130,11 @@ def stored_settings(folder: Path) -> Settings:
     path = folder / CONFIG
     try:
         tree = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{folder}: no {CONFIG}, so no run to go on with: give --preset") from None
-    except msgspec.DecodeError as error:
+    except BAD_JSON as error:
         raise InputError(f"{path}: not the settings of a run: {error}") from None
-    return from_tree(Settings, tree["settings"], str(path))
+    settings = tree.get("settings")
+    if not isinstance(settings, dict):
+        raise InputError(f"{path}: holds no settings: the file was edited: give --preset")
+    return from_tree(Settings, settings, str(path))

@@ -16,7 +16,7 @@ import msgspec
 from vpo_builder.dataset.places import CHECKSUMS, MANIFEST, META
 from vpo_builder.dataset.schema import SCHEMA_VERSION, ManifestMeta, Sample
 from vpo_builder.dataset.untrusted import meta_faults, sample_faults
-from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.errors import BAD_JSON, InputError
 from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.runtime.whole_files import write_atomically
 
@@ -80,7 +80,7 @@ def decode_lines(data: bytes, kind: type[T], where: str) -> tuple[T, ...]:
     for number, line in enumerate(data.splitlines(), start=1):
         try:
             records.append(decoder.decode(line))
-        except _UNREADABLE as error:
+        except BAD_JSON as error:
             raise InputError(
                 f"{where}, line {number}: not a {kind.__name__.lower()}: {error}; "
                 "the file was edited or cut short: build the dataset again"
@@ -149,7 +149,7 @@ def decode_meta(folder: Path) -> ManifestMeta:
     try:
         meta = msgspec.json.decode(data, type=ManifestMeta)
         resealed = encode_meta(meta)
-    except _UNREADABLE as error:
+    except BAD_JSON as error:
         raise InputError(f"{path}: not a manifest record: {error}") from None
     if seal(meta).sha256 != meta.sha256 or resealed != data:
         raise InputError(f"{path}: its own sha256 does not match: the file was edited")
@@ -159,7 +159,7 @@ def decode_meta(folder: Path) -> ManifestMeta:
 def _refuse_newer(data: bytes, path: Path) -> None:
     try:
         version = msgspec.json.decode(data, type=dict)["schema_version"]
-    except (*_UNREADABLE, KeyError) as error:
+    except (*BAD_JSON, KeyError) as error:
         raise InputError(f"{path}: not a manifest record: {error}") from None
     if version != SCHEMA_VERSION:
         raise InputError(
@@ -180,5 +180,4 @@ def encode_meta(meta: ManifestMeta) -> bytes:
     return msgspec.json.format(msgspec.json.encode(meta), indent=1) + b"\n"
 
 
-_UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _NOT_OURS = "no build writes that: get the manifest again from whom you trust"

@@ -9,7 +9,7 @@ import msgspec
 
 from vpo_builder.dataset.manifest import META, STATE, read_meta
 from vpo_builder.dataset.schema import Split
-from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.errors import BAD_JSON, InputError
 from vpo_builder.runtime.own_folders import refuse_content
 from vpo_builder.runtime.whole_files import write_atomically
 
@@ -70,7 +70,7 @@ def mark_finished(folder: Path) -> None:
 def _read_state(path: Path) -> BuildIdentity:
     try:
         return msgspec.json.decode(path.read_bytes(), type=BuildIdentity)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except BAD_JSON as error:
         raise InputError(
             f"{path}: not a build's note: {error}; give another --out, or move its folder away"
         ) from None

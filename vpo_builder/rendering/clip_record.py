@@ -19,6 +19,7 @@ from vpo_builder.dataset.places import audio_folder
 from vpo_builder.dataset.schema import Split
 from vpo_builder.layout import AUDIO_FOLDER, dataset_folder
 from vpo_builder.records import ArchiveMember
+from vpo_builder.runtime.errors import BAD_JSON
 from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.runtime.whole_files import state_change
 
@@ -52,7 +53,7 @@ def read_notes(folder: Path) -> Mapping[str, tuple[ClipNote, ...]]:
     for line in filter(None, lines):
         try:
             note = decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except BAD_JSON:
             continue  # a line that was being written as the power went
         notes[note.clip].append(note)
     return {clip: tuple(found) for clip, found in notes.items()}

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from vpo_builder.runtime.errors import BAD_JSON
+
 Mask = NDArray[np.uint8]
 LONGEST_OUTLINE = 4_000_000
 """Pixels along all polygons of an object: pycocotools holds 40 bytes a pixel of it."""
@@ -32,15 +34,7 @@ def encode_segmentation(segmentation: bytes, height: int, width: int) -> dict[st
         tree = msgspec.json.decode(segmentation)
         code = _encode(tree, height, width)
         area = int(coco_mask.area(code))
-    except (
-        msgspec.DecodeError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+    except (*BAD_JSON, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise BrokenMaskError(str(error)) from None
     if area == 0:
         raise BrokenMaskError("no pixel")

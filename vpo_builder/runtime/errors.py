@@ -9,8 +9,10 @@ import errno
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import msgspec
 
 from vpo_builder.runtime.outside_text import one_line, say
 
@@ -37,6 +39,8 @@ ADVICE = {
 }
 """What the system's numbers mean to a user, and the remedy."""
 FULL_MEMORY = "out of memory: end other programs, work on less at once, or use a larger machine"
+BAD_JSON = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What msgspec raises for bytes that are no json of the kind wanted, or nested without end."""
 WRITES = NO_SPACE | {errno.EROFS}
 
 
@@ -54,8 +58,8 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
-            _flush_stdout()
+            with _named_stdout():
+                command(*args, **kwargs)
         except Exception as error:
             known = as_input_error(error)
             if known is None:
@@ -100,25 +104,54 @@ def _where(error: OSError) -> str | None:
     name = error.filename2 if copied else error.filename
     if isinstance(name, str | bytes | os.PathLike):
         return os.fsdecode(name)
-    try:
-        _flush_stdout()
-    except (OSError, ValueError):
-        _silence_stdout()
-        return "standard output"
     return "the output folder" if error.errno in WRITES else None
 
 
-def _flush_stdout() -> None:
-    if sys.stdout is not None:  # as it is when it was closed from the start
+@contextlib.contextmanager
+def _named_stdout() -> Iterator[None]:
+    """Let errors of stdout name it, those of its last flush too; without one do nothing."""
+    if sys.stdout is None:
+        yield
+        return
+    with contextlib.redirect_stdout(_Stdout(sys.stdout)):
+        yield
         sys.stdout.flush()
 
 
-def _silence_stdout() -> None:
-    """Let what could not be written go, or Python would complain about it once more at its end."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+class _Stdout:
+    """Stdout whose errors name it: those of an open file name none."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._fault: OSError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write as the stream does."""
+        return int(self._told(self._stream.write, text))
+
+    def flush(self) -> None:
+        """Flush as the stream does."""
+        self._told(self._stream.flush)
+
+    def _told(self, act: Callable[..., Any], *arguments: str) -> Any:
+        if self._fault:  # which a writer that only tried has kept to itself
+            raise self._fault
+        try:
+            return act(*arguments)
+        except OSError as error:
+            error.filename, self._fault = "standard output", error
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        """Drop what could not be written, or Python would complain of it again when it ends."""
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
 
 
 def _fail(message: str) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vpo_builder.runtime.errors import WRITES
+
 
 @contextmanager
 def atomic_path(path: Path, *, durable: bool = False) -> Iterator[Path]:
@@ -23,17 +25,18 @@ def atomic_path(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(6)}.tmp{path.suffix}")
-    try:
-        yield temporary
-        if durable:
-            flush(temporary)
-        state_change(f"{path.name} written")
-        temporary.replace(path)
-        if durable:
-            flush(path.parent)
-        state_change(f"{path.name} renamed")
-    finally:
-        temporary.unlink(missing_ok=True)
+    with faults_named(path, temporary):
+        try:
+            yield temporary
+            if durable:
+                flush(temporary)
+            state_change(f"{path.name} written")
+            temporary.replace(path)
+            if durable:
+                flush(path.parent)
+            state_change(f"{path.name} renamed")
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
@@ -50,6 +53,24 @@ def write_if_changed(path: Path, data: bytes) -> None:
         held = False
     if not held:
         write_atomically(path, data)
+
+
+@contextmanager
+def faults_named(target: Path, temporary: Path) -> Iterator[None]:
+    """Let errors of the system name what they failed to write by the name that it was to have.
+
+    Those of a file that is open name none, and those of its temporary name one nobody knows.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in WRITES:
+            error.filename = str(target)
+        for name in ("filename", "filename2"):
+            path = getattr(error, name)
+            if isinstance(path, str) and path.startswith(str(temporary)):
+                setattr(error, name, str(target) + path.removeprefix(str(temporary)))
+        raise
 
 
 def flush(path: Path) -> None:

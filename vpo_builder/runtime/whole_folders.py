@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from vpo_builder.runtime.whole_files import state_change
+from vpo_builder.runtime.whole_files import faults_named, state_change
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
@@ -33,7 +33,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     fresh, lock = _locked_folder(path)
     try:
         state_change(f"{path.name} begun")
-        yield fresh
+        with faults_named(path, fresh):
+            yield fresh
         state_change(f"{path.name} written")
         _put_in_place(fresh, path)
         state_change(f"{path.name} renamed")

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.errors import BAD_JSON, InputError
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class JsonFile:
         except msgspec.ValidationError as error:
             fault = _first_fault(self._data.result(), kind) or str(error)
             raise InputError(f"{self.path}: not as COCO 2017 writes it: {fault}") from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except BAD_JSON as error:
             raise InputError(
                 f"{self.path}: not COCO's json: {error}; the file may be cut short: fetch it again"
             ) from None
