@@ -13,10 +13,13 @@ from vpo_builder.fetching.fetch_request import FetchOptions, open_fetching, tool
 from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, Ledger
 from vpo_builder.fetching.worklist import Job, Worklist
 from vpo_builder.rendering.video import VideoPart, VideoTask, publish_video
+from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.executors import ExecutorKind, open_executor
 from vpo_builder.runtime.output_lock import output_lock
+from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.runtime.whole_files import remove_leftovers, write_atomically
 from vpo_builder.sources.avsbench_lists import ListedVideo, VideoList, list_path, read_video_list
+from vpo_builder.verify.headers import wav_header
 
 SIDES = {"224": 224, "native": 0}
 """How large the published frames are: S4 and MS3 are 224×224, AVSS is as it was."""
@@ -41,12 +44,14 @@ def fetch_avsbench(request: AvsBenchRequest) -> Iterator[str]:
     are there, so that the published loaders run; the ledger tells of the others.
     """
     listed = read_video_list(request.table, request.out)
+    table = list_path(listed.part, request.out)
+    _refuse_other_list(table, listed, request.table)
     with output_lock(request.out):
-        remove_leftovers(request.out)
+        remove_leftovers(table.parent)
         _fetch(request, [video for video in listed.videos if not _is_here(video)])
         here = [video for video in listed.videos if _is_here(video)]
         text = "\n".join([listed.head, *(video.line for video in here)]) + "\n"
-        write_atomically(list_path(listed.part, request.out), text.encode(), durable=True)
+        write_atomically(table, text.encode(), durable=True)
     yield f"{listed.part}: {len(here)} of {len(listed.videos)} videos: {_folder(listed, request)}"
     if len(here) < len(listed.videos):
         yield f"the others, with reasons and dates: vpo-data rot {request.out}"
@@ -81,9 +86,31 @@ def _part(listed: ListedVideo, *, whole: bool) -> VideoPart:
     return VideoPart(listed.start if whole else 0, listed.seconds, video.images, video.audio)
 
 
+def _refuse_other_list(path: Path, listed: VideoList, given: Path) -> None:
+    """Raise InputError if rows would be lost: what is written lists the videos that are here."""
+    if not path.exists():
+        return
+    if path.samefile(given):
+        raise InputError(
+            f"{given}: would be overwritten by a list of those of its videos that can be had: give "
+            "a copy of it that lies elsewhere, or another --out"
+        )
+    held = read_regular(path).decode("utf-8-sig", errors="replace").splitlines()
+    others = sorted(set(filter(None, held)) - {listed.head, *(row.line for row in listed.videos)})
+    if others:
+        raise InputError(
+            f"{path}: lists {len(others)} videos that {given} does not, such as "
+            f"{others[0][:80]!r}: give another --out, or a list that has them too"
+        )
+
+
 def _is_here(listed: ListedVideo) -> bool:
-    """The sound is written last."""
-    return listed.video.audio.exists()
+    """Tell whether a video is published whole: its sound is written last, on the disk like all."""
+    try:
+        header = wav_header(read_regular(listed.video.audio))
+    except (OSError, ValueError):
+        return False
+    return 0 < header.announced == header.frames
 
 
 def _folder(listed: VideoList, request: AvsBenchRequest) -> Path:

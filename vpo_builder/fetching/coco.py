@@ -30,15 +30,19 @@ def has_annotations(coco: Path | None) -> bool:
 def fetch_annotations(
     folder: Path, settings: FetchSettings, network: Network, ledger: Ledger
 ) -> None:
-    """Fetch COCO's archive of annotations, check it, and unpack what a build reads to `folder`."""
+    """Fetch COCO's archive of annotations, check it, and unpack what a build reads to `folder`.
+
+    An archive that somebody else has put there is used, and left.
+    """
     coco = settings.coco
     base = coco_url(settings)
     refuse_path(coco.archive, "setting fetch.coco.archive")
     archive = folder / PurePosixPath(coco.archive).name
+    url = f"{base}/{coco.archive}"
     if not archive.exists():
         source = Files(
             "archive",
-            f"{base}/{coco.archive}",
+            url,
             archive,
             replace(network, total_seconds=settings.network.archive_seconds),
             content.zip_archive,
@@ -48,7 +52,8 @@ def fetch_annotations(
         )
         _fetch_one(source, settings, ledger, "fetch.coco.url")
     unpack(archive, folder, ANNOTATIONS, coco.max_unpacked_bytes)
-    archive.unlink()
+    if ledger.has_come("archive", url):
+        archive.unlink()
 
 
 def fetch_table(folder: Path, settings: FetchSettings, network: Network, ledger: Ledger) -> None:

@@ -1,7 +1,6 @@
 """Completes a build's sources from the network: `--download`."""
 
 import contextlib
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -26,7 +25,7 @@ from vpo_builder.fetching.fetch_request import FetchOptions, open_fetching, tool
 from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, Ledger
 from vpo_builder.fetching.mirror import clip_parts
 from vpo_builder.fetching.shards import RECORDINGS, SHARDS
-from vpo_builder.fetching.worklist import Fetching, Job, Worklist
+from vpo_builder.fetching.worklist import Fetching, Job, Worklist, clear_recordings
 from vpo_builder.publishing.rejections import rejected_clips
 from vpo_builder.records import CLIP_MILLISECONDS, Clip, Photo, Reason
 from vpo_builder.rendering.clip_folder import ClipFolder
@@ -182,4 +181,4 @@ def downloading(
         vggsound = sources.vggsound or out / SOURCES_FOLDER / "vggsound"
         completed = replace(sources, coco=lists, vggsound=vggsound, vggsound_csv=table)
         yield replace(request, sources=completed, supply=downloads)
-        shutil.rmtree(state / RECORDINGS, ignore_errors=True)  # parts of what never came whole
+        clear_recordings(state / RECORDINGS)

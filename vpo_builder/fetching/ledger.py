@@ -126,6 +126,10 @@ class Ledger:
         rows = self._last_attempts(kind, source)
         return {record for record, outcome, settled in rows if outcome != FETCHED and not settled}
 
+    def has_come(self, kind: Kind, source: str) -> bool:
+        """Tell whether anything of a source has been fetched, here and at any time."""
+        return any(outcome == FETCHED for _, outcome, _ in self._last_attempts(kind, source))
+
     def reopen(self, what: str) -> int:
         """Let what ended for a reason, or for any transient one, be asked for again.
 

@@ -141,8 +141,9 @@ def unite_shards(out: Path) -> None:
             with Ledger(state / LEDGER, {}) as ledger:
                 ledger.unite(ledgers)
         for recording in (path for shard in shards for path in (shard / RECORDINGS).glob("*.*")):
-            (state / RECORDINGS).mkdir(exist_ok=True)
-            recording.replace(state / RECORDINGS / recording.name)
+            if recording.is_file():  # not what is left of a process that was killed
+                (state / RECORDINGS).mkdir(exist_ok=True)
+                recording.replace(state / RECORDINGS / recording.name)
     for line in _undone(shards):
         say(line, err=True)
 

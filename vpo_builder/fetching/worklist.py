@@ -5,6 +5,8 @@ it is removed, and the file made of it, or the ledger, tells what became of it.
 """
 
 import contextlib
+import re
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +24,7 @@ from vpo_builder.runtime.whole_files import state_change
 
 Work = TypeVar("Work")
 
+_RECORDING = re.compile(r"\.?[A-Za-z0-9_-]{11}_[0-9]{6}\..+", re.ASCII)
 _REASONS = {str(reason): reason for reason in Reason}
 _BROKEN = (Reason.CLIP_TRUNCATED, Reason.CLIP_UNDECODABLE)
 """What a transfer that was cut short looks like, if nobody said how long the file was."""
@@ -177,3 +180,15 @@ def _held(folder: Path, records: Iterable[str]) -> Mapping[str, Path]:
         return {}
     found = {path.stem: path for path in folder.iterdir() if not path.name.startswith(".")}
     return {record: found[record] for record in sorted(wanted & found.keys())}
+
+
+def clear_recordings(folder: Path) -> None:
+    """Remove recordings that nothing asked for and parts of what never came whole: by our names."""
+    for path in folder.glob("*"):
+        if _RECORDING.fullmatch(path.name):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+    with contextlib.suppress(OSError):  # it holds something else
+        folder.rmdir()

@@ -67,8 +67,9 @@ def _publish_part(path: Path, part: VideoPart, side: int) -> Reason | None:
     frames = [_last_frame(path, part.start + second) for second in range(part.seconds)]
     frames += frames[-1:] * (len(part.images) - len(frames))
     for target, frame in zip(part.images, frames, strict=True):
-        write_atomically(target, _encode(frame, target.suffix, side))
-    write_atomically(part.audio, encode_wav(resample_to_mono(sound, SAMPLE_RATE), SAMPLE_RATE))
+        write_atomically(target, _encode(frame, target.suffix, side), durable=True)
+    wav = encode_wav(resample_to_mono(sound, SAMPLE_RATE), SAMPLE_RATE)
+    write_atomically(part.audio, wav, durable=True)  # last: where it is whole, the frames are too
     return None
 
 

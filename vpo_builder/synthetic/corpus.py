@@ -7,7 +7,7 @@ import msgspec
 
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.own_folders import refuse_content
-from vpo_builder.runtime.whole_files import flush, state_change, write_atomically
+from vpo_builder.runtime.whole_files import flush, remove_leftovers, state_change, write_atomically
 from vpo_builder.synthetic.pictures import write_pictures
 from vpo_builder.synthetic.recordings import write_recordings
 
@@ -72,6 +72,7 @@ def claim_corpus(folder: Path, stamp: bytes) -> bool:
     for path in (folder / STAMP, folder / BEGUN):
         if path.exists():
             _refuse_other(path, stamp)
+            remove_leftovers(folder)
             return path.name == STAMP
     refuse_content(
         folder,

@@ -153,3 +153,31 @@ def test_wrong_options_are_one_line(tmp_path: Path, option: tuple[str, str], sai
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert said in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_list_is_never_overwritten_by_a_shorter_one_that_lacks_its_videos(
+    server: Loopback, tmp_path: Path
+) -> None:
+    fetch(server, tmp_path, "MS3")
+    (tree,) = find_trees(tmp_path / "out")
+    before = tree.csv.read_bytes()
+    shorter = "\n".join(LISTS["MS3"].splitlines()[:2]) + "\n"
+    for given, said in ((tree.csv, "would be overwritten"), (tmp_path / "less.csv", "lists 1 vid")):
+        if given != tree.csv:
+            given.write_text(shorter)
+        url = f"{server.url}/videos/{{id}}"
+        result = run_fetch(given, "--out", tmp_path / "out", "--clip-url", url)
+        assert result.exit_code == 2
+        assert said in result.stderr
+        assert tree.csv.read_bytes() == before
+
+
+def test_a_video_whose_sound_is_torn_is_published_again(server: Loopback, tmp_path: Path) -> None:
+    fetch(server, tmp_path, "MS3")
+    (tree,) = find_trees(tmp_path / "out")
+    audio = tree.videos[0].audio
+    whole = audio.read_bytes()
+    for torn in (b"", whole[:1000], bytes(len(whole))):
+        audio.write_bytes(torn)
+        fetch(server, tmp_path, "MS3")
+        assert audio.read_bytes() == whole
