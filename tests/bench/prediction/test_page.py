@@ -55,6 +55,12 @@ def test_the_page_plays_seeks_and_shows_attention(browser, predictions):
     page.wait("document.querySelector('.image img').src.endsWith('picture.jpg')")
     page.run("document.querySelector('.image .play').click()")
     page.wait("playing?.sound?.seconds > 0.9 && playing.sound.time() > 0.1")
+    page.wait("document.querySelector('.image .seek').value > 0.1")
+    page.run(
+        "const seek = document.querySelector('.image .seek'); seek.value = 0.7;"
+        "seek.dispatchEvent(new Event('input', {bubbles: true}))"
+    )
+    page.wait("playing.sound.time() > 0.65")
     page.run("document.querySelector('.image .play').click()")
     assert page.run("return playing") is None
     assert page.on_a_phone() <= 360

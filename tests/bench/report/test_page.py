@@ -20,7 +20,7 @@ from tests.bench.report.made_results import (
     silence,
     videos,
 )
-from tests.browser import Page, browser
+from tests.browser import PHONE, Page, browser
 from vpo_builder.runtime.errors import InputError
 
 __all__ = ["browser"]
@@ -125,6 +125,18 @@ def test_dots_stand_where_their_value_is(browser, report):
 
 def test_a_phone_s_width_needs_no_sideways_scrolling(browser, report):
     assert Page(browser, report).on_a_phone() <= 360
+
+
+def test_on_a_phone_no_figure_of_a_table_is_cut_off(browser, report):
+    page = Page(browser, report)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    try:
+        tables = "[...document.querySelectorAll('.scroll')]"
+        assert max(page.run(f"return {tables}.map(t => t.scrollWidth - t.clientWidth)")) <= 0
+        names = "[...document.querySelectorAll('#scores td')].map(c => c.dataset.name)"
+        assert {"checkpoint", "miou_dataset", "fscore_frame"} <= set(page.run(f"return {names}"))
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_names_of_strangers_cannot_become_markup(report):

@@ -45,7 +45,7 @@ function follow(mine) {
   else requestAnimationFrame(() => follow(mine));
 }
 
-/* A button with `data-sound`, the address of what it plays, and a `.progress` in what is about it. */
+/* A button with `data-sound`, the address of what it plays, and a `.seek` in what is about it. */
 async function openFile(address) {
   const audio = new Audio(address);
   await audio.play();
@@ -53,14 +53,20 @@ async function openFile(address) {
     seconds: audio.duration,
     time: () => (audio.ended ? audio.duration : audio.currentTime),
     stop: () => audio.pause(),
+    seek: (share) => { audio.currentTime = share * audio.duration; },
   };
 }
 
 document.addEventListener("click", ({ target }) => {
   const button = target.closest("[data-sound]");
   if (!button) return;
-  const bar = button.closest(".about").querySelector(".progress");
-  const show = (time, seconds) => bar.style.setProperty("--played", time / seconds);
+  const bar = button.closest(".about").querySelector(".seek");
+  const show = (time, seconds) => { bar.value = time / seconds; };
   if (playing?.button === button) stop();
   else play(button, () => openFile(button.dataset.sound), show, () => show(0, 1));
+});
+
+document.addEventListener("input", ({ target }) => {
+  const isPlayed = target.matches(".seek") && target.closest(".about").contains(playing?.button);
+  if (isPlayed) playing.sound?.seek(target.value);
 });
