@@ -15,7 +15,7 @@ SS := $(DATA)/VPO/VPO-SS
 TINY := $(RUNS)/tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test test-media prove-resume lint bench listen clean
+.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test test-media prove-resume mutants lint bench listen clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test-media: $(EVERYTHING) ## run the tests that depend on ffmpeg with the one fr
 prove-resume: $(EVERYTHING) ## kill a training run ten times, and compare it with one left alone
 	$(BIN)/python -m pytest -q -s -m proof tests/bench/training/test_killed.py $(ARGS)
 
+mutants: $(EVERYTHING) ## change the code in every small way and see that a test fails (minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py $(ARGS)
+
 lint: $(EVERYTHING) ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -79,7 +82,7 @@ manifests: $(BUILDER) ## write the published manifests of the synthetic datasets
 	    cp manifest.jsonl manifest.meta.json ../../../manifests/synthetic-avsbench-single-plus/
 
 clean: ## remove .venv, caches, data/ and runs/
-	rm -rf $(VENV) $(DATA) $(RUNS) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DATA) $(RUNS) build mutants *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

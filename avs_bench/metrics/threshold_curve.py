@@ -53,7 +53,7 @@ def probabilities_of(logits: NDArray[Any], frame: tuple[int, ...]) -> NDArray[np
 def threshold_index(probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
     """Index of the largest threshold that is not above each probability: equality is a hit.
 
-    A product with 254 is right to within one place; two comparisons settle it exactly.
+    A product with 254 is right to within one place; two comparisons make it exact.
     """
     index = (probabilities * np.float32(THRESHOLDS - 1)).astype(np.intp)
     index += probabilities >= _NEXT[index]

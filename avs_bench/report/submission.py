@@ -49,7 +49,7 @@ class SubmittedResult:
 
 @dataclass(frozen=True)
 class SubmittedRun:
-    """A run by the name that it had in its report, and its results."""
+    """A run, named as in its report, and its results."""
 
     name: str
     results: tuple[SubmittedResult, ...]

@@ -62,7 +62,7 @@ class Processes:
         return torch.cat(parts)
 
     def messages(self, message: bytes) -> list[bytes]:
-        """Return what every process had to say, of any length."""
+        """Return the message of every process, of any length, in their order."""
         if self.count == 1:
             return [message]
         length = self.largest(len(message))
@@ -114,7 +114,7 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
     """Join the processes that torchrun started, or stay alone where it did not.
 
     Tensors on a CPU travel by gloo, those on a GPU by nccl. Of the InputErrors that the processes
-    meet the first is passed on, and the other processes end in silence.
+    meet the first is passed on, and the other processes end without a word.
     """
     if not torchrun_started():
         yield ALONE

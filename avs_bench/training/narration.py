@@ -48,7 +48,7 @@ class Narrator:
             yield iter(bar)
 
     def step(self, progress: Progress, terms: Mapping[str, float]) -> None:
-        """Say which loss terms the step just done had, and how fast the steps go."""
+        """Show the loss terms of the last step and how fast the steps go."""
         now = time.monotonic()
         self._samples += self._train.batch_size
         self._seconds += now - self._since

@@ -110,3 +110,19 @@ def test_embeddings_are_the_normalised_features_at_the_places_of_the_images_at_h
 def test_targets_shrink_by_nearest_neighbour():
     target = torch.arange(16).view(1, 4, 4)
     assert resize_targets(target, (2, 2)).tolist() == [[[0, 2], [8, 10]]]
+
+
+def test_of_one_image_with_little_background_as_many_silent_pixels_are_drawn():
+    target = torch.ones(1, 4, 4, dtype=torch.long)
+    target[0, 0, :3] = 0
+    matched = torch.tensor([True])
+    places = sample_places(target, matched, SETTINGS, torch.Generator().manual_seed(0))
+    assert places.items.tolist() == [0] * (8 + 3) + [1] * 3
+    assert places.labels.tolist() == [1] * 8 + [0] * 3 + [1] * 3
+    assert sorted(places.places[8:11].tolist()) == [0, 1, 2]
+
+
+def test_nothing_to_contrast_has_no_labels_either():
+    target, matched = torch.zeros(1, 4, 4, dtype=torch.long), torch.tensor([False])
+    places = sample_places(target, matched, SETTINGS, torch.Generator())
+    assert [len(part) for part in (places.items, places.places, places.labels)] == [0, 0, 0]

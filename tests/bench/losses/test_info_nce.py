@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from avs_bench.losses.info_nce import info_nce
+from avs_bench.losses.info_nce import info_nce, info_nce_and_slopes
 
 FIXTURE = Path(__file__).parents[4] / "shared" / "fixtures" / "losses" / "info_nce.npz"
 
@@ -35,6 +35,22 @@ def test_the_formula_written_out_gives_the_same():
         total += float(np.mean(terms)) if terms else 0.0
 
     assert info_nce(embeddings, labels, temperature=0.5).item() == pytest.approx(total / 9)
+
+
+def test_slopes_are_the_gradient_also_where_none_is_recorded():
+    embeddings = F.normalize(torch.randn(6, 4, generator=torch.Generator().manual_seed(2)), dim=1)
+    labels = torch.tensor([0, 1, 1, 2, 2, 2])
+    leaf = embeddings.clone().requires_grad_()
+    expected = info_nce(leaf, labels, 0.3)
+    expected.backward()
+    with torch.no_grad():
+        loss, slopes = info_nce_and_slopes(embeddings, labels, 0.3)
+    assert torch.equal(loss, expected.detach())
+    assert torch.equal(slopes, leaf.grad)
+    assert not embeddings.requires_grad
+    loss, slopes = info_nce_and_slopes(embeddings, torch.arange(6), 0.3)
+    assert loss.item() == 0
+    assert torch.equal(slopes, torch.zeros_like(embeddings))
 
 
 @pytest.mark.parametrize("labels", [[], [3], [1, 1, 1], [0, 1, 2]])

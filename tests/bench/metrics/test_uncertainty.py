@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -177,3 +178,17 @@ class TestSeeds:
             over_seeds(figures)
         with pytest.raises(InputError, match="none"):
             over_seeds([])
+
+
+def test_a_difference_at_the_bound_is_not_significant():
+    at_bound = replace(compare(a := images(9, 0.7, seed=0), a, miou_dataset, 20), p_value=1 - 0.95)
+    assert not at_bound.is_significant
+    assert replace(at_bound, p_value=math.nextafter(1 - 0.95, 0)).is_significant
+
+
+def test_the_seed_draws_intervals_and_permutations_anew():
+    first, second = images(12, 0.70, seed=0), images(12, 0.74, seed=1)
+    one, same, other = (compare(first, second, miou_dataset, 200, seed=s) for s in (0, 0, 1))
+    assert one == same
+    assert (one.low, one.high) != (other.low, other.high)
+    assert one.p_value != other.p_value

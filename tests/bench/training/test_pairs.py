@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from avs_bench.config import PairSettings
+from avs_bench.data.batch import Batch
+from avs_bench.runtime.processes import ALONE
 from avs_bench.training.bank import AudioBank, Sounds
 from avs_bench.training.pairs import (
     Pairs,
@@ -294,3 +296,15 @@ def test_a_chance_is_the_share_of_the_draws_below_it(monkeypatch, silence, noise
     assert pairs.absent.tolist() == [True, True, False, False]
     silent = (given(pairs) == 0).all(dim=(1, 2)).tolist()
     assert silent == [silence > 0.0, silence > 0.25, False, False]
+
+
+def test_the_sounds_of_a_batch_are_those_of_all_processes():
+    own = (torch.rand(2, 1, SAMPLES), *(torch.ones(2, 5) * i for i in range(2)), *torch.rand(2, 2))
+    batch = Batch((), own[0], own[0], *own)
+    sounds = Sounds.of_all(batch, ALONE)
+    for name in ("waveforms", "sounding", "seen", "pans", "kinds"):
+        assert getattr(sounds, name) is getattr(batch, name)
+
+
+def test_a_bank_keeps_how_often_it_was_written_as_whole_numbers():
+    assert bank_of().state_dict()["written"].dtype == torch.long
