@@ -146,7 +146,7 @@ class ArchiveMember:
         return PurePosixPath(self.path).suffix
 
 
-CLIP_MILLISECONDS = 10_000  # VGGSound's clips are ten seconds
+CLIP_SECONDS = 10  # VGGSound's
 
 
 class ClipRow(msgspec.Struct, frozen=True, gc=False):
@@ -165,8 +165,8 @@ class ClipRow(msgspec.Struct, frozen=True, gc=False):
     @property
     def file_stems(self) -> tuple[str, str]:
         """The two ways in which folders of VGGSound name this clip's file."""
-        start = 1000 * self.start
-        return self.clip_id, f"{self.youtube_id}_{start}_{start + CLIP_MILLISECONDS}"
+        end = self.start + CLIP_SECONDS
+        return self.clip_id, f"{self.youtube_id}_{1000 * self.start}_{1000 * end}"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from avs_bench.data.example import SoundSource
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import open_regular
 
 SAMPLE_RATE = 16_000
 CHECK = "get the file again (vpo-data verify lists every fault of a built dataset)"
@@ -70,7 +71,10 @@ def read_moment(path: Path, frame: int, length: int, frame_step: float) -> Wavef
 def _opened(path: Path, channels: int | None) -> Iterator[soundfile.SoundFile]:
     """Open a 16 kHz recording, of so many channels or (None) of any number."""
     try:
-        with soundfile.SoundFile(path) as clip:
+        with (
+            open_regular(path, largest=None) as file,
+            soundfile.SoundFile(file.fileno(), closefd=False) as clip,
+        ):
             wanted = (SAMPLE_RATE, channels or clip.channels)
             if (clip.samplerate, clip.channels) != wanted or not clip.frames:
                 raise InputError(
@@ -78,9 +82,12 @@ def _opened(path: Path, channels: int | None) -> Iterator[soundfile.SoundFile]:
                     f"channels, expected {SAMPLE_RATE} Hz{' mono' if channels else ''}: {CHECK}"
                 )
             yield clip
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file, though the dataset lists it: {CHECK}") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}: {CHECK}") from None
     except soundfile.LibsndfileError as error:
-        what = error.error_string if path.exists() else "no such file, though the dataset lists it"
-        raise InputError(f"{path}: {what}: {CHECK}") from None
+        raise InputError(f"{path}: {error.error_string}: {CHECK}") from None
 
 
 def _read(clip: soundfile.SoundFile, first: int, length: int) -> Waveform:

@@ -14,6 +14,8 @@ from avs_bench.data.audio import CHECK
 from avs_bench.data.example import UNKNOWN, Example, Lookup
 from vpo_builder.dataset.schema import IGNORE
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.pictures import eight_bits
+from vpo_builder.runtime.regular_files import open_regular
 
 MIN_SIDE = 16
 """Smallest side in pixels: below it nothing is left at a quarter and an eighth of the size."""
@@ -134,7 +136,7 @@ def read_size(path: Path) -> tuple[int, int]:
 
 def _decode(path: Path, kind: str) -> Image.Image:
     with _opened(path) as image:
-        return image.convert("RGB") if kind == "RGB" else _index_image(image, path)
+        return eight_bits(image).convert("RGB") if kind == "RGB" else _index_image(image, path)
 
 
 def _index_image(image: Image.Image, path: Path) -> Image.Image:
@@ -152,7 +154,7 @@ def _index_image(image: Image.Image, path: Path) -> Image.Image:
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as file, Image.open(file) as image:
             yield image
     except FileNotFoundError:
         raise InputError(f"{path}: no such file, though the dataset lists it: {CHECK}") from None

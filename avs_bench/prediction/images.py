@@ -8,14 +8,17 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from avs_bench.data.audio import SAMPLE_RATE
-from avs_bench.data.images import MIN_SIDE
+from avs_bench.data.images import BAD_BYTES, MIN_SIDE
 from avs_bench.painting import Pixels, heat_tint, jpeg, mask_png, mask_tint
+from avs_bench.prediction.given_files import open_given
 from avs_bench.prediction.predictions import PredictedItem, moment_of
 from avs_bench.prediction.segmenter import Segmenter
 from avs_bench.prediction.sound_files import read_sound, window
 from avs_bench.results.showcase import sound_mp3
 from vpo_builder.dataset.class_colours import class_colours
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.pictures import eight_bits
+from vpo_builder.runtime.regular_files import LARGEST_BYTES
 from vpo_builder.runtime.whole_files import write_atomically
 
 
@@ -64,13 +67,12 @@ def predict_image(task: ImageTask, segmenter: Segmenter) -> PredictedItem:
 
 def read_picture(path: Path) -> Pixels:
     """Return a picture as RGB [H, W, 3], upright as its camera meant it; InputError otherwise."""
-    try:
-        with Image.open(path) as image:
-            picture = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file: expected a picture") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: no picture that can be read: {error}") from None
+    with open_given(path, "a picture", LARGEST_BYTES) as file:
+        try:
+            with Image.open(file) as image:
+                picture = np.asarray(eight_bits(ImageOps.exif_transpose(image)).convert("RGB"))
+        except BAD_BYTES as error:
+            raise InputError(f"{path}: no picture that can be read: {error}") from None
     if min(picture.shape[:2]) < MIN_SIDE:
         raise InputError(
             f"{path}: {picture.shape[1]}×{picture.shape[0]} pixels, expected at least {MIN_SIDE} "

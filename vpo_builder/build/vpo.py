@@ -33,6 +33,7 @@ from vpo_builder.runtime.cycle_collector import without_collecting
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.settings import to_tree
 from vpo_builder.runtime.tasks import Executor
+from vpo_builder.sources.recordings import seen_and_expected
 from vpo_builder.sources.vggsound import known_labels
 
 FEW_VAL_CLIPS = 5  # protocol §2, subsets: a class with fewer is named
@@ -94,8 +95,8 @@ def refuse_without_clips(request: VpoRequest, material: Material) -> None:
     if not request.supply.fetches and all(clip.path is None for clip in clips):
         raise InputError(
             f"{request.sources.vggsound}: no class has a usable clip: the csv lists {len(clips)} "
-            "clips of the class table's labels and none has a file; check the folder given by "
-            "--vggsound"
+            "clips of the class table's labels and none has a file; "
+            f"{seen_and_expected(needed(request.sources.vggsound))}"
         )
 
 
@@ -175,7 +176,7 @@ def _render(
         rejections=rejections,
         synthetic=request.sources.synthetic,
         attributions=corpus.attributions,
-        notes=plan.notes,
+        notes=[*plan.notes, *images.notes],
     )
 
 

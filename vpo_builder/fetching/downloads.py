@@ -27,7 +27,7 @@ from vpo_builder.fetching.mirror import clip_parts
 from vpo_builder.fetching.shards import RECORDINGS, SHARDS
 from vpo_builder.fetching.worklist import Fetching, Job, Worklist, clear_recordings
 from vpo_builder.publishing.rejections import rejected_clips
-from vpo_builder.records import CLIP_MILLISECONDS, Clip, Photo, Reason
+from vpo_builder.records import CLIP_SECONDS, Clip, Photo, Reason
 from vpo_builder.rendering.clip_folder import ClipFolder
 from vpo_builder.rendering.clip_sound import ClipTask, prepare_clip
 from vpo_builder.rendering.decoding import Excerpt
@@ -38,9 +38,6 @@ from vpo_builder.sources.vggsound import CSV_NAME
 
 SOURCES_FOLDER = "sources"
 FETCH_REASONS = {str(reason) for reason in FetchReason}
-
-
-CLIP_SECONDS = CLIP_MILLISECONDS / 1000
 
 
 class FetchedClips(ClipFolder):

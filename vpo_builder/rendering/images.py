@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,8 @@ from PIL import Image
 
 from vpo_builder.records import Photo, PlannedSample, Reason, Rejection
 from vpo_builder.rendering.mask import encode_png, encode_segmentation, merge_masks
+from vpo_builder.rendering.published_picture import Change, published_picture
+from vpo_builder.runtime.regular_files import UnusableFileError, read_regular
 from vpo_builder.runtime.tasks import Executor
 from vpo_builder.runtime.whole_files import write_if_changed
 
@@ -36,19 +38,24 @@ class ImageTask:
 
 @dataclass(frozen=True)
 class ImageResult:
-    """Why an image cannot be used, or the sha256 of every file it became."""
+    """Why an image cannot be used, or the sha256 of every file it became, and what was changed."""
 
     reason: Reason | None
     sha256: Mapping[Path, str]
+    change: Change | None = None
 
 
 @dataclass(frozen=True)
 class RenderedImages:
-    """The samples whose image is whole, the images that are not, and every file's sha256."""
+    """The samples whose image is whole, the images that are not, and every file's sha256.
+
+    `notes` are lines for a person: how many pictures were changed.
+    """
 
     samples: list[PlannedSample]
     rejections: list[Rejection]
     sha256: Mapping[Path, str]
+    notes: list[str]
 
 
 def render_images(
@@ -78,7 +85,9 @@ def render_images(
             rejections.append(Rejection("image", str(task.photo.id), result.reason))
     unusable = {rejection.record for rejection in rejections}
     whole = [planned for planned in samples if str(planned.sample.image_id) not in unusable]
-    return RenderedImages(whole, rejections, sha256)
+    changes = Counter(result.change for result in results if result.change is not None)
+    notes = [f"{count} pictures {change}" for change, count in sorted(changes.items())]
+    return RenderedImages(whole, rejections, sha256, notes)
 
 
 def _task(
@@ -100,10 +109,12 @@ def _task(
 def render_image(task: ImageTask) -> ImageResult:
     """Write an image and its masks, or return why the image cannot be used."""
     try:
-        data = task.source.read_bytes()
+        source = read_regular(task.source)
     except FileNotFoundError:
         return ImageResult(Reason.IMAGE_MISSING, {})
-    reason = _reason_against(data, task.photo)
+    except UnusableFileError:
+        return ImageResult(Reason.IMAGE_CORRUPT, {})
+    reason, data, change = _checked(source, task.photo)
     if reason is not None:
         return ImageResult(reason, {})
     files = dict.fromkeys(task.targets, data)
@@ -115,20 +126,24 @@ def render_image(task: ImageTask) -> ImageResult:
         files[mask.target] = encode_png(merge_masks(codes, mask.values))
     for path, content in files.items():
         write_if_changed(path, content)
-    return ImageResult(None, {path: _sha256(content) for path, content in files.items()})
+    return ImageResult(None, {path: _sha256(data) for path, data in files.items()}, change)
 
 
-def _reason_against(data: bytes, photo: Photo) -> Reason | None:
-    """Decode at an eighth of the size, which reads every byte and costs a fraction."""
+def _checked(data: bytes, photo: Photo) -> tuple[Reason | None, bytes, Change | None]:
+    """Return why a file cannot be used, or the bytes to publish for it and what is changed.
+
+    Decodes at an eighth of the size, which reads every byte and costs a fraction.
+    """
     try:
         with Image.open(io.BytesIO(data)) as image:
             if image.size != (photo.width, photo.height):
-                return Reason.IMAGE_SIZE_DIFFERS
+                return Reason.IMAGE_SIZE_DIFFERS, b"", None
+            data, change = published_picture(data, image)
             image.draft("L", (max(1, photo.width // 8), max(1, photo.height // 8)))
             image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return Reason.IMAGE_CORRUPT
-    return None
+        return Reason.IMAGE_CORRUPT, b"", None
+    return None, data, change
 
 
 def _sha256(content: bytes) -> str:

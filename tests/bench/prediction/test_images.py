@@ -1,5 +1,7 @@
 import io
 import json
+import os
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import soundfile
 from PIL import Image
 
 from avs_bench.painting import heat_tint, mask_tint, overlay_png
+from avs_bench.prediction.images import read_picture
 from avs_bench.prediction.inputs import tasks_of
 from avs_bench.prediction.predict import predict_all
 from avs_bench.prediction.segmenter import Segmenter
@@ -162,3 +165,23 @@ class TestPainting:
         layers = np.asarray(image.convert("RGBA"))
         assert (layers[mask != 1][:, 3] == 0).all()
         assert (layers[15:25, 15:25, 3] > 100).all()
+
+
+def test_a_picture_of_16_bits_is_scaled_and_one_of_floats_refused(tmp_path):
+    grey = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 16
+    Image.fromarray(grey).save(tmp_path / "deep.png")
+    assert (read_picture(tmp_path / "deep.png") == (grey >> 8)[..., None]).all()
+    Image.fromarray(grey.astype(np.float32)).save(tmp_path / "float.tif")
+    with pytest.raises(InputError, match=r"float\.tif: no picture that can be read: 32 bits a pix"):
+        read_picture(tmp_path / "float.tif")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.mp4"])
+def test_a_pipe_or_a_device_is_neither_picture_nor_video_nor_waited_for(tmp_path, hears, name):
+    soundfile.write(tmp_path / "sound.wav", np.zeros(RATE), RATE)
+    os.mkfifo(tmp_path / name)
+    (tmp_path / f"device{name}").symlink_to("/dev/zero")
+    for given in (tmp_path / name, tmp_path / f"device{name}"):
+        (task,) = tasks_of([given], tmp_path / "sound.wav", tmp_path / "out", Fraction(1))
+        with pytest.raises(InputError, match="is no regular file"):
+            predict_all([task], hears, tmp_path / "out", note=lambda line: None)

@@ -81,6 +81,78 @@ def test_a_loose_file_comes_before_an_archived_one_and_lossless_before_lossy(
     assert find_recordings(tmp_path, [ROW])[ROW.clip_id] == loose
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "aaaaaaaaaaa_9.wav",
+        "aaaaaaaaaaa_0009.mkv",
+        "aaaaaaaaaaa_9_19.opus",
+        "aaaaaaaaaaa_000009_000019.mov",
+        "aaaaaaaaaaa_9.000_19.000.aac",
+        "aaaaaaaaaaa_9000_19000.OPUS",
+        "dog barking/aaaaaaaaaaa_000009.wav",
+        "train/dog barking/aaaaaaaaaaa_9.mp4",
+    ],
+)
+@pytest.mark.parametrize("folder", ["audios", "."])
+def test_a_recording_is_found_as_a_downloader_leaves_it(
+    tmp_path: Path, folder: str, name: str
+) -> None:
+    path = tmp_path / folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    assert find_recordings(tmp_path, [ROW]) == {ROW.clip_id: path}
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.writestr(name, b"")
+    path.unlink()
+    (found,) = find_recordings(tmp_path, [ROW]).values()
+    assert isinstance(found, ArchiveMember)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "aaaaaaaaaaa.wav",
+        "aaaaaaaaaaa_8.wav",
+        "aaaaaaaaaaa_9_20.wav",
+        "aaaaaaaaaaa_9.5.wav",
+        "aaaaaaaaaaab_9.wav",
+        "aaaaaaaaaaa_9.txt",
+        ".old/aaaaaaaaaaa_9.wav",
+        "a/b/c/aaaaaaaaaaa_9.wav",
+    ],
+)
+def test_another_file_is_not_taken_for_a_clip(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "audios" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    assert find_recordings(tmp_path, [ROW]) == {}
+
+
+def test_published_names_come_before_others_and_plain_folders_before_those_of_labels(
+    tmp_path: Path,
+) -> None:
+    names = ["x/aaaaaaaaaaa_000009.wav", "aaaaaaaaaaa_9.wav", "aaaaaaaaaaa_9000_19000.mkv"]
+    (tmp_path / "audios" / "x").mkdir(parents=True)
+    for name in names:
+        (tmp_path / "audios" / name).touch()
+        assert find_recordings(tmp_path, [ROW]) == {ROW.clip_id: tmp_path / "audios" / name}
+
+
+def test_where_no_clip_has_a_file_the_line_names_one_that_lies_there(
+    farm_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "coco").symlink_to(farm_folder / "coco")
+    (tmp_path / "vggsound" / "audios").mkdir(parents=True)
+    csv = (farm_folder / "vggsound/vggsound.csv").read_bytes()
+    (tmp_path / "vggsound/vggsound.csv").write_bytes(csv)
+    with pytest.raises(InputError, match=r"none has a file; there is no recording in it: expect"):
+        build_from(tmp_path, tmp_path / "out")
+    (tmp_path / "vggsound" / "audios" / "my dog.wav").touch()
+    with pytest.raises(InputError, match=r"it holds .*/my dog\.wav: expected names such as --0PQ"):
+        build_from(tmp_path, tmp_path / "out")
+
+
 def test_names_in_an_archive_lead_nowhere(tmp_path: Path) -> None:
     outside = tmp_path / "outside.wav"
     archive = tmp_path / "audios.tar"
