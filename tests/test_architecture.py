@@ -126,3 +126,10 @@ def test_every_public_function_and_class_says_what_it_is() -> None:
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 assert ast.get_docstring(node), f"{path}: {node.name}"
+
+
+def test_only_the_registry_knows_which_families_of_models_there_are() -> None:
+    families = {"avs_bench.models.cavp.CAVP", "avs_bench.models.tpavi.TPAVI"}
+    for path in modules_of("avs_bench"):
+        if path != ROOT / "avs_bench" / "models" / "registry.py":
+            assert not families & set(imports(path)), path

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from avs_bench.checkpoints.published_names import dead_parameters
+from avs_bench.models.protocol import needs_of
 from avs_bench.models.registry import MODELS, build_model
 
 
@@ -16,16 +17,12 @@ from avs_bench.models.registry import MODELS, build_model
 class Card:
     """What a model's row says beside its measured size.
 
-    `image` is (H, W) in pixels, `frames` the images of one item, `sound` the shape of the
-    spectrogram of one; `paper` names the published table's row and its mIoU in per cent
-    (protocol §7), None for a model of ours.
+    `classes` are those of the published row that `paper` names, with its mIoU in per cent
+    (protocol §7); None for a model of ours.
     """
 
     backbone: str
     classes: int
-    image: tuple[int, int]
-    frames: int
-    sound: tuple[int, ...]
     paper: str | None
 
 
@@ -33,43 +30,43 @@ class Card:
 class Row:
     """A model's measured size: `parameters` in use, of which `frozen`, and `dead` published ones.
 
-    `flops` are those of one item's forward pass, a multiplication and an addition counting two.
+    `flops` are those of one item's forward pass, a multiplication and an addition counting two;
+    `images` and `sounds` the shapes of that item.
     """
 
     name: str
     card: Card
+    images: tuple[int, ...]
+    sounds: tuple[int, ...]
     parameters: int
     frozen: int
     dead: int
     flops: int
 
 
-LOGMEL = (1, 300, 64)
-EXAMPLE = (1, 96, 64)
-VPO = (512, 512)  # the training crop of P1; TPAVI works at 224
+VPO_CLASSES = 22
 CARDS: dict[str, Card] = {
-    "tiny": Card("ResNet18, half width", 22, (128, 128), 1, LOGMEL, None),
-    "small": Card("ResNet18, half width", 22, (128, 128), 1, LOGMEL, None),
+    "tiny": Card("ResNet18, half width", VPO_CLASSES, None),
+    "small": Card("ResNet18, half width", VPO_CLASSES, None),
     "cavp-deeplabv3plus-r50": Card(
-        "D-ResNet50", 22, VPO, 1, LOGMEL, "P1 DeepLabV3+ D-R50: VPO SS 61.21, MS 59.58"
+        "D-ResNet50", VPO_CLASSES, "P1 DeepLabV3+ D-R50: VPO SS 61.21, MS 59.58"
     ),
     "cavp-deeplabv3plus-r101": Card(
-        "D-ResNet101", 22, VPO, 1, LOGMEL, "P1 DeepLabV3+ D-R101: VPO SS 66.26, MS 62.91"
+        "D-ResNet101", VPO_CLASSES, "P1 DeepLabV3+ D-R101: VPO SS 66.26, MS 62.91"
     ),
     "cavp-deeplabv3plus-pvtv2-b5": Card(
-        "PVTv2-b5", 22, VPO, 1, LOGMEL, "P1 code, Transformer row: no figure published"
+        "PVTv2-b5", VPO_CLASSES, "P1 code, Transformer row: no figure published"
     ),
-    "cavp-hrnetv2-w48": Card(
-        "HRNetV2-w48", 22, VPO, 1, LOGMEL, "P1 HRNetV2-w48: VPO SS 64.42, MS 64.18"
-    ),
-    "cavp-ocr-hrnetv2-w48": Card(
-        "HRNetV2-w48", 22, VPO, 1, LOGMEL, "P1 OCR: VPO SS 66.38, MS 65.62"
-    ),
-    "tpavi-r50": Card(
-        "ResNet50", 71, (224, 224), 5, EXAMPLE, "P2 TPAVI-R50: Salient 72.79, Semantics 20.18"
-    ),
-    "tpavi-pvtv2-b5": Card("PVTv2-b5", 71, (224, 224), 5, EXAMPLE, "P2 TPAVI-PVT: Semantics 29.77"),
+    "cavp-hrnetv2-w48": Card("HRNetV2-w48", VPO_CLASSES, "P1 HRNetV2-w48: VPO SS 64.42, MS 64.18"),
+    "cavp-ocr-hrnetv2-w48": Card("HRNetV2-w48", VPO_CLASSES, "P1 OCR: VPO SS 66.38, MS 65.62"),
+    "tpavi-r50": Card("ResNet50", 71, "P2 TPAVI-R50: Salient 72.79, Semantics 20.18"),
+    "tpavi-pvtv2-b5": Card("PVTv2-b5", 71, "P2 TPAVI-PVT: Semantics 29.77"),
 }
+
+
+def usual_classes(name: str) -> int:
+    """Return the classes of a model by name, background included: those of VPO if it has no row."""
+    return CARDS[name].classes if name in CARDS else VPO_CLASSES
 
 
 @cache
@@ -86,7 +83,6 @@ def markdown(listed: Iterable[Row]) -> str:
     ]
     for row in listed:
         card = row.card
-        height, width = card.image
         cells = [
             row.name,
             card.backbone,
@@ -94,33 +90,19 @@ def markdown(listed: Iterable[Row]) -> str:
             f"{row.frozen / 1e6:.3f}" if row.frozen else "",
             f"{row.dead / 1e6:.3f}" if row.dead else "",
             f"{row.flops / 1e9:.1f}",
-            f"{card.frames} × {height} × {width}",
-            " × ".join(map(str, card.sound)),
+            " × ".join(map(str, row.images)),
+            " × ".join(map(str, row.sounds)),
             card.paper or "ours",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def example_inputs(
-    card: Card, batch: int, *, device: torch.device | str = "cpu"
-) -> tuple[Tensor, Tensor]:
-    """Return random images and spectrograms of `batch` items in the sizes of a card."""
-    frames = (card.frames,) if card.frames > 1 else ()
-    images = torch.randn(batch, *frames, 3, *card.image, device=device)
-    return images, torch.randn(batch, *frames, *card.sound, device=device)
-
-
-def sound_shape(card: Card, channels: int, seconds: int) -> tuple[int, ...]:
-    """Return the shape of a spectrogram of that length; TPAVI hears mono examples only."""
-    return card.sound if card.sound == EXAMPLE else (channels, 300 if seconds == 3 else 96, 64)
-
-
 def count_flops(model: nn.Module, images: Tensor, spectrograms: Tensor) -> int:
     """Return the FLOPs of one forward pass; convolutions, products and attention are counted."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(images, spectrograms)
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def _row(name: str) -> Row:
@@ -128,11 +110,15 @@ def _row(name: str) -> Row:
     with torch.device("meta"):
         model = build_model(name, card.classes).eval()
     sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    needs = needs_of(model)
+    images, sounds = needs.example(1, "meta")
     return Row(
         name,
         card,
+        images=(needs.frames, *images.shape[-2:]),
+        sounds=tuple(sounds.shape[-3:]),
         parameters=sum(size for size, _ in sizes),
         frozen=sum(size for size, trained in sizes if not trained),
         dead=0 if card.paper is None else dead_parameters(model),
-        flops=count_flops(model, *example_inputs(card, 1, device="meta")),
+        flops=count_flops(model, images, sounds),
     )

@@ -46,6 +46,7 @@ class Layout:
     skipped: tuple[str, ...] = ()
 
     def skips(self, name: str) -> bool:
+        """Whether an entry of a file is read past."""
         return any(
             name.startswith(skipped) if skipped.endswith(".") else name == skipped
             for skipped in self.skipped

@@ -1,103 +1,158 @@
-"""Opens a model to predict with: a checkpoint of ours, or published weights by their own names."""
+"""The one place that opens a model: a run's, a checkpoint, published weights or the user's code."""
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from avs_bench.checkpoints.catalogue import CARDS, EXAMPLE
-from avs_bench.checkpoints.loading import class_counts, layouts, load_weights, match
-from avs_bench.checkpoints.run_checkpoint import read_checkpoint, trained_model
+from avs_bench.checkpoints.catalogue import usual_classes
+from avs_bench.checkpoints.choice import ModelChoice
+from avs_bench.checkpoints.loading import (
+    LoadedWeights,
+    class_counts,
+    layouts,
+    load_weights,
+    match,
+)
+from avs_bench.checkpoints.run_checkpoint import (
+    Origin,
+    build,
+    model_of,
+    read_checkpoint,
+    refuse_other_classes,
+    trained_model,
+)
 from avs_bench.checkpoints.state_dicts import read_state_dict
-from avs_bench.config import read_preset
+from avs_bench.config import PRESETS, ModelSettings, Settings, read_preset
+from avs_bench.data.example import AVSDataset
+from avs_bench.models.protocol import Needs, needs_of
 from avs_bench.models.registry import build_model, refuse_unknown
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.settings import preset_names, to_tree
 
 CLASS_NAMES = Path(__file__).parent / "class_names.toml"
+UNKNOWN_DATA = "its authors' data"
+READING = "tiny"
+"""The preset whose batch size and loader serve a model that has no preset: no score hangs on it."""
+SENSES = ("model", "audio", "image")
+"""The settings that decide what a model is, hears and sees: all that count without a training."""
 
 
 @dataclass(frozen=True)
 class OpenedModel:
-    """A model with its weights in evaluation mode, and what it takes to run it.
+    """A model in evaluation mode on `device`, and all that it takes to run it and to name it.
 
-    `classes` are names by index; `seconds` and `channels` what it hears, `long_side` what it sees
-    (0: pictures as they are), `stretched` to a square or not. `clip_frames` pictures are seen
-    together: 5 for TPAVI (P2), else 1.
+    `settings` say what it sees and hears, `classes` are names by index. `origin` is what a
+    checkpoint of ours was trained on, in `epochs` epochs; None for other weights. `files` are what
+    the weights were read from, the first of which names the checkpoint, and `loaded` what published
+    ones gave.
     """
 
-    name: str
-    model: nn.Module
+    module: nn.Module
+    settings: Settings
     classes: tuple[str, ...]
-    seconds: int
-    channels: int
-    long_side: int
-    stretched: bool
-    clip_frames: int
+    device: torch.device
+    files: tuple[Path, ...] = ()
+    origin: Origin | None = None
+    epochs: int = 0
+    loaded: tuple[LoadedWeights, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The model's name in `avs-bench models`."""
+        return self.settings.model.name
+
+    @property
+    def needs(self) -> Needs:
+        """What the model declares, in the sizes that its settings give it."""
+        return needs_of(self.module).under(self.settings)
+
+    @property
+    def trained_on(self) -> str:
+        """The name of the dataset that it was trained on."""
+        return self.origin.dataset if self.origin else UNKNOWN_DATA
+
+    @property
+    def stored_settings(self) -> dict[str, Any]:
+        """The settings that its results keep: of weights that we did not train not the training."""
+        tree = to_tree(self.settings)
+        return tree if self.origin else {group: tree[group] for group in SENSES}
+
+    def seeing(self, long_side: int) -> "OpenedModel":
+        """Return the same model with pictures of another size."""
+        image = replace(self.settings.image, long_side=long_side)
+        return replace(self, settings=replace(self.settings, image=image))
+
+    def refuse_other_classes(self, dataset: AVSDataset) -> None:
+        """Raise InputError unless the dataset has the model's classes.
+
+        Published files name none, so only their number is held against the dataset's.
+        """
+        where = str(self.files[0]) if self.files else f"model {self.name}"
+        if self.origin:
+            refuse_other_classes(self.origin, dataset, where)
+        elif len(self.classes) != len(dataset.classes):
+            raise InputError(
+                f"{where}: weights for {len(self.classes)} classes, but {dataset.folder} has "
+                f"{len(dataset.classes)}: give the dataset that they were trained for"
+            )
 
 
-@dataclass(frozen=True)
-class Published:
-    """How to read files that say nothing of themselves: the weights of a paper.
-
-    `model` is a name of `avs-bench models`, or `preset` (with `overrides`) gives the model, its
-    options, image size and sound; `labels` is a json of class names to indices, as AVSBench's
-    label2idx.json.
-    """
-
-    model: str | None = None
-    preset: str | None = None
-    overrides: tuple[str, ...] = ()
-    labels: Path | None = None
-
-
-def open_trained(path: Path, device: torch.device) -> OpenedModel:
-    """Open a checkpoint that `avs-bench train` wrote."""
+def open_model(choice: ModelChoice, device: torch.device) -> OpenedModel:
+    """Open the model that a command was asked for; raise InputError for files that do not fit."""
+    if choice.is_named or not choice.files:
+        return _open_named(choice, device)
+    (path,) = choice.files
     checkpoint = read_checkpoint(path)
-    settings = checkpoint.origin.settings
-    name = settings.model.name
+    origin = checkpoint.origin
     return OpenedModel(
-        name=name,
-        model=trained_model(checkpoint, device),
-        classes=checkpoint.origin.classes,
-        seconds=settings.audio.seconds,
-        channels=settings.audio.channels,
-        long_side=settings.image.long_side,
-        stretched=settings.image.stretched,
-        clip_frames=settings.image.frames,
+        module=trained_model(checkpoint, device),
+        settings=origin.settings,
+        classes=origin.classes,
+        device=device,
+        files=(path,),
+        origin=origin,
+        epochs=checkpoint.epochs,
     )
 
 
-def open_published(
-    paths: Sequence[Path], published: Published, device: torch.device
+def open_module(
+    module: nn.Module, classes: Sequence[str], device: torch.device, name: str = ""
 ) -> OpenedModel:
-    """Open weights under their authors' names, several files after each other (TPAVI and VGGish).
+    """Open a model that exists in the user's own code, by what it says of itself."""
+    settings = _settings_by(needs_of(module), name or type(module).__name__)
+    return OpenedModel(module.to(device).eval(), settings, tuple(classes), device)
+
+
+def _open_named(choice: ModelChoice, device: torch.device) -> OpenedModel:
+    """Open a model by name or preset, with weights under their authors' names or fresh ones.
 
     The number of classes is read from the head's weights. Raises InputError for weights that do
     not fit, and for a part of the model that none of the files holds.
     """
-    kind = _kind(published)
-    classes = _count_classes(kind, paths)
-    model = build_model(kind.name, classes, **kind.options)
-    untouched = set.intersection(*(set(load_weights(model, path).untouched) for path in paths))
+    settings, files = _settings_of(choice), choice.files
+    logits = None if choice.classes else _count_logits(settings, files)
+    classes = choice.classes or logits or _usual(settings)
+    model = build(settings, logits) if logits else model_of(settings, classes)
+    loaded = tuple(load_weights(model, path) for path in files)
+    untouched = set.intersection(*(set(report.untouched) for report in loaded)) if loaded else None
     if untouched:
         raise InputError(
-            f"{', '.join(map(str, paths))}: no weights for {', '.join(sorted(untouched))}: give "
+            f"{', '.join(map(str, files))}: no weights for {', '.join(sorted(untouched))}: give "
             "the file that holds them with a further --checkpoint"
         )
     return OpenedModel(
-        name=kind.name,
-        model=model.to(device).eval(),
-        classes=class_names(max(classes, 2), published.labels),
-        seconds=kind.seconds,
-        channels=kind.channels,
-        long_side=kind.long_side,
-        stretched=kind.stretched,
-        clip_frames=CARDS[kind.name].frames,
+        module=model.to(device).eval(),
+        settings=settings,
+        classes=class_names(max(classes, 2), choice.labels),
+        device=device,
+        files=files,
+        loaded=loaded,
     )
 
 
@@ -110,53 +165,52 @@ def class_names(classes: int, labels: Path | None = None) -> tuple[str, ...]:
     return tuple(names or ["background", *(f"class {index}" for index in range(1, classes))])
 
 
-@dataclass(frozen=True)
-class _Kind:
-    name: str
-    options: Mapping[str, Any]
-    seconds: int
-    channels: int
-    long_side: int
-    stretched: bool
-
-
-def _kind(published: Published) -> _Kind:
-    if (published.model is None) == (published.preset is None):
+def _settings_of(choice: ModelChoice) -> Settings:
+    if (choice.model is None) == (choice.preset is None):
         raise InputError(
-            "a published checkpoint does not say what it is: give either --model NAME "
-            "(avs-bench models lists them) or --preset NAME"
+            "a published checkpoint does not say what it is: give either --model NAME (avs-bench "
+            f"models lists them) or --preset NAME ({', '.join(preset_names(PRESETS))})"
         )
-    if published.preset is not None:
-        settings = read_preset(published.preset, published.overrides)
-        channels, image = settings.audio.channels, settings.image
-        return _Kind(
-            name=settings.model.name,
-            options={"audio_channels": channels, **settings.model.options},
-            seconds=settings.audio.seconds,
-            channels=channels,
-            long_side=image.long_side,
-            stretched=image.stretched,
-        )
-    name = published.model or ""
+    if choice.preset is not None:
+        return read_preset(choice.preset, choice.overrides)
+    name = choice.model or ""
     refuse_unknown(name)
-    card = CARDS[name]
-    return _Kind(
-        name=name,
-        options={},
-        seconds=1 if card.sound == EXAMPLE else 3,
-        channels=card.sound[0],
-        long_side=max(card.image),
-        stretched=card.frames > 1,  # TPAVI's authors stretch every frame to 224×224
-    )
-
-
-def _count_classes(kind: _Kind, paths: Sequence[Path]) -> int:
-    """Return the number of classes whose head fits the files; the card's own if none tells."""
-    usual = CARDS[kind.name].classes
     with torch.device("meta"):
-        model = build_model(kind.name, usual, **kind.options)
+        return _settings_by(needs_of(build_model(name, usual_classes(name))), name)
+
+
+def _settings_by(needs: Needs, name: str) -> Settings:
+    """Return the settings of a model by what it says of itself."""
+    base = read_preset(READING)
+    heard = replace(
+        base.audio,
+        channels=needs.channels,
+        seconds=needs.seconds,
+        frame_step=needs.frame_step,
+    )
+    seen = replace(
+        base.image,
+        long_side=needs.side,
+        crop=needs.side,
+        frames=needs.frames,
+        stretched=needs.stretched,
+    )
+    return replace(base, model=ModelSettings(name, {}), audio=heard, image=seen)
+
+
+def _usual(settings: Settings) -> int:
+    return usual_classes(settings.model.name)
+
+
+def _count_logits(settings: Settings, files: Sequence[Path]) -> int | None:
+    """Return the number of classes whose head fits the files; None if none of them tells.
+
+    It is told by what differs from a model with the usual number of logits.
+    """
+    with torch.device("meta"):
+        model = build(settings, _usual(settings))
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    for path in paths:
+    for path in files:
         state = read_state_dict(path)
         best = max(layouts(model), key=lambda one: sum(name in one.names for name in state))
         _, report = match(model, state, best)
@@ -164,7 +218,7 @@ def _count_classes(kind: _Kind, paths: Sequence[Path]) -> int:
         counts = class_counts(odd)
         if counts:
             return counts[0]
-    return usual
+    return _usual(settings) if files else None
 
 
 def _read_labels(path: Path, classes: int) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     return Checkpoint(origin, plain.epochs, model, plain.training, str(path))
 
 
-def model_of(settings: Settings, classes: int) -> nn.Module:
+def build(settings: Settings, logits: int) -> nn.Module:
     """Return the model that the settings name, with fresh weights; raise InputError."""
     known = sorted(signature(build_model).parameters.keys() - {"name", "classes", "audio_channels"})
     for option in settings.model.options:
@@ -118,9 +118,16 @@ def model_of(settings: Settings, classes: int) -> nn.Module:
                 f"setting model.options: unknown option {option!r}: choose of {', '.join(known)}"
             )
     options = {"audio_channels": settings.audio.channels, **settings.model.options}
-    # TPAVI's binary models, of S4 and MS3, have one logit (models.md); all others one a class.
+    return build_model(settings.model.name, logits, **options)
+
+
+def model_of(settings: Settings, classes: int) -> nn.Module:
+    """Return the model that a run with these settings trains, for `classes` classes.
+
+    TPAVI's binary models, of S4 and MS3, have one logit (models.md); all others one a class.
+    """
     binary = settings.train.objective == "tpavi" and classes == 2
-    return build_model(settings.model.name, 1 if binary else classes, **options)
+    return build(settings, 1 if binary else classes)
 
 
 def trained_model(checkpoint: Checkpoint, device: torch.device) -> nn.Module:

@@ -1,22 +1,28 @@
 """The command that scores a model: `avs-bench eval`."""
 
+from __future__ import annotations
+
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from avs_bench.commands.options import PATH, checkpoint_options, hold, refuse_contradictions
+from avs_bench.checkpoints.choice import ModelChoice
+from avs_bench.commands.options import PATH, hold, model_options
 from avs_bench.names import FAMILIES, PROBE_NAMES
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.dataset.schema import SUBSETS, Subset
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.outside_text import say
 
+if TYPE_CHECKING:
+    from avs_bench.metrics import Family
+    from avs_bench.scoring.score import Questions
+
 
 @click.command("eval")
-@checkpoint_options("is evaluated")
+@model_options("is evaluated")
 @click.option("--data", "folder", required=True, type=PATH, help="Dataset to score on.")
 @click.option("--subset", type=click.Choice(SUBSETS), default="test", show_default=True)
 @click.option("--probe", "probes", default="", metavar="NAMES", help=f"Of {','.join(PROBE_NAMES)}.")
@@ -44,23 +50,19 @@ from vpo_builder.runtime.outside_text import say
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, auto.")
 @one_line_errors
 def evaluate(
-    run: Path | None,
-    checkpoints: tuple[Path, ...],
-    model: str | None,
-    preset: str | None,
-    overrides: tuple[str, ...],
+    choice: ModelChoice,
     folder: Path,
     subset: Subset,
     probes: str,
     probe_seed: int,
-    families: tuple[str, ...],
+    families: tuple[Family, ...],
     unseen: str,
     examples: int,
     device: str,
 ) -> None:
     """Score a model on a subset; the counts are stored beside its checkpoint."""
     require_torch()
-    from avs_bench.checkpoints.opening import Published
+    from avs_bench.checkpoints.opening import open_model
     from avs_bench.data.datasets import read_dataset
     from avs_bench.report.runs import run_of
     from avs_bench.report.score_tables import tables_of
@@ -69,27 +71,21 @@ def evaluate(
     from avs_bench.results.showcase import Showcase
     from avs_bench.runtime.device import open_device
     from avs_bench.scoring.evaluate import watcher_of
-    from avs_bench.scoring.score import Questions, score_checkpoint, score_published
+    from avs_bench.scoring.score import Questions, score
 
-    named = {"--model": model, "--preset": preset}
-    refuse_contradictions("eval", run, checkpoints, named, {"--set": overrides})
-    published = Published(model, preset, overrides) if model or preset else None
-    paths = (run / "best.pt",) if run else checkpoints
     questions = Questions(families, _listed(probes), probe_seed, _listed(unseen))
     dataset = read_dataset(folder)
-    home = paths[0].parent
+    home = choice.files[0].parent
     if home.is_dir():  # else there is no checkpoint, which will be told
         hold(home)
     showcase = Showcase(examples, dataset.classes)
-    told = {
-        "command": _command(paths, published, folder, subset, questions),
-        "watch": watcher_of(showcase, dataset) if examples else None,
-    }
-    asked = (dataset, subset, open_device(device), questions)
-    result = (
-        score_published(paths, published, *asked, **told)
-        if published
-        else score_checkpoint(paths[0], *asked, **told)
+    result = score(
+        open_model(choice, open_device(device)),
+        dataset,
+        subset,
+        questions,
+        command=_command(choice, folder, subset, questions),
+        watch=watcher_of(showcase, dataset) if examples else None,
     )
     showcase.write(examples_folder(home, result))
     stored = write_result(home, result)
@@ -102,18 +98,9 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
-def _command(
-    paths: Sequence[Path], published: Any, folder: Path, subset: Subset, questions: Any
-) -> str:
+def _command(choice: ModelChoice, folder: Path, subset: Subset, questions: Questions) -> str:
     """The evaluation as it can be typed again, whatever was left to defaults."""
-    words = ["avs-bench", "eval"]
-    for path in paths:
-        words += ["--checkpoint", path]
-    if published:
-        words += ["--model", published.model] * bool(published.model)
-        words += ["--preset", published.preset] * bool(published.preset)
-        for override in published.overrides:
-            words += ["--set", override]
+    words: list[object] = ["avs-bench", "eval", *choice.words()]
     words += ["--data", folder, "--subset", subset]
     for family in questions.families:
         words += ["--family", family]

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
 
+from avs_bench.checkpoints.choice import ModelChoice
+from avs_bench.commands.options import CLASSES, PATH, model_options
 from avs_bench.config import Precision
 from avs_bench.runtime.optional_packages import require, require_torch
 from vpo_builder.runtime.errors import InputError, one_line_errors
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from avs_bench.checkpoints.catalogue import Card
     from avs_bench.models.profiling import Timing
-
-PATH = click.Path(path_type=Path)
-
-
-def model_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that choose a model, the same for every command here."""
-    for option in (
-        click.option("--classes", type=click.IntRange(1), help="With background; 1 is binary."),
-        click.option(
-            "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting."
-        ),
-        click.option("--model", "name", help="A model of `avs-bench models` instead."),
-        click.option("--preset", help="Whose model, image size and sound to take."),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(invoke_without_command=True)
@@ -72,7 +53,7 @@ def convert(source: Path, target: Path) -> None:
 
 
 @click.command()
-@model_options
+@model_options("is measured", CLASSES, needs_weights=False)
 @click.option("--batch", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--repeats", default=20, show_default=True, type=click.IntRange(2))
 @click.option("--train", "training", is_flag=True, help="Time a training step too.")
@@ -88,10 +69,7 @@ def convert(source: Path, target: Path) -> None:
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, auto.")
 @one_line_errors
 def profile(
-    preset: str | None,
-    name: str | None,
-    overrides: tuple[str, ...],
-    classes: int | None,
+    choice: ModelChoice,
     batch: int,
     repeats: int,
     training: bool,
@@ -102,26 +80,26 @@ def profile(
 ) -> None:
     """Measure a model's parameters, FLOPs, latency and peak memory."""
     require_torch()
-    from avs_bench.checkpoints.catalogue import count_flops, example_inputs
+    from avs_bench.checkpoints.catalogue import count_flops
+    from avs_bench.checkpoints.opening import open_model
     from avs_bench.models import profiling
     from avs_bench.models.execution import Execution, refuse_unrunnable
     from avs_bench.runtime.device import open_device
 
     if training and batch == 1:
         raise InputError("--train needs --batch 2 or more: BatchNorm has no statistics of one item")
-    chosen = _choose(preset, name, overrides, classes)
-    opened = open_device(device)
-    model = chosen.model.eval().to(opened)
-    images, sounds = example_inputs(chosen.card, batch, device=opened)
+    opened = open_model(choice, open_device(device))
+    model = opened.module
+    images, sounds = opened.needs.example(batch, opened.device)
     flops = count_flops(model, images, sounds)
     execution = Execution(channels_last, compiled, precision)
-    refuse_unrunnable(execution, opened)
+    refuse_unrunnable(execution, opened.device)
     measured = profiling.profile(
         model, images, sounds, execution, repeats=repeats, training=training
     )
     parameters = sum(p.numel() for p in model.parameters())
     _echo_lines(
-        model=f"{chosen.name}, {parameters / 1e6:.3f} M parameters",
+        model=f"{opened.name}, {parameters / 1e6:.3f} M parameters",
         input=f"images {list(images.shape)}, spectrograms {list(sounds.shape)}",
         flops=f"{flops / 1e9:.2f} G a forward pass",
         device=measured.device,
@@ -133,68 +111,28 @@ def profile(
 
 
 @click.command()
-@model_options
-@click.option("--weights", multiple=True, type=PATH, help="Weights to load; may be repeated.")
+@model_options("is written", CLASSES, needs_weights=False)
 @click.option("--onnx", "path", required=True, type=PATH, help="The file to write.")
 @one_line_errors
 def export(
-    preset: str | None,
-    name: str | None,
-    overrides: tuple[str, ...],
-    classes: int | None,
-    weights: tuple[Path, ...],
+    choice: ModelChoice,
     path: Path,
 ) -> None:
     """Write a model as ONNX and hold it against onnxruntime."""
     require_torch()
     require(("onnx", "onnxscript", "onnxruntime"), "avs-bench export", "pip install .[onnx]")
-    from avs_bench.checkpoints.catalogue import example_inputs
-    from avs_bench.checkpoints.loading import load_weights
+    import torch
+
+    from avs_bench.checkpoints.opening import open_model
     from avs_bench.models.exporting import export_onnx
 
-    chosen = _choose(preset, name, overrides, classes)
-    for file in weights:
-        click.echo(load_weights(chosen.model, file).summary(file))
-    if not weights:
+    opened = open_model(choice, torch.device("cpu"))
+    for file, loaded in zip(opened.files, opened.loaded, strict=False):
+        click.echo(loaded.summary(file))
+    if not opened.files:
         click.echo("no --weights given: the file will hold random ones", err=True)
-    difference = export_onnx(chosen.model, path, *example_inputs(chosen.card, 1))
+    difference = export_onnx(opened.module, path, *opened.needs.example(1))
     click.echo(f"{path}: onnxruntime's logits within {difference:.1e} standard deviations")
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A model by name with fresh weights, and the inputs it is for."""
-
-    name: str
-    model: nn.Module
-    card: Card
-
-
-def _choose(
-    preset: str | None, name: str | None, overrides: tuple[str, ...], classes: int | None
-) -> Chosen:
-    from avs_bench.checkpoints.catalogue import CARDS, sound_shape
-    from avs_bench.checkpoints.run_checkpoint import model_of
-    from avs_bench.config import PRESETS, read_preset
-    from avs_bench.models.registry import MODELS, build_model, refuse_unknown
-    from vpo_builder.runtime.settings import preset_names
-
-    if (preset is None) == (name is None):
-        raise InputError(
-            f"give either --preset ({', '.join(preset_names(PRESETS))}) "
-            f"or --model ({', '.join(MODELS)})"
-        )
-    if name is not None:
-        if overrides:
-            raise InputError("--set changes a preset: give --preset in place of --model")
-        refuse_unknown(name)
-        return Chosen(name, build_model(name, classes or CARDS[name].classes), CARDS[name])
-    settings = read_preset(preset or "", overrides)
-    card = CARDS[settings.model.name]
-    model = model_of(settings, classes or card.classes)
-    sound = sound_shape(card, settings.audio.channels, settings.audio.seconds)
-    crop = settings.image.crop
-    return Chosen(settings.model.name, model, replace(card, image=(crop, crop), sound=sound))
 
 
 def _shown(timing: Timing | None) -> str:

@@ -1,12 +1,15 @@
 """The options that commands share: data, device, and whose weights to run."""
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import click
 
-from vpo_builder.runtime.errors import InputError
+from avs_bench.checkpoints.choice import ModelChoice
+from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.output_lock import RUN_LOCK, output_lock
 
 PATH = click.Path(path_type=Path)
@@ -20,18 +23,24 @@ DATA = click.option(
 DEVICE = click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1; auto: a GPU if any."
 )
+LABELS = click.option("--labels", type=PATH, help="Class names of one: json of name to index.")
+CLASSES = click.option("--classes", type=click.IntRange(1), help="With background; 1 is binary.")
+
+Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def checkpoint_options(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command --run, --checkpoint, --model, --preset and --set.
+def model_options(what: str, *further: Option, needs_weights: bool = True) -> Option:
+    """Give a command --run, --checkpoint, --model, --preset, --set, and `further` ones.
 
-    `what` says what becomes of a run's best.pt. The command gets `run`, `checkpoints`, `model`,
-    `preset` and `overrides`.
+    `what` says what becomes of a run's best.pt. The command gets all of them as one `choice`, a
+    `ModelChoice` that does not contradict itself; without `needs_weights` a model by name or preset
+    may have fresh ones.
     """
-    options = (
+    options: tuple[Option, ...] = (
         click.option("--run", "run", type=PATH, help=f"Folder of a run: its best.pt {what}."),
         click.option(
             "--checkpoint",
+            "--weights",
             "checkpoints",
             multiple=True,
             type=PATH,
@@ -44,45 +53,25 @@ def checkpoint_options(what: str) -> Callable[[Callable[..., None]], Callable[..
         click.option(
             "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the preset."
         ),
+        *further,
     )
 
     def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        @one_line_errors
+        @functools.wraps(command)
+        def resolved(**given: Any) -> Any:
+            asked = {f.name: given.pop(f.name) for f in fields(ModelChoice) if f.name in given}
+            choice = ModelChoice(**asked)
+            name = click.get_current_context().info_name or ""
+            choice.refuse_contradictions(name, needs_weights=needs_weights)
+            return command(choice=choice, **given)
+
+        made: Callable[..., Any] = resolved
         for option in reversed(options):  # click lists the last decorator first
-            command = option(command)
-        return command
+            made = option(made)
+        return made
 
     return decorated
-
-
-def refuse_contradictions(
-    command: str,
-    run: Path | None,
-    checkpoints: Sequence[Path],
-    published: Mapping[str, object],
-    changes: Mapping[str, object],
-) -> None:
-    """Raise InputError for options that contradict each other, which would go unheard.
-
-    `published` are the options that name a published checkpoint's model, `changes` those that
-    say more of one, by their names: a checkpoint of ours knows all that by itself.
-    """
-    if bool(run) == bool(checkpoints):
-        raise InputError(f"{command}: give either --run FOLDER or --checkpoint FILE")
-    given = [name for name, value in {**published, **changes}.items() if value]
-    if run and given:
-        raise InputError(
-            f"{command}: --run {run} has its model and settings with it: leave {given[0]} out, or "
-            "give --checkpoint FILE in place of --run for published weights"
-        )
-    if any(published.values()):
-        if changes.get("--set") and not published.get("--preset"):
-            raise InputError(f"{command}: --set changes a preset: give --preset, not --model")
-        return
-    unheard = given[0] if given else "more than one --checkpoint" if len(checkpoints) > 1 else None
-    if unheard:
-        raise InputError(
-            f"{command}: {unheard} is for --model or --preset only, which name a published model"
-        )
 
 
 def hold(folder: Path) -> None:

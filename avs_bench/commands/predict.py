@@ -2,12 +2,12 @@
 
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from avs_bench.commands.options import PATH, checkpoint_options, hold, refuse_contradictions
+from avs_bench.checkpoints.choice import ModelChoice
+from avs_bench.commands.options import LABELS, PATH, hold, model_options
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.outside_text import say
@@ -16,8 +16,7 @@ from vpo_builder.runtime.outside_text import say
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=PATH)
 @click.option("--out", required=True, type=PATH, help="Folder for masks, overlays and the page.")
-@checkpoint_options("predicts")
-@click.option("--labels", type=PATH, help="Class names of one: json of name to index.")
+@model_options("predicts", LABELS)
 @click.option("--audio", type=PATH, help="What is heard with the one picture or video.")
 @click.option("--fps", default="1", show_default=True, help="Masks a second, or native.")
 @click.option("--long-side", type=click.IntRange(32), help="Pixels the model sees, at most.")
@@ -27,12 +26,7 @@ from vpo_builder.runtime.outside_text import say
 def predict(
     inputs: tuple[Path, ...],
     out: Path,
-    run: Path | None,
-    checkpoints: tuple[Path, ...],
-    model: str | None,
-    preset: str | None,
-    overrides: tuple[str, ...],
-    labels: Path | None,
+    choice: ModelChoice,
     audio: Path | None,
     fps: str,
     long_side: int | None,
@@ -45,28 +39,20 @@ def predict(
     its own sound, of which a mask's model hears the seconds around its frame.
     """
     require_torch()
-    from avs_bench.checkpoints.opening import Published, open_published, open_trained
+    from avs_bench.checkpoints.opening import open_model
     from avs_bench.prediction.inputs import read_rate, tasks_of
     from avs_bench.prediction.predict import PAGE, predict_all
     from avs_bench.prediction.segmenter import Segmenter
     from avs_bench.runtime.device import open_device
 
-    named = {"--model": model, "--preset": preset}
-    changes = {"--set": overrides, "--labels": labels}
-    refuse_contradictions("predict", run, checkpoints, named, changes)
     tasks = tasks_of(inputs, audio, out, read_rate(fps))
     hold(out)
-    opened_device = open_device(device)
-    if model or preset:
-        published = Published(model, preset, overrides, labels)
-        opened = open_published(checkpoints, published, opened_device)
-    else:
-        opened = open_trained(run / "best.pt" if run else checkpoints[0], opened_device)
+    opened = open_model(choice, open_device(device))
     if long_side:
-        opened = replace(opened, long_side=long_side)
+        opened = opened.seeing(long_side)
     made = predict_all(
         tasks,
-        Segmenter(opened, opened_device, attention),
+        Segmenter(opened, attention),
         out,
         command=shlex.join(["avs-bench", *sys.argv[1:]]),
         note=lambda line: say(line, err=True),

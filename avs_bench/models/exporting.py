@@ -48,6 +48,7 @@ def export_onnx(model: nn.Module, path: Path, images: Tensor, spectrograms: Tens
                 dynamic_shapes={"images": {0: batch}, "spectrograms": {0: batch}},
                 verbose=False,
             )
+        assert program is not None, "what torch.onnx.export gives with dynamo"
         program.save(temporary, external_data=False)
         difference = max(
             onnx_difference(wrapped, temporary, *example)
@@ -66,6 +67,12 @@ def onnx_difference(wrapped: nn.Module, path: Path, images: Tensor, spectrograms
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    fixed = [given.name for given in session.get_inputs() if isinstance(given.shape[0], int)]
+    if fixed:
+        raise InputError(
+            f"the exported model takes batches of one size only ({', '.join(fixed)}): its forward "
+            "keeps the number of items as a plain number: nothing written"
+        )
     inputs = {"images": images.numpy(), "spectrograms": spectrograms.numpy()}
     (theirs,) = session.run(["logits"], inputs)
     with torch.inference_mode():

@@ -76,10 +76,10 @@ class ExchangeModule(nn.Module):
 
     def _receive(self, target: int, branches: list[Tensor]) -> Tensor:
         total = branches[target]
-        for source, x in enumerate(branches):
+        for source, branch in enumerate(branches):
             if source == target:
                 continue
-            x = self.fuse_layers[target][source](x)
+            x = self.fuse_layers.get_submodule(f"{target}.{source}")(branch)
             if source > target:
                 size = branches[target].shape[-2:]
                 x = F.interpolate(x, size, mode="bilinear", align_corners=True)

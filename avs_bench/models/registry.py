@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from torch import nn
 
@@ -31,8 +32,8 @@ class Variant:
     """
 
     classes: int
-    audio_channels: int
-    output_stride: int | None
+    audio_channels: Literal[1, 2]
+    output_stride: Literal[8, 16] | None
     fusion: str | None
     audio_encoder: str | None
     shuffled_items: str | None
@@ -42,8 +43,8 @@ def build_model(
     name: str,
     classes: int,
     *,
-    audio_channels: int = 1,
-    output_stride: int | None = None,
+    audio_channels: Literal[1, 2] = 1,
+    output_stride: Literal[8, 16] | None = None,
     fusion: str | None = None,
     audio_encoder: str | None = None,
     shuffled_items: str | None = None,
@@ -77,6 +78,8 @@ class Widths:
     expansion: int
     side: int
 
+
+Decoder = DeepLabV3PlusDecoder | ConcatenatedBranches | OCRDecoder
 
 PUBLISHED = Widths(audio=64, projector=256, expansion=4, side=512)
 TINY = Widths(audio=16, projector=64, expansion=2, side=128)
@@ -186,18 +189,17 @@ def _tpavi(variant: Variant, name: str, backbone: ResNet | PVTv2) -> TPAVI:
     )
     _refuse_other(f"fusion of {name}", variant.fusion, None, "tpavi", "tpavi-visual")
     visual_too = variant.fusion == "tpavi-visual"
-    encoders = {None: VGGish, "vggish": VGGish, "none": lambda: None}
-    if variant.audio_encoder not in encoders:
+    if variant.audio_encoder not in (None, "vggish", "none"):
         raise InputError(
             f"no audio encoder {variant.audio_encoder!r} for {name}: choose vggish, or none to "
             "give embeddings in place of sounds"
         )
-    encoder = encoders[variant.audio_encoder]()
+    encoder = None if variant.audio_encoder == "none" else VGGish()
     return TPAVI(backbone, backbone.widths, variant.classes, encoder, visual_too=visual_too)
 
 
 def _cavp(
-    variant: Variant, backbone: nn.Module, decoder: nn.Module, head: nn.Module, widths: Widths
+    variant: Variant, backbone: nn.Module, decoder: Decoder, head: nn.Module, widths: Widths
 ) -> CAVP:
     name = variant.fusion or "cross-attention"
     encoder = _audio_encoder(variant, decoder.width, widths) if name != "none" else None

@@ -1,5 +1,7 @@
 """BatchNorm over the batch of all processes, so that splitting a batch changes nothing."""
 
+from collections.abc import Callable
+
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
@@ -46,20 +48,29 @@ class AllReducedBatchNorm(_BatchNorm):
         across = [0, *range(2, x.ndim)]
         values = x.float() if x.dtype.itemsize < 4 else x  # 16 bits are too few to sum in
         here = x.numel() // x.shape[1]
-        sums = _SumOverProcesses.apply(torch.cat([values.sum(across), values.new_tensor([here])]))
+        sums = _summed(torch.cat([values.sum(across), values.new_tensor([here])]))
         count = sums[-1].detach()
         mean = sums[:-1] / count
         shape = [1, -1] + [1] * (x.ndim - 2)
         centred = values - mean.view(shape)
-        variance = _SumOverProcesses.apply(centred.square().sum(across)) / count
+        variance = _summed(centred.square().sum(across)) / count
         self._track(mean.detach(), variance.detach(), count)
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centred * scale.view(shape) + self.bias.view(shape)).to(x.dtype)
 
     def _track(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
-        self.num_batches_tracked.add_(1)
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        counted, mean_so_far, variance_so_far = (
+            self.num_batches_tracked,
+            self.running_mean,
+            self.running_var,
+        )
+        assert counted is not None
+        assert mean_so_far is not None
+        assert variance_so_far is not None
+        assert self.momentum is not None
+        counted.add_(1)
+        mean_so_far.lerp_(mean, self.momentum)
+        variance_so_far.lerp_(variance * (count / (count - 1)), self.momentum)
 
     def _check_input_dim(self, x: Tensor) -> None:
         """Take any number of dimensions."""
@@ -69,13 +80,16 @@ class _SumOverProcesses(torch.autograd.Function):
     """The sum over all processes; its gradient is the sum of theirs, each loss being a part."""
 
     @staticmethod
-    def forward(ctx: object, value: Tensor) -> Tensor:
+    def forward(_: object, value: Tensor) -> Tensor:
         total = value.clone()
         dist.all_reduce(total)
         return total
 
     @staticmethod
-    def backward(ctx: object, gradient: Tensor) -> Tensor:
+    def backward(_: object, gradient: Tensor) -> Tensor:
         total = gradient.contiguous().clone()
         dist.all_reduce(total)
         return total
+
+
+_summed: Callable[[Tensor], Tensor] = _SumOverProcesses.apply

@@ -34,11 +34,12 @@ class TPAVIBlock(nn.Module):
         self.g = nn.Conv3d(width, inner, 1)
         self.theta = nn.Conv3d(width, inner, 1)
         self.phi = nn.Conv3d(width, inner, 1)
-        self.W_z = nn.Sequential(nn.Conv3d(inner, width, 1), nn.BatchNorm3d(width))
+        join, join_norm = nn.Conv3d(inner, width, 1), nn.BatchNorm3d(width)
+        self.W_z = nn.Sequential(join, join_norm)
         self.norm_layer = nn.LayerNorm(width)
         # The block begins as the identity, so theta, phi and g get no gradient at the first step.
-        nn.init.zeros_(self.W_z[1].weight)
-        nn.init.zeros_(self.W_z[1].bias)
+        nn.init.zeros_(join_norm.weight)
+        nn.init.zeros_(join_norm.bias)
 
     def forward(self, maps: Tensor, audio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Fuse maps [B·T, width, h, w] with audio features [B, T, audio_width].
@@ -52,13 +53,14 @@ class TPAVIBlock(nn.Module):
         aligned = self.align_channel(audio)
 
         phi = _linear(self.phi, aligned)
-        probes = phi @ self.theta.weight.flatten(1)  # [B, T, width]
-        thresholds = phi @ self.theta.bias
+        weight, bias = _matrix(self.theta)
+        probes, thresholds = phi @ weight, phi @ bias  # [B, T, width] and [B, T]
         # f is divided by T·h·w, and g summed over h·w places: the mean over h·w divided by T.
         frames = clips.view(B, T, h * w, -1).mean(2)
-        answers = _linear(self.g, frames) / T @ self.W_z[0].weight.flatten(1).T
+        join, join_bias = _matrix(self.W_z[0])
+        answers = _linear(self.g, frames) / T @ join.T
         responses = torch.baddbmm(thresholds.unsqueeze(1), clips, probes.transpose(1, 2))
-        fused = self._join(responses @ answers + self.W_z[0].bias, clips)
+        fused = self._join(responses @ answers + join_bias, clips)
         if self.visual_too:
             fused = (fused + self._join(self._interact(clips), clips)) / 2
 
@@ -76,10 +78,18 @@ class TPAVIBlock(nn.Module):
 
     def _join(self, z: Tensor, clips: Tensor) -> Tensor:
         """Normalise z [B, places, width] over the batch, add the places, normalise each place."""
-        z = self.W_z[1](z.transpose(1, 2)[..., None, None]).flatten(2).transpose(1, 2)
+        norm = self.W_z.get_submodule("1")
+        z = norm(z.transpose(1, 2)[..., None, None]).flatten(2).transpose(1, 2)
         return self.norm_layer(z + clips)
 
 
-def _linear(convolution: nn.Conv3d, x: Tensor) -> Tensor:
+def _matrix(convolution: nn.Module) -> tuple[Tensor, Tensor]:
+    """Return a 1×1×1 convolution as its matrix [outputs, inputs] and its bias."""
+    assert isinstance(convolution, nn.Conv3d)
+    assert convolution.bias is not None
+    return convolution.weight.flatten(1), convolution.bias
+
+
+def _linear(convolution: nn.Module, x: Tensor) -> Tensor:
     """Apply a 1×1×1 convolution to tokens [..., inputs]."""
-    return F.linear(x, convolution.weight.flatten(1), convolution.bias)
+    return F.linear(x, *_matrix(convolution))

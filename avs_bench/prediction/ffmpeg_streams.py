@@ -80,12 +80,15 @@ class Pipe:
 
 
 @contextmanager
-def _running(arguments: Sequence[str], **streams: int) -> Iterator[tuple]:
+def _running(
+    arguments: Sequence[str], *, stdin: int, stdout: int
+) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
     with tempfile.TemporaryFile() as messages:
         process = subprocess.Popen(
             [ffmpeg_program(), "-nostdin", "-hide_banner", "-loglevel", "error", *arguments],
             stderr=messages,
-            **streams,
+            stdin=stdin,
+            stdout=stdout,
         )
 
         def said() -> str:

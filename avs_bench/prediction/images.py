@@ -37,10 +37,10 @@ def predict_image(task: ImageTask, segmenter: Segmenter) -> PredictedItem:
     The centre of the recording is heard, as in training. Raises InputError for a file that is no
     picture or no recording.
     """
-    opened = segmenter.opened
+    opened, audio = segmenter.opened, segmenter.opened.settings.audio
     picture = read_picture(task.image)
-    sound = read_sound(task.sound, opened.channels)
-    heard = window(sound, sound.shape[1] / SAMPLE_RATE / 2, opened.seconds)
+    sound = read_sound(task.sound, audio.channels)
+    heard = window(sound, sound.shape[1] / SAMPLE_RATE / 2, audio.seconds)
     (prediction,) = segmenter.predict([picture], [heard])
     colours = class_colours(len(opened.classes))
     files = {
@@ -59,7 +59,7 @@ def predict_image(task: ImageTask, segmenter: Segmenter) -> PredictedItem:
         folder=task.folder.name,
         width=picture.shape[1],
         height=picture.shape[0],
-        seconds=float(opened.seconds),
+        seconds=float(audio.seconds),
         moments=(moment_of(prediction, opened.classes),),
         attention=prediction.attention is not None,
     )

@@ -39,33 +39,33 @@ class Segmenter:
     Raises InputError if the model has none.
     """
 
-    def __init__(self, opened: OpenedModel, device: torch.device, attention: bool = False) -> None:
-        self.opened, self.attention, self._device = opened, attention, device
+    def __init__(self, opened: OpenedModel, attention: bool = False) -> None:
+        self.opened, self.attention = opened, attention
 
     def predict(self, pictures: Sequence[Pixels], sounds: Sequence[Waveform]) -> list[Prediction]:
         """Return a prediction for each RGB picture [H, W, 3], all of one size, at that size.
 
         `sounds` are [channels, samples] of the model's length. A clip model sees all pictures
-        together, so give it as many as `clip_frames`, in their order.
+        together, so give it as many as its `image.frames`, in their order.
         """
-        images = torch.stack([self._seen(picture) for picture in pictures]).to(self._device)
-        waveforms = torch.from_numpy(np.stack(sounds)).to(self._device)
-        frames = self.opened.clip_frames
+        device, frames = self.opened.device, self.opened.settings.image.frames
+        images = torch.stack([self._seen(picture) for picture in pictures]).to(device)
+        waveforms = torch.from_numpy(np.stack(sounds)).to(device)
         clips = ClipLayout((len(pictures),), frames) if frames > 1 else None
         with torch.inference_mode():
-            output = answer(self.opened.model, images, waveforms, clips)
+            output = answer(self.opened.module, images, waveforms, clips)
         if not output.logits.isfinite().all():
             raise InputError(
                 f"{self.opened.name}: the model's logits are not numbers: its weights are damaged "
                 "or its training diverged; give another checkpoint"
             )
-        size = pictures[0].shape[:2]
+        size = (pictures[0].shape[0], pictures[0].shape[1])
         heat = self._heat(output.attention)
-        return [_prediction(logits, size, next(heat, None)) for logits in output.logits.split(1)]
+        return [_prediction(logits, size, next(heat, None)) for logits in output.logits[:, None]]
 
     def _seen(self, picture: Pixels) -> Tensor:
-        image, opened = Image.fromarray(picture), self.opened
-        return to_tensor(resized(image, opened.long_side, stretched=opened.stretched))
+        image, seen = Image.fromarray(picture), self.opened.settings.image
+        return to_tensor(resized(image, seen.long_side, stretched=seen.stretched))
 
     def _heat(self, attention: Tensor | None) -> Iterator[Tensor]:
         if not self.attention:

@@ -44,8 +44,10 @@ def read_sound(path: Path, channels: int) -> Waveform:
     if not np.isfinite(samples).all():
         raise InputError(f"{path}: its sound holds values that are no numbers: encode it again")
     if channels == 1:
-        return samples.mean(axis=1)[None]
-    return np.stack([samples[:, 0], samples[:, min(1, samples.shape[1] - 1)]]) / 2
+        mono: Waveform = samples.mean(axis=1)[None]
+        return mono
+    stereo: Waveform = np.stack([samples[:, 0], samples[:, min(1, samples.shape[1] - 1)]])
+    return stereo * np.float32(0.5)
 
 
 def window(sound: Waveform, centre: float, seconds: float) -> Waveform:
@@ -57,7 +59,8 @@ def window(sound: Waveform, centre: float, seconds: float) -> Waveform:
     length = round(seconds * SAMPLE_RATE)
     samples = sound.shape[1]
     if samples < length:
-        return np.take(sound, np.arange(length) % samples, axis=1)
+        repeated: Waveform = np.take(sound, np.arange(length) % samples, axis=1)
+        return repeated
     start = min(max(0, round(centre * SAMPLE_RATE - length / 2)), samples - length)
     return sound[:, start : start + length]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from avs_bench.painting import Pixels
-from avs_bench.prediction.ffmpeg_streams import STALL_SECONDS, reading, writing
+from avs_bench.prediction.ffmpeg_streams import STALL_SECONDS, Pipe, reading, writing
 from avs_bench.prediction.given_files import open_given
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.ffmpeg_program import FfmpegError, run_ffmpeg, source
@@ -123,7 +123,7 @@ def overlay_writer(path: Path, video: Video, sound: Path | None) -> Iterator["Fr
 class FrameWriter:
     """Takes the frames of an overlay, RGB [height, width, 3], one after the other."""
 
-    def __init__(self, pipe) -> None:
+    def __init__(self, pipe: Pipe) -> None:
         self._pipe = pipe
 
     def write(self, frame: Pixels) -> None:

@@ -45,7 +45,7 @@ def predict_video(
     Raises InputError for what is no video, is damaged, or has no sound.
     """
     video = read_video(task.video)
-    sound = read_sound(task.sound, segmenter.opened.channels)
+    sound = read_sound(task.sound, segmenter.opened.settings.audio.channels)
     spans = Spans(video.rate, task.rate)
     note(f"{task.video}: {video.width}×{video.height}, {float(video.rate):.2f} frames a second")
     moments = tuple(_predict(task, video, sound, spans, segmenter))
@@ -108,11 +108,12 @@ def _predict(
     opened = segmenter.opened
     colours = class_colours(len(opened.classes))
     heard = lasting(sound, video.seconds or 0)
-    size = opened.clip_frames if opened.clip_frames > 1 else BATCH
+    frames, seconds = opened.settings.image.frames, opened.settings.audio.seconds
+    size = frames if frames > 1 else BATCH
     number = 0
     for batch in _batches(_chosen(video, spans), size):
         times = [spans.seconds(one.frame) for one in batch]
-        sounds = [window(heard, time, opened.seconds) for time in times]
+        sounds = [window(heard, time, seconds) for time in times]
         predictions = segmenter.predict([one.picture for one in batch], sounds)
         for one, time, prediction in zip(batch, times, predictions, strict=True):
             write_atomically(_mask_path(task, number), mask_png(prediction.mask, colours))
@@ -145,7 +146,7 @@ def _paint(task: VideoTask, video: Video, spans: Spans, segmenter: Segmenter, ma
         return found, heat_tint(_read(_heat_path(task, span)) / np.float32(255))
 
     names = ("overlay.mp4", "attention.mp4")[: 1 + segmenter.attention]
-    count, shown, current = 0, -1, ()
+    count, shown, current = 0, -1, tuple[Tint, ...]()
     with ExitStack() as stack:
         writers = [
             stack.enter_context(overlay_writer(task.folder / name, video, task.sound))

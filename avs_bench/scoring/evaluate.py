@@ -90,9 +90,9 @@ def evaluate(
         for row, example in enumerate(batch.examples):
             if example.mask is None:  # seen beside the others of its clip, and not annotated
                 continue
-            answer = Answer(example, logits[row], preds[row], batch.targets[row])
+            own = Answer(example, logits[row], preds[row], batch.targets[row])
             for scorer in scorers:
-                scorer.add(answer)
+                scorer.add(own)
             if watch:
                 watch(batch, row, preds[row])
         for probe, heard, answer in zip(asking, hearings[1:], answers, strict=True):

@@ -32,9 +32,11 @@ class Answer:
 class Scorer(Protocol):
     """Collects answers and gives back what they score."""
 
-    def add(self, answer: Answer) -> None: ...
+    def add(self, answer: Answer) -> None:
+        """Take the answer to one example."""
 
-    def scores(self) -> ScoredSet: ...
+    def scores(self) -> ScoredSet:
+        """Return what all answers score."""
 
 
 def scorer_of(
@@ -58,12 +60,14 @@ class PictureScorer:
         self._items: list[ScoredItem] = []
 
     def add(self, answer: Answer) -> None:
+        """Score the answer by itself."""
         example, target = answer.example, answer.target
         record = self._record.of(answer.pred, target, self._classes)
         groups = groups_of([example], target, self._unseen)
         self._items.append(scored_item(example.example_id, example.unit, groups, record))
 
     def scores(self) -> ScoredSet:
+        """Return an item for each example."""
         return scored_set(self._family, self._classes, self._items)
 
 
@@ -80,6 +84,7 @@ class VideoScorer:
         self._items: list[ScoredItem] = []
 
     def add(self, answer: Answer) -> None:
+        """Keep the answer until its video is complete."""
         video = answer.example.unit
         frames = self._open.setdefault(video, [])
         values = object_logits(answer.logits[None])[0].cpu().numpy()
@@ -89,6 +94,7 @@ class VideoScorer:
             self._items.append(self._scored(video, self._open.pop(video)))
 
     def scores(self) -> ScoredSet:
+        """Return an item for each video."""
         return scored_set("video", self._classes, self._items)
 
     def _scored(

@@ -14,7 +14,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 
-from avs_bench.checkpoints.run_checkpoint import read_checkpoint, trained_model
+from avs_bench.checkpoints.choice import ModelChoice
+from avs_bench.checkpoints.opening import OpenedModel, open_model
 from avs_bench.config import Settings
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.loader import plain_batches
@@ -66,18 +67,17 @@ def _chosen(dataset: AVSDataset) -> list[list[Example]]:
     return [by_picture[unit] for unit in several[:PICTURES]]
 
 
-def _model(outcome: Outcome) -> Opened:
-    checkpoint = read_checkpoint(outcome.job.folder / "best.pt")
-    return trained_model(checkpoint, torch.device("cpu")), checkpoint.origin.settings
+def _model(outcome: Outcome) -> OpenedModel:
+    return open_model(ModelChoice(run=outcome.job.folder), torch.device("cpu"))
 
 
 def _cells(
-    dataset: AVSDataset, example: Example, models: Sequence[Opened], sounds: bool
+    dataset: AVSDataset, example: Example, models: Sequence[OpenedModel], sounds: bool
 ) -> list[Pixels]:
     cells: list[Pixels] = []
-    for model, settings in models:
-        (batch,) = plain_batches(dataset, [example], settings)
-        pred = predicted_classes(segment(model, batch, torch.device("cpu")))[0].numpy()
+    for opened in models:
+        (batch,) = plain_batches(dataset, [example], opened.settings)
+        pred = predicted_classes(segment(opened.module, batch, opened.device))[0].numpy()
         target = batch.targets[0].numpy().astype("uint8")
         with Image.open(example.image) as image:
             picture = image.convert("RGB")

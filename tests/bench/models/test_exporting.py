@@ -46,3 +46,18 @@ def test_a_file_that_differs_is_not_written(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="nothing written"):
         export_onnx(Doubling(), tmp_path / "not.onnx", *inputs)
     assert [path.name for path in tmp_path.iterdir()] == ["fine.onnx"]
+
+
+class Counting(Doubling):
+    """Keeps the size of the batch as a number."""
+
+    def forward(self, images, spectrograms):
+        self.count = len(images)
+        return super().forward(images, spectrograms)
+
+
+def test_a_model_that_fixes_the_size_of_its_batch_is_refused_in_one_line(tmp_path):
+    inputs = torch.randn(1, 3, 8, 8), torch.randn(1, 3, 8, 8)
+    with pytest.raises(InputError, match=r"batches of one size only \((images, )?spectrograms\)"):
+        export_onnx(Counting(), tmp_path / "not.onnx", *inputs)
+    assert list(tmp_path.iterdir()) == []

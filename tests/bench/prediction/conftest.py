@@ -1,14 +1,14 @@
 """Videos made by ffmpeg, and models whose answers are known."""
 
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from avs_bench.checkpoints.opening import OpenedModel
+from avs_bench.checkpoints.opening import OpenedModel, open_module
 from avs_bench.models import AVSOutput
 from avs_bench.prediction.segmenter import Segmenter
 from tests.browser import browser
@@ -48,14 +48,14 @@ class Broken(nn.Module):
 
 def opened(model: nn.Module, seconds: int = 1, channels: int = 1) -> OpenedModel:
     """Return a model as it is opened from a file."""
-    return OpenedModel(
-        "planted", model, ("background", "bell", "dog"), seconds, channels, 32, False, 1
-    )
+    planted = open_module(model, ("background", "bell", "dog"), CPU, "planted")
+    audio = replace(planted.settings.audio, seconds=seconds, channels=channels)
+    return replace(planted, settings=replace(planted.settings, audio=audio)).seeing(32)
 
 
 @pytest.fixture
 def hears() -> Segmenter:
-    return Segmenter(opened(Hears()), CPU, attention=True)
+    return Segmenter(opened(Hears()), attention=True)
 
 
 @dataclass(frozen=True)

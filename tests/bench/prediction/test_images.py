@@ -13,7 +13,7 @@ from avs_bench.prediction.images import read_picture
 from avs_bench.prediction.inputs import tasks_of
 from avs_bench.prediction.predict import predict_all
 from avs_bench.prediction.segmenter import Segmenter
-from tests.bench.prediction.conftest import CPU, Broken, Deaf, Hears, opened
+from tests.bench.prediction.conftest import Broken, Deaf, Hears, opened
 from vpo_builder.dataset.class_colours import class_colours
 from vpo_builder.runtime.errors import InputError
 
@@ -69,7 +69,7 @@ def test_an_earlier_prediction_is_replaced_and_nothing_else_is(tmp_path, hears):
     out, picture = tmp_path / "out", write_pair(tmp_path / "in")
     predicted(picture, out, hears)
     assert (out / "a" / "attention.png").exists()
-    predicted(picture, out, Segmenter(hears.opened, CPU))
+    predicted(picture, out, Segmenter(hears.opened))
     assert not (out / "a" / "attention.png").exists()
     (out / "a" / "overlay.png").unlink()
     (out / "a" / "thesis.tex").touch()
@@ -113,13 +113,13 @@ def test_a_picture_lies_as_its_camera_meant_it(tmp_path, hears):
 def test_a_model_without_attention_says_so(tmp_path):
     picture = write_pair(tmp_path / "in")
     with pytest.raises(InputError, match="planted as it was trained has no attention map"):
-        predicted(picture, tmp_path / "out", Segmenter(opened(Deaf()), CPU, True))
+        predicted(picture, tmp_path / "out", Segmenter(opened(Deaf()), True))
 
 
 def test_logits_that_are_no_numbers_are_one_line(tmp_path):
     picture = write_pair(tmp_path / "in")
     with pytest.raises(InputError, match="logits are not numbers"):
-        predicted(picture, tmp_path / "out", Segmenter(opened(Broken()), CPU))
+        predicted(picture, tmp_path / "out", Segmenter(opened(Broken())))
 
 
 def test_a_stereo_model_hears_two_channels(tmp_path):
@@ -130,7 +130,7 @@ def test_a_stereo_model_hears_two_channels(tmp_path):
             heard.append(spectrograms.shape)
             return super().forward(images, spectrograms)
 
-    segmenter = Segmenter(opened(Ears(), seconds=3, channels=2), CPU)
+    segmenter = Segmenter(opened(Ears(), seconds=3, channels=2))
     predicted(write_pair(tmp_path / "in"), tmp_path / "out", segmenter)
     assert heard == [(1, 2, 300, 64)]
 

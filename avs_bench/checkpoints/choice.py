@@ -1,0 +1,67 @@
+"""Whose model a command runs, as the user asked for it: resolved once and handed on whole."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpo_builder.runtime.errors import InputError
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A run, a checkpoint of ours, or a model by its name or preset with published weights.
+
+    `model` is a name of `avs-bench models`; `preset`, with `overrides`, gives model, options, image
+    size and sound. Either reads `checkpoints` as files of a paper, one after the other (TPAVI and
+    VGGish); without any the weights are fresh. `labels` is a json of class names to indices, as
+    AVSBench's label2idx.json; `classes` their number, where no file tells.
+    """
+
+    run: Path | None = None
+    checkpoints: tuple[Path, ...] = ()
+    model: str | None = None
+    preset: str | None = None
+    overrides: tuple[str, ...] = ()
+    labels: Path | None = None
+    classes: int | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that hold the weights, a run's best.pt among them."""
+        return (self.run / "best.pt",) if self.run else self.checkpoints
+
+    @property
+    def is_named(self) -> bool:
+        """Whether a name or a preset says which model it is; a checkpoint of ours knows itself."""
+        return bool(self.model or self.preset)
+
+    def words(self) -> list[str]:
+        """Return the options that choose the same again."""
+        words = [word for path in self.files for word in ("--checkpoint", str(path))]
+        words += ["--model", self.model] if self.model else []
+        words += ["--preset", self.preset] if self.preset else []
+        return words + [word for setting in self.overrides for word in ("--set", setting)]
+
+    def refuse_contradictions(self, command: str, *, needs_weights: bool = True) -> None:
+        """Raise InputError for options that contradict each other, which would go unheard."""
+        has_place = bool(self.run) != bool(self.checkpoints)
+        if not has_place and (needs_weights or self.run or not self.is_named):
+            named = "" if needs_weights else ", or a model by --preset NAME or --model NAME"
+            raise InputError(f"{command}: give either --run FOLDER or --checkpoint FILE{named}")
+        further = {"--set": self.overrides, "--labels": self.labels, "--classes": self.classes}
+        options = {"--model": self.model, "--preset": self.preset, **further}
+        given = [name for name, value in options.items() if value]
+        if self.run and given:
+            raise InputError(
+                f"{command}: --run {self.run} has its model and settings with it: leave {given[0]} "
+                "out, or give --checkpoint FILE in place of --run for published weights"
+            )
+        if self.is_named:
+            if self.overrides and not self.preset:
+                raise InputError(f"{command}: --set changes a preset: give --preset, not --model")
+            return
+        several = "more than one --checkpoint" if len(self.checkpoints) > 1 else None
+        if unheard := given[0] if given else several:
+            raise InputError(
+                f"{command}: {unheard} is for --model or --preset only, which name a published "
+                "model"
+            )
