@@ -34,6 +34,7 @@ def from_units(units: Any) -> Scores:
     return np.asarray(units, np.float64) / UNITS_PER_ONE
 
 
+# Every subclass is a dataclass, which the base cannot say to mypy: hence its four ignores.
 class Record:
     """Base of the frozen dataclasses of counts: addition, equality by value, a flat vector.
 
