@@ -16,7 +16,7 @@ class Supply(Protocol):
 
     @property
     def fetches(self) -> bool:
-        """Whether what has no file may yet come."""
+        """Whether files that are not here are fetched."""
 
     def clips(
         self, folder: Path, clips: Sequence[Clip], config: BuildConfig, executor: Executor
@@ -30,7 +30,7 @@ class Supply(Protocol):
         """Tell whether the finished dataset in `folder` is to be made again with what it lacked."""
 
     def notes(self) -> list[str]:
-        """Return lines for a person: what could not be had."""
+        """Return lines for a person: what could not be fetched."""
 
 
 class FolderSupply:

@@ -51,7 +51,7 @@ class Material:
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """The samples of a split, what was kept out, what is said beside them and to a person."""
+    """The samples of a split, what was left out, the files beside them, and lines for a person."""
 
     samples: Sequence[PlannedSample]
     rejections: Sequence[Rejection]
@@ -126,7 +126,7 @@ def plan_split(request: VpoRequest, material: Material, clip_check: ClipCheck) -
         plan.samples,
         [*filtered.rejections, *plan.rejections, *material.rejected_clips],
         {PERSONS: encode_lines(filtered.decisions)},
-        _clips_wanting(corpus.table, plan.clip_counts),
+        _scarce_clips(corpus.table, plan.clip_counts),
     )
 
 
@@ -134,7 +134,7 @@ def _plan(request: VpoRequest, material: Material, executor: Executor) -> BuildP
     return plan_split(request, material, open_clip_folder(request, material, executor))
 
 
-def _clips_wanting(
+def _scarce_clips(
     table: Sequence[SoundingClass], clip_counts: Mapping[tuple[str, Subset], int]
 ) -> list[str]:
     """Return a line for the classes without any clip, and one for those with few in val."""

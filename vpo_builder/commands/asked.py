@@ -1,14 +1,10 @@
-"""What was asked of `vpo-build`: one record, checked and resolved in one place.
+"""What was asked of `vpo-build`: one record, checked and resolved in one place."""
 
-An option that was not given is None, False or empty here, so that one which contradicts another
-can be told from a default.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from vpo_builder.commands.option_records import Choices, Fetching, Folders, Running, What
 from vpo_builder.dataset.schema import SPLITS, Split
 from vpo_builder.runtime.errors import InputError
 
@@ -24,131 +20,6 @@ ONLY_OF_VPO = (
     *("--coco", "--vggsound", "--vggsounder", "--classes", "--allow-substitutes", "--seed"),
     *("--download", "--plan", "--shard", "--merge", *HOW_TO_FETCH),
 )
-
-
-@dataclass(frozen=True)
-class What:
-    """Which dataset, where it goes, and whether it is one that was published."""
-
-    split: Split | None
-    out: Path
-    from_manifest: Path | None
-    allow_substitutes: bool
-
-
-@dataclass(frozen=True)
-class Folders:
-    """Where the sources lie."""
-
-    coco: Path | None
-    vggsound: Path | None
-    avsbench: Path | None
-    vggsounder: Path | None
-
-
-@dataclass(frozen=True)
-class Overrides:
-    """What `--set` changes: settings of the dataset, and of fetching, without their prefix."""
-
-    dataset: tuple[str, ...]
-    fetching: tuple[str, ...]
-
-    @classmethod
-    def read(cls, _context: object, _option: object, texts: Sequence[str]) -> "Overrides":
-        """Tell the overrides apart, for click."""
-        from vpo_builder.fetching.settings import PREFIX
-
-        fetching = [text.strip() for text in texts if text.strip().startswith(PREFIX)]
-        return cls(
-            tuple(text for text in texts if text.strip() not in fetching),
-            tuple(text.removeprefix(PREFIX) for text in fetching),
-        )
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What decides which dataset comes out of the same sources."""
-
-    preset: str | None
-    overrides: Overrides
-    seed: int | None
-    classes: Path | None
-
-
-@dataclass(frozen=True)
-class HowToFetch:
-    """From where, and how fast."""
-
-    clip_url: str | None
-    cookies: Path | None
-    proxy: str | None
-    rate: float | None
-    retry: str | None
-
-    def options(self, overrides: Sequence[str]) -> "FetchOptions":
-        """Return the options, checked, with overrides of the settings of fetching applied."""
-        from vpo_builder.fetching.fetch_request import FetchOptions, checked_retry
-        from vpo_builder.fetching.mirror import ClipUrl
-        from vpo_builder.fetching.settings import load_fetch_settings
-
-        if self.rate is not None:
-            source = "youtube" if self.clip_url is None else "mirror"
-            overrides = [*overrides, f"rate.{source}_per_hour={self.rate}"]
-        if self.cookies is not None and not self.cookies.is_file():
-            raise InputError(f"--cookies {self.cookies}: no such file: expected cookies.txt")
-        return FetchOptions(
-            load_fetch_settings(overrides),
-            ClipUrl(self.clip_url) if self.clip_url is not None else None,
-            self.cookies,
-            self.proxy or "",
-            checked_retry(self.retry),
-        )
-
-
-@dataclass(frozen=True)
-class Fetching(HowToFetch):
-    """What is fetched, and how; `shard` and `merge` divide the work among machines."""
-
-    download: bool
-    plan: bool
-    shard: str | None
-    merge: bool
-
-
-@dataclass(frozen=True)
-class HowToFetchVideos(HowToFetch):
-    """How AVSBench's videos are fetched: `overrides` may be of fetching alone."""
-
-    overrides: Overrides
-
-    def checked(self) -> "FetchOptions":
-        """Return the options, checked."""
-        for text in self.overrides.dataset:
-            raise InputError(f"--set {text}: expected a setting of fetching: fetch.…")
-        return self.options(self.overrides.fetching)
-
-
-@dataclass(frozen=True)
-class AvsBenchVideos:
-    """Where AVSBench's videos go, and how large their frames are."""
-
-    out: Path
-    frames: Literal["224", "native"]
-
-
-@dataclass(frozen=True)
-class HowToRun:
-    """Where the work is done."""
-
-    workers: int | None
-    executor: Literal["local", "ray"]
-
-
-@dataclass(frozen=True)
-class Running(HowToRun):
-    """How a build's work is done."""
-
-    strict: bool
 
 
 @dataclass(frozen=True)
@@ -179,27 +50,30 @@ class Asked:
             raise InputError(f"--split is missing: choose one of {', '.join(SPLITS)}")
         self.refuse_contradictions(split)
         return BuildRequest(
-            split,
-            what.out,
-            Sources(
-                sources.coco,
-                sources.vggsound,
-                sources.avsbench,
-                sources.vggsounder,
-                choices.classes or CLASS_TABLE,
+            split=split,
+            out=what.out,
+            sources=Sources(
+                coco=sources.coco,
+                vggsound=sources.vggsound,
+                avsbench=sources.avsbench,
+                vggsounder=sources.vggsounder,
+                class_table=choices.classes or CLASS_TABLE,
             ),
-            self._config(split, manifest),
-            (choices.seed or 0) if manifest is None else manifest.meta.seed,
-            Work(running.workers or default_workers(), running.executor, running.strict),
-            manifest,
-            what.allow_substitutes,
+            config=self._config(split, manifest),
+            seed=(choices.seed or 0) if manifest is None else manifest.meta.seed,
+            work=Work(running.workers or default_workers(), running.executor, running.strict),
+            published=manifest,
+            allow_substitutes=what.allow_substitutes,
         )
+
+    @property
+    def fetches(self) -> bool:
+        """Whether something is fetched, or would be."""
+        return self.fetching.download or self.fetching.plan
 
     def fetch_options(self) -> "FetchOptions | None":
         """Return how things are fetched, None if nothing is."""
-        if not (self.fetching.download or self.fetching.plan):
-            return None
-        return self.fetching.options(self.choices.overrides.fetching)
+        return self.fetching.options(self.choices.overrides.fetching) if self.fetches else None
 
     def refuse_contradictions(self, split: Split) -> None:
         """Raise InputError for an option that the others leave nothing to say, for a split."""
@@ -213,15 +87,17 @@ class Asked:
             for flag in given:
                 if flag in flags:
                     raise InputError(f"{flag}: {why}")
+        self._refuse_half_of_the_sources()
+
+    def _refuse_half_of_the_sources(self) -> None:
         coco, vggsound = self.sources.coco, self.sources.vggsound
-        if (coco is None) != (vggsound is None) and not (
-            self.fetching.download or self.fetching.plan
-        ):
-            given_one, missing = ("--coco", "--vggsound")[:: 1 if vggsound is None else -1]
-            raise InputError(
-                f"{given_one} without {missing}: give both folders, or add --download, or none of "
-                "these for synthetic"
-            )
+        if self.fetches or (coco is None) == (vggsound is None):
+            return
+        given, missing = ("--vggsound", "--coco") if coco is None else ("--coco", "--vggsound")
+        raise InputError(
+            f"{given} without {missing}: give both folders, or add --download, or none of these "
+            "for synthetic"
+        )
 
     def _given(self) -> Iterator[str]:
         """Yield the options that were given, as the user writes them."""

@@ -3,7 +3,8 @@
 import click
 from click import Choice, Option
 
-from vpo_builder.commands.asked import (
+from vpo_builder.commands.option_groups import FILE, OptionGroup
+from vpo_builder.commands.option_records import (
     AvsBenchVideos,
     Choices,
     Fetching,
@@ -14,7 +15,6 @@ from vpo_builder.commands.asked import (
     Running,
     What,
 )
-from vpo_builder.commands.option_groups import FILE, OptionGroup
 from vpo_builder.dataset.schema import SPLITS
 
 EXAMPLES = """\b

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vpo_builder.commands.asked import Asked, Choices, Fetching, Folders, Running, What
+from vpo_builder.commands.asked import Asked
 from vpo_builder.commands.option_groups import CONTEXT, GroupedCommand
+from vpo_builder.commands.option_records import Choices, Fetching, Folders, Running, What
 from vpo_builder.commands.options import EXAMPLES, GROUPS
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.interruption import resumable

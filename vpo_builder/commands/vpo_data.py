@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from vpo_builder.commands.asked import AvsBenchVideos, HowToFetchVideos, HowToRun
 from vpo_builder.commands.option_groups import CONTEXT, GroupedCommand
+from vpo_builder.commands.option_records import AvsBenchVideos, HowToFetchVideos, HowToRun
 from vpo_builder.commands.options import FETCH_AVSBENCH_GROUPS
 from vpo_builder.runtime.errors import InputError, one_line_errors
 from vpo_builder.runtime.interruption import resumable

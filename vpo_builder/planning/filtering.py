@@ -93,7 +93,7 @@ def _reasons_against(table: "_ObjectTable", split: Split) -> list[Reason | None]
 
 
 class _ObjectTable:
-    """The objects as columns, and what they come to for each image.
+    """The objects as columns, and what they say of each image.
 
     `whole` objects have an area and an outline, `large` ones are whole and large enough to sound.
     An image is `crowded` if a crowd is among its whole objects, and `repeated` if it is crowded

@@ -1,8 +1,9 @@
 """Plans a dataset: which scenes it has and which clip each sounding object gets.
 
 The choice depends on which clips and masks turn out to be usable, which is known only after
-looking; so it is made, what it needs is looked at, and it is made again without what failed,
-until nothing it needs fails. The result depends on what is usable, not on the order of looking.
+looking; so the choice is made, the clips and masks in it are checked, and it is made again
+without those that failed, until all pass. The result depends on what is usable, not on the order
+of looking.
 """
 
 from collections import Counter
@@ -108,7 +109,7 @@ def _counted(reasons: Iterable[Reason]) -> str:
 def _pair(
     scenes: Sequence[Scene], live: ClipPools, check: ClipCheck, unusable: dict[str, Reason]
 ) -> list[tuple[str, ...]] | None:
-    """Return the clips of each scene, all of them looked at; None if a class ran out of clips."""
+    """Return the clips of each scene, all of them checked; None if a class ran out of clips."""
     chosen = live.pair(scenes)
     passed: set[str] = set()
     available = live.available

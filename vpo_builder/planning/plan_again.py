@@ -29,7 +29,7 @@ from vpo_builder.records import (
 
 @dataclass(frozen=True, slots=True)
 class Substitution:
-    """A clip that could not be had, why, and the one that took its place."""
+    """A clip that cannot be used, why, and the one that takes its place."""
 
     sample_id: str
     ann_id: int
@@ -56,8 +56,8 @@ def plan_rebuild(
     *,
     allow_substitutes: bool,
 ) -> Rebuild:
-    """Return what of a manifest can be made from the photos, objects and clips at hand."""
-    scenes, rejections = _restage(manifest, photos, objects)
+    """Return the samples of a manifest that these photos, objects and clips can still make."""
+    scenes, rejections = _scenes_of(manifest, photos, objects)
     heard = _Clips(clips, check, manifest.meta.seed)
     wanted = {source.clip_id for sample, _ in scenes for source in sample.sources}
     missing = heard.missing(wanted)
@@ -70,10 +70,10 @@ def plan_rebuild(
     return result
 
 
-def _restage(
+def _scenes_of(
     manifest: Manifest, photos: Mapping[int, Photo], objects: Mapping[int, ObjectMask]
 ) -> tuple[list[tuple[Sample, Scene]], list[Rejection]]:
-    """Return each sample with its scene, and what of the images and masks is not as it was."""
+    """Return each sample with its scene, and the images and masks that have changed or are gone."""
     outlines = Outlines()
     scenes, rejections = [], {}
     for sample in manifest.samples:
@@ -99,7 +99,7 @@ def _restage(
 
 
 class _Clips:
-    """The clips at hand, and those that rank next where one cannot be had."""
+    """The clips at hand, and those that rank next where one cannot be used."""
 
     def __init__(self, clips: Sequence[Clip], check: ClipCheck, seed: int) -> None:
         self._listed = {clip.clip_id for clip in clips}

@@ -1,7 +1,7 @@
-"""Tells whether the sources now hold clips that a finished dataset had to do without.
+"""Tells whether the sources now hold clips that a finished dataset was built without.
 
-Which clips can be had is no part of a dataset's identity: two people who build from the same
-inputs a year apart make the same dataset but for the clips that have vanished in between.
+Which clips still exist is no part of a dataset's identity: two people who build from the same
+inputs a year apart make the same dataset, except for the clips that have vanished in between.
 """
 
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from vpo_builder.runtime.errors import InputError
 
 
 def refuse_reappeared(folder: Path, clip_ids: Collection[str]) -> None:
-    """Raise InputError if clips that had vanished for the dataset in `folder` are there now."""
+    """Raise InputError if clips that the dataset in `folder` had to miss are there now."""
     back = sorted(vanished_clips(folder) & set(clip_ids))
     if back:
         more = f" and {len(back) - 1} more" if len(back) > 1 else ""
@@ -25,12 +25,12 @@ def refuse_reappeared(folder: Path, clip_ids: Collection[str]) -> None:
 
 
 def vanished_clips(folder: Path) -> set[str]:
-    """Return the clips that were asked for and not there when the dataset in `folder` was made."""
+    """Return the clips that were wanted and missing when the dataset in `folder` was made."""
     return {clip for clip, reason in _clips(folder) if reason is Reason.CLIP_VANISHED}
 
 
 def rejected_clips(folder: Path) -> set[str]:
-    """Return the clips that the dataset in `folder` does without, for whatever reason."""
+    """Return the clips that the dataset in `folder` leaves out, for whatever reason."""
     return {clip for clip, _ in _clips(folder)}
 
 
