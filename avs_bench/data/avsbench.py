@@ -18,6 +18,7 @@ from avs_bench.names import Family
 from vpo_builder.dataset.avsbench_trees import Part, Tree, Video
 from vpo_builder.dataset.schema import IGNORE, SUBSETS, Subset
 from vpo_builder.runtime.errors import BAD_JSON, InputError
+from vpo_builder.runtime.regular_files import read_regular
 
 BACKGROUND, OBJECT = "background", "object"
 LABELS = "label2idx.json"
@@ -68,7 +69,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
     One copy in the wild counts from 1, and is shifted; the masks count from 0 in any case.
     """
     try:
-        table = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
+        table = msgspec.json.decode(read_regular(path), type=dict[str, int])
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read: {error.strerror}; expected AVSBench's table of class names"

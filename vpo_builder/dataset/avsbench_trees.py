@@ -15,6 +15,7 @@ from typing import Literal
 
 from vpo_builder.dataset.schema import SUBSETS, Subset
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import read_regular
 
 Part = Literal["S4", "MS3", "AVSS"]
 
@@ -126,7 +127,7 @@ def _find_csv(folder: Path, part: Part) -> Path | None:
 
 def _read(path: Path, part: Part) -> Tree:
     published = FORMATS[part]
-    data = path.read_bytes()
+    data = read_regular(path)
     # As unpacked, the media lie in a folder of their own beside the csv; some copies drop it.
     wrapped = path.parent / published.media
     root = wrapped if published.media and wrapped.is_dir() else path.parent

@@ -18,6 +18,7 @@ from vpo_builder.records import Reason, Rejection
 from vpo_builder.rendering.clip_sound import encode_wav, resample_to_mono
 from vpo_builder.rendering.decoding import UndecodableError, Waveform, decode
 from vpo_builder.rendering.mask import Mask, encode_png
+from vpo_builder.runtime.regular_files import UnusableFileError, read_regular
 from vpo_builder.runtime.stateless_hash import text_key
 from vpo_builder.runtime.whole_files import write_if_changed
 
@@ -172,9 +173,11 @@ def _render_frame(
 
 def _read_image(path: Path, missing: Reason, corrupt: Reason) -> tuple[bytes, Image.Image]:
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except FileNotFoundError:
         raise _UnusableError(missing) from None
+    except UnusableFileError:
+        raise _UnusableError(corrupt) from None
     try:
         image = Image.open(io.BytesIO(data))
         image.load()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from vpo_builder.dataset.avsbench_trees import FORMATS, FRAMES, FRAMES_V2, Part, Video, read_rows
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import read_regular
 
 _NAME = re.compile(r"([A-Za-z0-9_-]{11})(?:_(\d{6})|_(\d{1,9})_\d{1,9})?(?:\.mp4)?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,6}(?:\.0*)?", re.ASCII)
@@ -58,7 +59,7 @@ def read_video_list(path: Path, out: Path) -> VideoList:
     not begin with a YouTube id, and a time that is none.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read: {error.strerror}; expected a csv of AVSBench"

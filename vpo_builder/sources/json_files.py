@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from vpo_builder.runtime.errors import BAD_JSON, InputError
+from vpo_builder.runtime.regular_files import read_regular
 
 T = TypeVar("T")
 
@@ -17,7 +18,7 @@ class JsonFile:
 
     def __init__(self, path: Path, threads: ThreadPoolExecutor) -> None:
         self.path = path
-        self._data = threads.submit(path.read_bytes)
+        self._data = threads.submit(read_regular, path, None)
         self._sha256 = threads.submit(lambda: hashlib.sha256(self._data.result()).hexdigest())
 
     def decode(self, kind: type[T]) -> tuple[T, str]:

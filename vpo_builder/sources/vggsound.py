@@ -13,6 +13,7 @@ from vpo_builder.records import (
     VggSound,
 )
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.sources.recordings import find_recordings
 
 CSV_NAME = "vggsound.csv"
@@ -42,7 +43,7 @@ def read_vggsound(folder: Path, wanted: frozenset[str], table: Path | None = Non
     """
     path = table or (folder.parent if folder.is_file() else folder) / CSV_NAME
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
         text = data.decode("utf-8-sig")
     except OSError as error:
         raise InputError(

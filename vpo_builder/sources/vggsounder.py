@@ -7,6 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import read_regular
 
 COLUMNS = ("video_id", "label", "modality")
 AUDIBLE = {"A": True, "AV": True, "V": False}
@@ -19,7 +20,7 @@ def read_vggsounder(path: Path) -> tuple[dict[str, frozenset[str]], str]:
     or both (AV). Raises InputError for missing columns and for another modality.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
         reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None

@@ -1,6 +1,7 @@
 """COCO's two files as others write them: each keeps its own tables, and may leave fields out."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -269,3 +270,17 @@ def test_a_field_of_another_kind_is_named_with_its_record(
 def test_the_whole_corpus_has_samples_of_both_files(whole: Manifest) -> None:
     assert (whole.folder / META).is_file()
     assert {sample.image_id > 28 for sample in whole.samples} == {True, False}
+
+
+@pytest.mark.parametrize("name", ["coco/annotations/instances_val2017.json", "vggsounder.csv"])
+def test_a_pipe_in_the_place_of_a_table_is_refused_and_not_waited_for(
+    sources: Path, name: str
+) -> None:
+    path = sources / name
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    table = ("--vggsounder", path) if name == "vggsounder.csv" else ()
+    options = ("--split", "ss", "--out", sources / "out", *source_options(sources), *table)
+    result = run_build(*options)
+    assert result.exit_code == 2
+    assert f"{path}: cannot be read: is no regular file" in result.stderr
