@@ -4,18 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from vpo_builder.dataset.places import AUDIO_FOLDER, MS_HOME, vpo_files
+from vpo_builder.dataset.places import MS_HOME, vpo_files
 from vpo_builder.dataset.schema import SPLIT_NAMES, VPO_CSV_COLUMNS, Sample, Source, Split
 from vpo_builder.records import Scene
-
-__all__ = [
-    "AUDIO_FOLDER",
-    "csv_name",
-    "dataset_folder",
-    "encode_csv",
-    "has_repeated_instances",
-    "scene_sample",
-]
 
 
 def dataset_folder(split: Split) -> str:

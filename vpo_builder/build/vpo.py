@@ -13,9 +13,9 @@ from vpo_builder.build.recipe import Recipe
 from vpo_builder.build.request import BuildReport, VpoRequest, needed
 from vpo_builder.classes import SoundingClass, class_rows, read_class_table
 from vpo_builder.dataset.manifest import encode_lines
-from vpo_builder.dataset.places import audio_folder
+from vpo_builder.dataset.places import AUDIO_FOLDER, audio_folder
 from vpo_builder.dataset.schema import SUBSETS, Subset
-from vpo_builder.layout import AUDIO_FOLDER, csv_name, encode_csv
+from vpo_builder.layout import csv_name, encode_csv
 from vpo_builder.planning.filtering import filter_images
 from vpo_builder.planning.matching import match_clips
 from vpo_builder.planning.persons import PERSONS

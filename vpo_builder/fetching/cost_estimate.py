@@ -8,12 +8,12 @@ from pathlib import Path
 from vpo_builder.build.request import VpoRequest
 from vpo_builder.build.supply import FolderSupply
 from vpo_builder.build.vpo import plan_split, read_material
+from vpo_builder.dataset.places import AUDIO_FOLDER
 from vpo_builder.dataset.schema import Split
 from vpo_builder.fetching.coco import has_annotations, photo_records
 from vpo_builder.fetching.downloads import SOURCES_FOLDER, downloading
 from vpo_builder.fetching.fetch_request import FetchOptions
 from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, Ledger
-from vpo_builder.layout import AUDIO_FOLDER
 from vpo_builder.records import Reason
 from vpo_builder.sources.vggsound import CSV_NAME
 
