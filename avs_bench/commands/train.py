@@ -1,6 +1,7 @@
 """The command that trains: `avs-bench train`."""
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -46,6 +47,7 @@ def train(
     device: str,
 ) -> None:
     """Train a model into --out: config.json, history.jsonl, last.pt and best.pt."""
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else dozens of lines for a lost process
     require_torch()
     from tqdm import tqdm
 

@@ -13,9 +13,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.rendezvous import rendezvous
 
-from vpo_builder.runtime.errors import InputError
+from avs_bench.runtime.heartbeats import EXIT_INPUT, LOST, is_first_to_fail, watched
+from vpo_builder.runtime.errors import InputError, as_input_error
 
-FAILED, EXIT_INPUT = "avs-bench/failed", 2
 BUCKET = 2**24
 """Values summed at a time: 64 MiB, large enough for a network's full speed."""
 
@@ -113,8 +113,9 @@ def torchrun_started() -> bool:
 def joined_processes(device: torch.device) -> Iterator[Processes]:
     """Join the processes that torchrun started, or stay alone where it did not.
 
-    Tensors on a CPU travel by gloo, those on a GPU by nccl. Of the InputErrors that the processes
-    meet the first is passed on, and the other processes end without a word.
+    Tensors on a CPU travel by gloo, those on a GPU by nccl. Of the errors that a user can mend the
+    first one in any process is raised as an InputError, and so is the loss of a process; the other
+    processes end without a word.
     """
     if not torchrun_started():
         yield ALONE
@@ -124,14 +125,20 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=count)
-    try:
-        yield Processes(rank, count)
-    except InputError:
-        if store.add(FAILED, 1) > 1:
-            raise SystemExit(EXIT_INPUT) from None
-        raise
-    except RuntimeError:  # every collective fails once another process has ended
-        if store.add(FAILED, 0) > 0:
-            raise SystemExit(EXIT_INPUT) from None
-        raise
+    with watched(store, rank, count):
+        try:
+            yield Processes(rank, count)
+        except Exception as error:
+            known = InputError(LOST) if _is_of_a_collective(error) else as_input_error(error)
+            if known is None:
+                raise
+            if not is_first_to_fail(store):
+                raise SystemExit(EXIT_INPUT) from None
+            raise known from None
     dist.destroy_process_group()  # not after an error: the others may be waiting
+
+
+def _is_of_a_collective(error: Exception) -> bool:
+    """Tell whether a collective failed, as every one does once another process has ended."""
+    named = isinstance(error, RuntimeError) and "gloo" in str(error)
+    return named or isinstance(error, dist.DistError)
