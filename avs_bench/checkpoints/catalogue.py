@@ -61,6 +61,12 @@ CARDS: dict[str, Card] = {
     "cavp-ocr-hrnetv2-w48": Card("HRNetV2-w48", VPO_CLASSES, "P1 OCR: VPO SS 66.38, MS 65.62"),
     "tpavi-r50": Card("ResNet50", 71, "P2 TPAVI-R50: Salient 72.79, Semantics 20.18"),
     "tpavi-pvtv2-b5": Card("PVTv2-b5", 71, "P2 TPAVI-PVT: Semantics 29.77"),
+    "avsegformer-r50": Card(
+        "ResNet50", 71, "AVSegFormer (released): S4 76.38, MS3 53.81, AVSS 26.58"
+    ),
+    "avsegformer-pvtv2-b5": Card(
+        "PVTv2-b5", 71, "AVSegFormer (released): S4 83.06, MS3 61.33, AVSS 37.31"
+    ),
 }
 
 

@@ -7,7 +7,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from avs_bench.checkpoints.published_names import NAMINGS, dead_entries, published_names
+from avs_bench.checkpoints.published_names import (
+    NAMINGS,
+    dead_entries,
+    other_network,
+    published_names,
+)
 from avs_bench.checkpoints.state_dicts import StateDict, read_state_dict
 from avs_bench.models.protocol import official_of, parts_of
 from vpo_builder.runtime.errors import InputError
@@ -16,6 +21,7 @@ from vpo_builder.runtime.errors import InputError
 PUBLISHED_AT = {
     "CAVP": "github.com/cyh-0/CAVP, README, Results (AVSBench at 224 pixels)",
     "TPAVI": "github.com/OpenNLPLab/AVSBench, README (backbones only: ResNet-50, PVTv2-b5, VGGish)",
+    "AVSegFormer": "github.com/vvvb-github/AVSegFormer, README, since 2023-08-14 (512 pixels)",
     "VGGish": "github.com/harritaylor/torchvggish, release v0.1, vggish-10086976.pth",
     "ResNet, plain stem": "download.pytorch.org/models/resnet50-0676ba61.pth",
     "ResNet, deep stem": "github.com/charlesCXK/TorchSemiSeg, Getting started, resnet50_v1c.pth "
@@ -91,6 +97,9 @@ def load_weights(model: nn.Module, path: Path, *, partial: bool = False) -> Load
     if not path.is_file():
         raise InputError(f"{path}: no such file: official weights are at {published_at(model)}")
     state = read_state_dict(path)
+    other = other_network(model, state)
+    if other:
+        raise InputError(f"{path}: holds {other}: give one of those at {published_at(model)}")
     layout = max(layouts(model), key=lambda layout: sum(name in layout.names for name in state))
     fitting, report = match(model, state, layout)
     faulty = report.missing or report.unexpected or report.misshapen

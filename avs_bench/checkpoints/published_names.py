@@ -7,7 +7,7 @@ past, never kept.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from torch import nn
@@ -44,6 +44,33 @@ for _i in range(4):
         f"decoder.down.{_i}.": f"path{_i + 1}.resConfUnit2.",
     }
 
+AVSEGFORMER_PREFIXES = {
+    "backbone.": "backbone.",
+    "audio_encoder.": "vggish.",
+    "audio_projection.": "audio_proj.",
+    "necks.": "head.in_proj.",
+    "encoder.level_embed": "head.level_embed",
+    "encoder.layers.": "head.transformer.encoder.layers.",
+    "lateral.": "head.lateral_conv.",
+    "smooth.": "head.out_conv.",
+    "generator.": "head.query_generator.",
+    "decoder.query.": "head.learnable_query.",
+    "decoder.layers.": "head.transformer.decoder.layers.",
+    "fusion.": "head.fusion_block.",
+    "head.fc.": "head.fc.",
+}
+for _i in range(3):
+    AVSEGFORMER_PREFIXES[f"head.mlp.{2 * _i}."] = f"head.mlp.layers.{_i}."
+for _i in range(6):
+    for _room in ("encoder", "decoder"):
+        _layer = f"{_room}.layers.{_i}."
+        AVSEGFORMER_PREFIXES[f"{_layer}mlp."] = f"head.transformer.{_layer}"
+    for _ours, _theirs in (("linear1", "ffn.0"), ("linear2", "ffn.2")):
+        _layer = f"layers.{_i}."
+        AVSEGFORMER_PREFIXES[f"generator.{_layer}mlp.{_ours}."] = (
+            f"head.query_generator.{_layer}{_theirs}."
+        )
+
 Shapes = dict[str, tuple[int, ...]]
 
 POSITIONS = 16_384  # rows of the published positional table, 128 × 128 places, never added
@@ -66,7 +93,22 @@ def cavp_dead_entries(live: Shapes) -> Shapes:
 def tpavi_dead_entries(live: Shapes) -> Shapes:
     """Return what TPAVI's checkpoints hold beside `live`: twins of a stage that no pass reads."""
     twins = {"resnet.layer3_1.": "resnet.layer3_2.", "resnet.layer4_1.": "resnet.layer4_2."}
-    twins["path4.resConfUnit2."] = "path4.resConfUnit1."
+    return _copies(live, twins | {"path4.resConfUnit2.": "path4.resConfUnit1."})
+
+
+def avsegformer_dead_entries(live: Shapes) -> Shapes:
+    """Return what AVSegFormer's checkpoints hold beside `live`: what its older losses needed."""
+    pyramid = {
+        f"head.fpn.up{level}.1.{name}": shape
+        for level in (1, 2, 3)
+        for name, shape in (("weight", (256, 256, 3, 3)), ("bias", (256,)))
+    }
+    twins = {"backbone.layer3_1.": "backbone.layer3_2.", "backbone.layer4_1.": "backbone.layer4_2."}
+    return pyramid | _copies(live, twins | {"head.fc.": "head.attn_fc."})
+
+
+def _copies(live: Shapes, twins: Mapping[str, str]) -> Shapes:
+    """Return the shapes of entries that have, under another beginning, the shape of a live one."""
     return {
         dead + name.removeprefix(used): shape
         for used, dead in twins.items()
@@ -77,11 +119,16 @@ def tpavi_dead_entries(live: Shapes) -> Shapes:
 
 @dataclass(frozen=True)
 class Naming:
-    """How a family's checkpoints name things; `on_resnet` differs where the backbone is one."""
+    """How a family's checkpoints name things; `on_resnet` differs where the backbone is one.
+
+    A file of the family in which nothing begins with `mark` is of `another` network.
+    """
 
     prefixes: Mapping[str, str]
     on_resnet: Mapping[str, str]
     dead_entries: Callable[[Shapes], Shapes]
+    mark: str = ""
+    another: str = ""
 
 
 NAMINGS: dict[str, Naming] = {
@@ -94,6 +141,17 @@ NAMINGS: dict[str, Naming] = {
             "backbone.layer4.": "resnet.layer4_1.",
         },
         tpavi_dead_entries,
+    ),
+    "AVSegFormer": Naming(
+        AVSEGFORMER_PREFIXES,
+        {
+            "backbone.layer3.": "backbone.layer3_1.",
+            "backbone.layer4.": "backbone.layer4_1.",
+        },
+        avsegformer_dead_entries,
+        mark="head.query_generator.",
+        another="the first AVSegFormer, before 2023-08-14: it has no head.query_generator and is "
+        "another network under the same name (its figures are set A)",
     ),
 }
 AS_OURS = Naming({"": ""}, {}, lambda _: {})
@@ -118,6 +176,18 @@ def published_names(model: nn.Module) -> dict[str, str]:
 def dead_entries(model: nn.Module) -> Shapes:
     """Return names and shapes of what a published checkpoint holds and no forward pass reads."""
     return _naming(model).dead_entries(_live_shapes(model))
+
+
+def other_network(model: nn.Module, names: Iterable[str]) -> str:
+    """Return what a file of these names is of, if it is of another network of the model's family.
+
+    Nothing where it is not, or where none of the family's names is in it.
+    """
+    naming, names = _naming(model), set(names)
+    known = names & set(published_names(model).values())
+    if not naming.mark or not any(name.startswith("head.") for name in known):
+        return ""
+    return "" if any(name.startswith(naming.mark) for name in names) else naming.another
 
 
 def dead_parameters(model: nn.Module) -> int:

@@ -49,7 +49,7 @@ class Attention(nn.Module):
         return F.linear(tokens, self.in_proj_weight.chunk(3)[part], bias)
 
     def _heads(self, tokens: Tensor, part: int) -> Tensor:
-        return self._projected(tokens, part).unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return self._projected(tokens, part).view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class QueryLayer(nn.Module):

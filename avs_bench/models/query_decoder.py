@@ -19,7 +19,7 @@ class QueryGenerator(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """Return queries [N, 300, width] for audio tokens [N, 1, width]."""
-        queries = self.query.weight.expand(audio.shape[0], -1, -1)
+        queries = self.query.weight.repeat(audio.shape[0], 1, 1)
         for layer in self.layers:
             queries = layer(queries, audio)
         return queries

@@ -31,10 +31,12 @@ class ChannelMixer(nn.Module):
         key, value = self.kv_proj(places).chunk(2, dim=-1)
         query = self.q_proj(audio)
         query, key, value = (
-            one.unflatten(2, (self.heads, -1)).transpose(1, 2) for one in (query, key, value)
+            one.reshape(*one.shape[:2], self.heads, -1).transpose(1, 2)
+            for one in (query, key, value)
         )
         context = F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(1)
-        return feature * self.proj(context).sigmoid()[..., None, None]
+        factors: Tensor = self.proj(context).sigmoid()[..., None, None]
+        return feature * factors
 
 
 class QueryMaskHead(nn.Module):
@@ -59,6 +61,6 @@ class QueryMaskHead(nn.Module):
 
     def forward(self, queries: Tensor, feature: Tensor) -> Tensor:
         """Return logits [N, classes, 4h, 4w] of queries [N, 300, D] on a feature [N, D, h, w]."""
-        maps = (queries @ feature.flatten(2)).unflatten(2, feature.shape[-2:])
+        maps = (queries @ feature.flatten(2)).view(len(queries), QUERIES, *feature.shape[-2:])
         logits: Tensor = self.fc(feature + self.mlp(maps))
         return logits

@@ -7,6 +7,7 @@ from typing import Literal
 from torch import nn
 
 from avs_bench.models.audio_resnet import AudioResNet18
+from avs_bench.models.avsegformer import AVSegFormer
 from avs_bench.models.cavp import CAVP, NEEDS
 from avs_bench.models.cross_attention import CrossAttention
 from avs_bench.models.deeplab import DeepLabV3PlusDecoder, DeepLabV3PlusHead
@@ -28,7 +29,7 @@ class Variant:
     `fusion` "cross-attention", "tpavi", "add" or "none" (visual only) for CAVP models, "tpavi"
     or "tpavi-visual" (places attend to places too) for TPAVI's; `audio_encoder` "resnet18" (3 s
     or 1 s) or "vgg" (1 s) for CAVP, "vggish" or "none" (the model is given embeddings) for
-    TPAVI; `shuffled_items` "head" (published) "score" or "skip", see `CAVP`.
+    TPAVI and AVSegFormer; `shuffled_items` "head" (published) "score" or "skip", see `CAVP`.
     """
 
     classes: int
@@ -149,6 +150,17 @@ def tpavi_pvtv2_b5(variant: Variant) -> TPAVI:
     return _tpavi(variant, "tpavi-pvtv2-b5", PVTv2())
 
 
+def avsegformer_r50(variant: Variant) -> AVSegFormer:
+    """AVSegFormer, the released network, on the plain ResNet-50."""
+    backbone = ResNet(*DEPTHS["resnet50"], stem="plain")
+    return _avsegformer(variant, "avsegformer-r50", backbone)
+
+
+def avsegformer_pvtv2_b5(variant: Variant) -> AVSegFormer:
+    """AVSegFormer, the released network, on PVTv2-b5."""
+    return _avsegformer(variant, "avsegformer-pvtv2-b5", PVTv2())
+
+
 MODELS: dict[str, Callable[[Variant], nn.Module]] = {
     "tiny": tiny,
     "small": small,
@@ -159,6 +171,8 @@ MODELS: dict[str, Callable[[Variant], nn.Module]] = {
     "cavp-ocr-hrnetv2-w48": cavp_ocr_hrnetv2_w48,
     "tpavi-r50": tpavi_r50,
     "tpavi-pvtv2-b5": tpavi_pvtv2_b5,
+    "avsegformer-r50": avsegformer_r50,
+    "avsegformer-pvtv2-b5": avsegformer_pvtv2_b5,
 }
 
 
@@ -189,13 +203,26 @@ def _tpavi(variant: Variant, name: str, backbone: ResNet | PVTv2) -> TPAVI:
     )
     _refuse_other(f"fusion of {name}", variant.fusion, None, "tpavi", "tpavi-visual")
     visual_too = variant.fusion == "tpavi-visual"
-    if variant.audio_encoder not in (None, "vggish", "none"):
-        raise InputError(
-            f"no audio encoder {variant.audio_encoder!r} for {name}: choose vggish, or none to "
-            "give embeddings in place of sounds"
-        )
-    encoder = None if variant.audio_encoder == "none" else VGGish()
+    encoder = _vggish(name, variant.audio_encoder)
     return TPAVI(backbone, backbone.widths, variant.classes, encoder, visual_too=visual_too)
+
+
+def _avsegformer(variant: Variant, name: str, backbone: ResNet | PVTv2) -> AVSegFormer:
+    mono = None if variant.audio_channels == 1 else variant.audio_channels
+    _refuse(name, output_stride=variant.output_stride, audio_channels=mono, fusion=variant.fusion)
+    _refuse_other(f"shuffled_items of {name}", variant.shuffled_items, None, "score", "skip")
+    encoder = _vggish(name, variant.audio_encoder)
+    shuffled = variant.shuffled_items or "skip"
+    return AVSegFormer(backbone, backbone.widths, variant.classes, encoder, shuffled)
+
+
+def _vggish(name: str, encoder: str | None) -> VGGish | None:
+    if encoder not in (None, "vggish", "none"):
+        raise InputError(
+            f"no audio encoder {encoder!r} for {name}: choose vggish, or none to give embeddings "
+            "in place of sounds"
+        )
+    return None if encoder == "none" else VGGish()
 
 
 def _cavp(

@@ -6,19 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from avs_bench.data.spectrograms import VGGISH_STEP, vggish_examples
+from avs_bench.data.spectrograms import VGGISH_STEP
 from avs_bench.models.dilation import convolve_within
 from avs_bench.models.output import AVSOutput
 from avs_bench.models.protocol import Needs
 from avs_bench.models.tpavi_block import TPAVIBlock
+from avs_bench.models.vgg import embedded, mean_examples
 
 WIDTH = 256  # channels of the four maps
 RATES = (3, 6, 12, 18)
-
-
-def mean_examples(waveforms: Tensor) -> Tensor:
-    """Return the VGGish examples of the channels' mean: [B, 1, 96, 64], or several [B, E, ...]."""
-    return vggish_examples(waveforms.mean(dim=1)).squeeze(1)
 
 
 NEEDS = Needs(
@@ -106,7 +102,9 @@ class TPAVI(nn.Module):
 
     def hear(self, seen: Seen, spectrograms: Tensor) -> AVSOutput:
         """Score frames that were seen as `seen`; as `forward` in all else."""
-        audio = self._embed(spectrograms.unsqueeze(1) if seen.single else spectrograms)
+        audio = embedded(
+            self.audio_encoder, spectrograms.unsqueeze(1) if seen.single else spectrograms
+        )
         if seen.valid is not None:  # Zhou et al. 2023, avss/train.py: padding is not heard either
             audio = audio * seen.valid[..., None].to(audio.dtype)
         shown = _shown(seen.valid, seen.maps[0].dtype)
@@ -126,15 +124,6 @@ class TPAVI(nn.Module):
             maps=tuple(maps),
             map_audio=tuple(map_audio),
         )
-
-    def _embed(self, spectrograms: Tensor) -> Tensor:
-        """Return one embedding [B, T, 128] a frame."""
-        if spectrograms.ndim == 3 or self.audio_encoder is None:
-            return spectrograms
-        B, T = spectrograms.shape[:2]
-        with torch.no_grad():
-            examples = spectrograms.reshape(-1, *spectrograms.shape[-3:])
-            return self.audio_encoder(examples).view(B, T, -1, self.audio_encoder.width).mean(2)
 
 
 class DilatedSum(nn.Module):

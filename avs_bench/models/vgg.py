@@ -1,8 +1,9 @@
-"""The VGG audio encoder: CAVP's for 1 s of sound, and VGGish with 128 outputs."""
+"""The VGG audio encoder: CAVP's for 1 s of sound, and VGGish with 128 outputs, one a frame."""
 
+import torch
 from torch import Tensor, nn
 
-from avs_bench.data.spectrograms import EXAMPLE_FRAMES, MELS
+from avs_bench.data.spectrograms import EXAMPLE_FRAMES, MELS, vggish_examples
 
 WIDTHS = (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool")
 VGGISH_EMBEDDING = 128
@@ -54,3 +55,22 @@ class VGGish(AudioVGG):
     def __init__(self) -> None:
         super().__init__(channels=1, embedding=VGGISH_EMBEDDING)
         self.requires_grad_(False)
+
+
+def mean_examples(waveforms: Tensor) -> Tensor:
+    """Return the VGGish examples of the channels' mean: [B, 1, 96, 64], or several [B, E, ...]."""
+    return vggish_examples(waveforms.mean(dim=1)).squeeze(1)
+
+
+def embedded(encoder: nn.Module | None, sounds: Tensor) -> Tensor:
+    """Return one embedding [B, T, 128] a frame, of frozen weights.
+
+    `sounds` are an example a frame [B, T, 1, 96, 64], or several [B, T, E, 1, 96, 64] whose
+    embeddings are averaged, or embeddings already.
+    """
+    if sounds.ndim == 3 or encoder is None:
+        return sounds
+    B, T = sounds.shape[:2]
+    with torch.no_grad():
+        embeddings: Tensor = encoder(sounds.reshape(-1, *sounds.shape[-3:]))
+        return embeddings.view(B, T, -1, VGGISH_EMBEDDING).mean(2)

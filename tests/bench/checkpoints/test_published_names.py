@@ -15,6 +15,8 @@ from avs_bench.checkpoints.published_names import (
     published_names,
 )
 from avs_bench.models import build_model
+from avs_bench.models.deformable_attention import map_centres
+from avs_bench.models.pixel_encoder import position_code
 from avs_bench.models.vgg import VGGish
 
 FIXTURES = Path(__file__).parents[3].parent / "shared" / "fixtures"
@@ -35,6 +37,10 @@ OFFICIAL = {
     "tpavi_r50": ("tpavi-r50", 1, GIVEN),
     "tpavi_r50_semantic": ("tpavi-r50", 71, GIVEN),
     "tpavi_pvtv2_b5": ("tpavi-pvtv2-b5", 1, GIVEN),
+    "avsegformer_r50": ("avsegformer-r50", 1, {}),
+    "avsegformer_r50_avss": ("avsegformer-r50", 71, {}),
+    "avsegformer_pvtv2_b5": ("avsegformer-pvtv2-b5", 1, {}),
+    "avsegformer_pvtv2_b5_avss": ("avsegformer-pvtv2-b5", 71, {}),
 }
 
 
@@ -108,6 +114,49 @@ def test_tpavi_computes_what_the_published_code_computes(key):
     for i in range(4):
         assert_close(output.maps[i][:, ::16, ::4, ::4], expected[f"map{i}"])
         assert_close(output.map_audio[i], expected[f"audio{i}"])
+
+
+def watched(model):
+    """Return a dict that fills with what each part of a model gives, by its name."""
+    seen = {}
+    for name, module in model.named_modules():
+        module.register_forward_hook(lambda _, __, out, name=name: seen.update({name: out}))
+    return seen
+
+
+@pytest.mark.parametrize("key", ["avsegformer_r50", "avsegformer_pvtv2_b5"])
+@torch.inference_mode()
+def test_avsegformer_computes_what_the_published_code_computes(key):
+    expected = np.load(FIXTURES / "models" / f"{key}.npz")
+    model = filled(key)
+    seen = watched(model)
+    frames, examples = tensor(1, 5, 3, 160, 224), tensor(2, 5, 1, 96, 64)
+    output = model(frames[None], examples[None])
+
+    assert_close(seen["audio_encoder"], expected["vggish"])
+    assert_close(seen["audio_projection"], expected["audio"])
+    for i, step in enumerate((7, 5, 3, 1)):
+        stage = seen["backbone"][i]
+        every = stage.shape[1] // 16
+        assert_close(stage[:, ::every, ::step, ::step], expected[f"backbone{i + 1}"])
+        assert_close(seen[f"necks.{i}"][:, ::32, ::step, ::step], expected[f"in_proj{i + 1}"])
+    sizes = [tuple(stage.shape[-2:]) for stage in seen["backbone"][1:]]
+    for i, (h, w) in enumerate(sizes, start=2):
+        code = position_code(h, w, torch.empty(256)).T.unflatten(1, (h, w))
+        assert_close(code[::8], expected[f"position{i}"])
+    assert_close(map_centres(tuple(sizes), torch.empty(0))[::13], expected["reference_points"])
+    for ours, theirs in (("encoder.layers.0", "encoder_layer1"), ("encoder", "encoder")):
+        assert_close(seen[ours][:, ::13, ::16], expected[theirs])
+    for ours, theirs in (("generator.layers.0", "generator_layer1"), ("generator", "generator")):
+        assert_close(seen[ours][:, ::29, ::8], expected[theirs])
+    for ours, theirs in (("decoder.layers.0", "decoder_layer1"), ("decoder.layers.5", "decoder")):
+        assert_close(seen[ours][:, ::29, ::8], expected[theirs])
+    assert_close(seen["smooth"].relu()[:, ::16, ::5, ::5], expected["mask_feature_before_mixer"])
+    assert_close(seen["fusion.proj"].sigmoid(), expected["mixer_gate"])
+    assert_close(seen["head.mlp"][:, ::16, ::5, ::5], expected["query_map_mlp"])
+    assert_close(output.features[:, ::16, ::5, ::5], expected["mask_feature"])
+    assert_close(output.features.mean(dim=1)[:, ::3, ::3], expected["mix"])
+    assert_close(output.logits[:, :, ::5, ::5], expected["logits"])
 
 
 @torch.inference_mode()

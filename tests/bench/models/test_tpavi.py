@@ -9,6 +9,7 @@ from avs_bench.models.dilation import convolve_within, live_taps
 from avs_bench.models.resnet import BasicBlock, ResNet
 from avs_bench.models.tpavi import TPAVI
 from avs_bench.models.tpavi_block import TPAVIBlock
+from avs_bench.models.vgg import embedded
 from vpo_builder.runtime.errors import InputError
 
 
@@ -143,10 +144,10 @@ def test_vggish_is_frozen_and_its_examples_are_averaged():
     assert not model.audio_encoder.training
     assert {group.role for group in parameter_groups(model)} == {"backbone", "head", "fusion"}
     examples = torch.randn(1, 3, 1, 96, 64)
-    embedded = model._embed(examples[:, None])
+    embedding = embedded(model.audio_encoder, examples[:, None])
     mean = torch.stack([model.audio_encoder(examples[:, i]) for i in range(3)]).mean(0)
-    torch.testing.assert_close(embedded[:, 0], mean)
-    assert not embedded.requires_grad
+    torch.testing.assert_close(embedding[:, 0], mean)
+    assert not embedding.requires_grad
 
 
 @pytest.mark.parametrize("size", [(5, 9), (6, 6), (13, 2), (20, 20)])
