@@ -1,6 +1,7 @@
 """Builds a dataset: read, plan, render, audit, publish."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from vpo_builder.build.from_manifest import FROM_MANIFEST
@@ -8,8 +9,10 @@ from vpo_builder.build.recipe import AnyRecipe
 from vpo_builder.build.request import BuildReport, BuildRequest
 from vpo_builder.build.single_plus import SINGLE_PLUS
 from vpo_builder.build.vpo import VPO
+from vpo_builder.layout import AUDIO_FOLDER
 from vpo_builder.publishing.audited import audit_rendered, untrained_note
-from vpo_builder.publishing.build_identity import is_finished, mark_started
+from vpo_builder.publishing.build_identity import is_finished, mark_started, refuse_foreign
+from vpo_builder.publishing.media_record import note_media
 from vpo_builder.publishing.publish import publish
 from vpo_builder.runtime.executors import open_executor
 from vpo_builder.runtime.output_lock import output_lock
@@ -26,6 +29,7 @@ def build(request: BuildRequest[Any]) -> BuildReport:
     """
     with output_lock(request.out):
         if request.split == "msmi" and request.published is None:
+            refuse_foreign(request.folder)  # before hours go into MS
             _build(replace(request, split="ms"))
         return _build(request)
 
@@ -37,10 +41,12 @@ def _build(request: BuildRequest[Any]) -> BuildReport:
     if is_finished(folder, identity) and not request.supply.retries(folder):
         return recipe.conclude(request, material, BuildReport(folder, already_built=True))
     recipe.refuse_unusable(request, material)
-    remove_leftovers(request.out)
+    for place in (folder, request.out / Path(AUDIO_FOLDER).parent):
+        remove_leftovers(place)
     mark_started(folder, identity)
     with open_executor(request.work.executor, request.work.workers) as executor:
         plan = recipe.plan(request, material, executor)
+        note_media(folder, recipe.media(plan))
         rendered = recipe.render(request, material, plan, executor)
     audit = audit_rendered(folder, rendered, identity, request.config.audit.near_duplicate_bits)
     left = recipe.judge(request, rendered, audit)

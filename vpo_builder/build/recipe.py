@@ -1,6 +1,6 @@
 """What a kind of dataset does in each stage of a build; a kind is a value of this record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +24,7 @@ class Recipe(Generic[Request, Material, Plan]):
     - `identify` returns what decides the dataset's bytes.
     - `refuse_unusable` raises InputError if no dataset can be made of what was read.
     - `plan` decides which samples there are.
+    - `media` returns the paths, relative to the dataset's folder, of all that `render` may write.
     - `render` writes their media, and returns them without csv and funnel.
     - `judge` is told what crosses the subsets: it drops that, says it, or raises InputError.
     - `count` returns the funnel of what is left.
@@ -34,6 +35,7 @@ class Recipe(Generic[Request, Material, Plan]):
     identify: Callable[[Request, Material], BuildIdentity]
     refuse_unusable: Callable[[Request, Material], None]
     plan: Callable[[Request, Material, Executor], Plan]
+    media: Callable[[Plan], Iterable[str]]
     render: Callable[[Request, Material, Plan, Executor], Publication]
     judge: Callable[[Request, Publication, AuditReport], Publication]
     count: Callable[[Request, Material, Publication], Funnel]

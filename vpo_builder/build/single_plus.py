@@ -5,7 +5,7 @@ as published (protocol §3).
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from vpo_builder.audit.audit import AuditReport
@@ -29,10 +29,10 @@ from vpo_builder.records import DAMAGE, Reason, Rejection
 from vpo_builder.rendering.single_plus import (
     AUDIOS,
     CSV_NAME,
-    MEDIA_FOLDERS,
     RenderedVideo,
     VideoTask,
     encode_single_plus_csv,
+    frame_files,
     frame_name,
     render_video,
     single_plus_classes,
@@ -84,6 +84,11 @@ def _plan(request: SinglePlusRequest, tree: Tree, executor: Executor) -> list[Vi
     ]
 
 
+def _media(plan: Sequence[VideoTask]) -> Iterator[str]:
+    names = _frame_names([task.video for task in plan])
+    return (path for name in names for path in frame_files(name))
+
+
 def _render(
     request: SinglePlusRequest, tree: Tree, plan: Sequence[VideoTask], executor: Executor
 ) -> Publication:
@@ -101,7 +106,6 @@ def _render(
         samples=samples,
         classes=single_plus_classes(),
         audio=AUDIOS,
-        media_folders=MEDIA_FOLDERS,
         media_sha256={path: sha for video in rendered for path, sha in video.sha256.items()},
         texts={CSV_NAME: encode_single_plus_csv(samples)},
         rejections=rejections,
@@ -180,6 +184,7 @@ SINGLE_PLUS = Recipe(
     identify=_identify,
     refuse_unusable=_refuse_unusable,
     plan=_plan,
+    media=_media,
     render=_render,
     judge=_judge,
     count=_count,

@@ -1,7 +1,7 @@
 """What VPO-SS, VPO-MS and VPO-MSMI do in each stage of a build."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -14,7 +14,7 @@ from vpo_builder.build.request import BuildReport, VpoRequest, needed
 from vpo_builder.classes import SoundingClass, class_rows, read_class_table
 from vpo_builder.dataset.manifest import encode_lines
 from vpo_builder.dataset.places import AUDIO_FOLDER, audio_folder
-from vpo_builder.dataset.schema import SUBSETS, Subset
+from vpo_builder.dataset.schema import SUBSETS, Sample, Subset
 from vpo_builder.layout import csv_name, encode_csv
 from vpo_builder.planning.filtering import filter_images
 from vpo_builder.planning.matching import match_clips
@@ -37,7 +37,6 @@ from vpo_builder.sources.recordings import seen_and_expected
 from vpo_builder.sources.vggsound import known_labels
 
 FEW_VAL_CLIPS = 5  # protocol §2, subsets: a class with fewer is named
-MEDIA_FOLDERS = ("data", "mask", MIX_FOLDER)
 
 
 @dataclass(frozen=True)
@@ -151,6 +150,15 @@ def _scarce_clips(
     return lines
 
 
+def _files(sample: Sample) -> tuple[str, ...]:
+    """Return the paths of a sample's media, a mix among them if one is written."""
+    return sample.image, sample.mask, f"{MIX_FOLDER}/{sample.sample_id}.wav"
+
+
+def _media(plan: BuildPlan) -> Iterator[str]:
+    return (path for planned in plan.samples for path in _files(planned.sample))
+
+
 def _render(
     request: VpoRequest, material: Material, plan: BuildPlan, executor: Executor
 ) -> Publication:
@@ -170,7 +178,6 @@ def _render(
         samples=[planned.sample for planned in images.samples],
         classes=classes,
         audio=audio_folder(request.split),
-        media_folders=MEDIA_FOLDERS,
         media_sha256={**images.sha256, **mixes},
         texts=plan.texts,
         rejections=rejections,
@@ -185,11 +192,7 @@ def _judge(request: VpoRequest, rendered: Publication, audit: AuditReport) -> Pu
     crossing = find_crossing(audit, rendered.samples, request.config.audit)
     samples = [item for item in rendered.samples if item.image_id not in crossing.dropped]
     dropped = [Rejection("image", str(i), why) for i, why in sorted(crossing.dropped.items())]
-    named = {
-        request.folder / path
-        for sample in samples
-        for path in (sample.image, sample.mask, f"{MIX_FOLDER}/{sample.sample_id}.wav")
-    }
+    named = {request.folder / path for sample in samples for path in _files(sample)}
     values = {row.name: row.mask_value for row in rendered.classes}
     table = encode_csv(samples, values, request.split)
     return replace(
@@ -227,6 +230,7 @@ VPO = Recipe(
     identify=identify,
     refuse_unusable=refuse_without_clips,
     plan=_plan,
+    media=_media,
     render=_render,
     judge=_judge,
     count=_count,

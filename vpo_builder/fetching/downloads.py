@@ -34,6 +34,7 @@ from vpo_builder.rendering.decoding import Excerpt
 from vpo_builder.runtime.output_lock import output_lock
 from vpo_builder.runtime.progress import progress
 from vpo_builder.runtime.tasks import Executor
+from vpo_builder.runtime.whole_files import remove_leftovers
 from vpo_builder.sources.vggsound import CSV_NAME
 
 SOURCES_FOLDER = "sources"
@@ -172,6 +173,8 @@ def downloading(
     ):
         if options.retry:
             ledger.reopen(options.retry)
+        for place in [state / RECORDINGS] if shard else [state / RECORDINGS, out / SOURCES_FOLDER]:
+            remove_leftovers(place)
         downloads = Downloads(out, state, options, ledger, sources.coco)
         with output_lock(out / SOURCES_FOLDER, wait=True):
             lists, table = downloads.annotations(), downloads.table(sources.vggsound)

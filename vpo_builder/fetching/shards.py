@@ -21,12 +21,14 @@ from vpo_builder.build.vpo import (
 from vpo_builder.dataset.schema import Split
 from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, Ledger
 from vpo_builder.planning.plan import ClipCheck
+from vpo_builder.publishing.build_identity import refuse_foreign
 from vpo_builder.records import Reason
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.executors import open_executor
 from vpo_builder.runtime.output_lock import output_lock
 from vpo_builder.runtime.outside_text import say
 from vpo_builder.runtime.stateless_hash import text_key
+from vpo_builder.runtime.whole_files import remove_leftovers
 
 _SHARD = re.compile(r"([0-9]{1,6})?/([0-9]{1,6})", re.ASCII)
 
@@ -72,6 +74,8 @@ def prepare_shard(request: VpoRequest, shard: Shard) -> list[str]:
     material = read_material(request)
     refuse_without_clips(request, material)
     splits: tuple[Split, ...] = ("ms", "msmi") if request.split == "msmi" else (request.split,)
+    for split in splits:
+        refuse_foreign(replace(request, split=split).folder)
     with open_executor(request.work.executor, request.work.workers) as executor:
         clip_folder = open_clip_folder(request, material, executor)
         for split in splits:
@@ -136,6 +140,7 @@ def unite_shards(out: Path) -> None:
     with output_lock(out), contextlib.ExitStack() as locks:
         for shard in shards:
             locks.enter_context(output_lock(shard))
+            remove_leftovers(shard)
         ledgers = [shard / LEDGER for shard in shards if (shard / LEDGER).is_file()]
         if ledgers:
             with Ledger(state / LEDGER, {}) as ledger:

@@ -19,7 +19,7 @@ class Publication:
     """A dataset whose media are written: what is left is to say what they are.
 
     `media_sha256` holds every image and mask by its path; clips lie in `audio`, relative to the
-    dataset's folder. `media_folders` are those that hold nothing but this dataset's media.
+    dataset's folder.
     `texts` are the files beside the manifest that only this kind of dataset has; `notes` are
     lines for a person.
     """
@@ -27,7 +27,6 @@ class Publication:
     samples: Sequence[Sample]
     classes: tuple[ClassRow, ...]
     audio: str
-    media_folders: tuple[str, ...]
     media_sha256: Mapping[Path, str]
     texts: Mapping[str, bytes]
     rejections: Sequence[Rejection]

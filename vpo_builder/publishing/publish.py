@@ -1,6 +1,7 @@
 """Writes what stands beside a dataset's images: csv, decisions, checksums, the manifest last."""
 
-from collections.abc import Collection, Iterable, Sequence
+import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from vpo_builder.dataset.manifest import (
 )
 from vpo_builder.documents.documents import render_documents
 from vpo_builder.publishing.build_identity import BuildIdentity, mark_finished
+from vpo_builder.publishing.media_record import forget_media, remove_leftovers_but
 from vpo_builder.publishing.publication import Publication, sha256
 from vpo_builder.records import Rejection
 from vpo_builder.runtime.whole_files import write_atomically
@@ -31,14 +33,16 @@ def publish(folder: Path, publication: Publication, identity: BuildIdentity) -> 
     }
     texts |= render_documents(manifest, publication.attributions)
     media = _media_checksums(folder, publication)
-    _remove_leftovers(folder, publication.media_folders, media)
+    checksums = media | {name: sha256(content) for name, content in texts.items()}
+    remove_leftovers_but(folder, checksums)
     for name, content in texts.items():
         write_atomically(folder / name, content)
-    checksums = media | {name: sha256(content) for name, content in texts.items()}
     listing = "".join(f"{checksums[name]}  {name}\n" for name in sorted(checksums)).encode()
     write_atomically(folder / CHECKSUMS, listing)
     meta = replace(manifest.meta, files=len(checksums), checksums_sha256=sha256(listing))
+    os.sync()  # ten thousand media at once: a folder with a meta is finished, whatever happens
     write_manifest(folder, meta, manifest.samples)
+    forget_media(folder)
     mark_finished(folder)
 
 
@@ -57,11 +61,3 @@ def _media_checksums(folder: Path, publication: Publication) -> dict[str, str]:
         hashes = threads.map(lambda name: sha256((folder / name).read_bytes()), paths)
         checksums.update(zip(paths, hashes, strict=True))
     return checksums
-
-
-def _remove_leftovers(folder: Path, media_folders: Sequence[str], media: Collection[str]) -> None:
-    """Remove media that an earlier, interrupted run left and no sample names."""
-    for media_folder in media_folders:
-        for path in (folder / media_folder).rglob("*"):
-            if path.is_file() and path.relative_to(folder).as_posix() not in media:
-                path.unlink()

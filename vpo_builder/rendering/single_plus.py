@@ -25,7 +25,6 @@ from vpo_builder.runtime.whole_files import write_if_changed
 CSV_NAME = "data.csv"
 BACKGROUND = "background"
 FRAMES, LABELS, SALIENT_LABELS, AUDIOS = "frames", "labels", "salient_labels", "audios"
-MEDIA_FOLDERS = (FRAMES, LABELS, SALIENT_LABELS, AUDIOS)
 
 CENTRE = 0.5  # mono: S4 says nothing of a place
 FOREGROUND_LEVEL = 128  # S4's masks hold 0 and 255; a copy saved with loss, values near them
@@ -79,6 +78,16 @@ def encode_single_plus_csv(samples: Iterable[Sample]) -> bytes:
 def frame_name(video: Video, number: int) -> str:
     """Return the name of a video's frame, which is also its sample's id."""
     return f"{video.name}_{number}"
+
+
+def frame_files(name: str) -> tuple[str, str, str, str]:
+    """Return the paths of a frame's files: itself, its label, its salient label and its sound."""
+    return (
+        f"{FRAMES}/{name}.png",
+        f"{LABELS}/{name}.png",
+        f"{SALIENT_LABELS}/{name}.png",
+        f"{AUDIOS}/{name}.wav",
+    )
 
 
 def render_video(task: VideoTask) -> RenderedVideo:
@@ -153,21 +162,22 @@ def _render_frame(
     waveform = cut_window(sound, number, task.window)
     if waveform is None:
         raise _UnusableError(Reason.CLIP_TRUNCATED)
+    image, label, salient, audio = frame_files(name)
     sample = Sample(
         sample_id=name,
         subset=video.subset,
         image_id=text_key(name) >> (64 - IMAGE_ID_BITS),
-        image=f"{FRAMES}/{name}.png",
-        mask=f"{LABELS}/{name}.png",
+        image=image,
+        mask=label,
         width=frame.width,
         height=frame.height,
         sources=(Source(video.categories[0], number, name, CENTRE),),
     )
     return sample, {
-        task.folder / sample.image: photograph,
-        task.folder / sample.mask: encode_png(foreground * np.uint8(task.mask_value)),
-        task.folder / SALIENT_LABELS / f"{name}.png": encode_png(foreground, SALIENT_PALETTE),
-        task.folder / AUDIOS / f"{name}.wav": encode_wav(waveform, task.window.sample_rate),
+        task.folder / image: photograph,
+        task.folder / label: encode_png(foreground * np.uint8(task.mask_value)),
+        task.folder / salient: encode_png(foreground, SALIENT_PALETTE),
+        task.folder / audio: encode_wav(waveform, task.window.sample_rate),
     }
 
 

@@ -1,6 +1,7 @@
 """A build touches nothing of which no record of ours tells."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from tests.builder.building import build_from, run_build, source_options
 from tests.builder.dataset_by_hand import CSV_COLUMNS, mask_png, photograph
 from tests.builder.small_corpus import farm
-from vpo_builder.dataset.manifest import META
+from vpo_builder.dataset.manifest import META, read_manifest
 from vpo_builder.layout import csv_name, dataset_folder
+from vpo_builder.publishing.build_identity import BuildIdentity, mark_started
+from vpo_builder.publishing.media_record import MEDIA_RECORD, note_media
 from vpo_builder.verify.verify import verify
 
 
@@ -65,6 +68,29 @@ def test_a_folder_in_the_authors_layout_is_refused_and_stays_as_it_is(
     assert contents(tmp_path) == before
 
 
+def test_msmi_is_refused_for_a_foreign_folder_before_ms_is_built(
+    farm_folder: Path, tmp_path: Path
+) -> None:
+    authors_dataset(tmp_path / dataset_folder("msmi"), "msmi")
+    before = contents(tmp_path)
+    result = run_build("--split", "msmi", "--out", tmp_path, *source_options(farm_folder))
+    assert result.exit_code == 2
+    assert "VPO-MSMI: holds 5 files" in result.stderr
+    assert contents(tmp_path) == before
+
+
+def test_shards_refuse_a_foreign_folder_before_they_prepare_anything(
+    farm_folder: Path, tmp_path: Path
+) -> None:
+    authors_dataset(tmp_path / dataset_folder("ss"), "ss")
+    before = contents(tmp_path)
+    options = ("--split", "ss", "--out", tmp_path, *source_options(farm_folder))
+    result = run_build(*options, "--shard", "1/2")
+    assert result.exit_code == 2
+    assert "VPO-SS: holds 5 files" in result.stderr
+    assert contents(tmp_path) == before
+
+
 def test_single_plus_refuses_what_the_authors_download_holds(tmp_path: Path) -> None:
     frames = tmp_path / "avsbench_data_single_plus" / "frames"
     frames.mkdir(parents=True)
@@ -101,3 +127,81 @@ def test_a_link_in_the_folder_is_content(farm_folder: Path, tmp_path: Path) -> N
     assert "VPO-SS: holds 1 file, such as data, " in result.stderr
     assert contents(theirs) == before
     assert not (folder / META).exists()
+
+
+def begun_again(folder: Path) -> None:
+    """Leave of a finished dataset what a kill before its end leaves."""
+    meta = read_manifest(folder).meta
+    (folder / META).unlink()
+    mark_started(folder, BuildIdentity(meta.split, meta.seed, meta.config, meta.inputs))
+
+
+def test_leftovers_go_if_our_record_names_them_and_stay_if_not(
+    farm_folder: Path, tmp_path: Path
+) -> None:
+    report = build_from(farm_folder, tmp_path / "out")
+    folder = report.folder
+    assert not (folder / MEDIA_RECORD).exists()
+    begun_again(folder)
+    outside = tmp_path / "out" / "outside.jpg"
+    left, kept = folder / "data/cat/000000000777.jpg", folder / "data/cat/holiday.jpg"
+    for path in (outside, left, kept):
+        path.write_bytes(b"x")
+    named = [str(outside), "../../outside.jpg", "data/../../../outside.jpg", "data", ""]
+    note_media(folder, ["data/cat/000000000777.jpg"])
+    with (folder / MEDIA_RECORD).open("a") as record:  # by somebody who means us harm
+        record.writelines(f"{name}\n" for name in named)
+    build_from(farm_folder, tmp_path / "out")
+    assert not left.exists()
+    assert kept.exists()
+    assert outside.exists()
+    assert not (folder / MEDIA_RECORD).exists()
+    reasons = {fault.path: fault.reason for fault in verify(folder).faults}
+    assert reasons == {"data/cat/holiday.jpg": "no list names this file"}
+
+
+def test_what_a_build_will_write_is_noted_before_it_is_written(
+    farm_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vpo_builder.publishing.publish.os.sync", None)  # all but the meta is there
+    with pytest.raises(TypeError):
+        build_from(farm_folder, tmp_path, overrides=("audio.render=stereo",))
+    folder = tmp_path / dataset_folder("ss")
+    media = {
+        path.relative_to(folder).as_posix()
+        for home in ("data", "mask", "mix")
+        for path in (folder / home).rglob("*")
+        if path.is_file()
+    }
+    assert len(media) > 30
+    assert media <= set((folder / MEDIA_RECORD).read_text().splitlines())
+
+
+def test_media_of_a_plan_that_changed_while_a_build_was_interrupted_are_removed(
+    farm_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = shutil.copytree(farm_folder, tmp_path / "sources")
+    with monkeypatch.context() as patch:
+        patch.setattr("vpo_builder.publishing.publish.os.sync", None)
+        with pytest.raises(TypeError):
+            build_from(sources, tmp_path / "out")
+    for path in (sources / "vggsound/audios").glob("cat-*"):
+        path.unlink()
+    build_from(sources, tmp_path / "out")
+    build_from(sources, tmp_path / "new")
+    ss = dataset_folder("ss")
+    hashes = [
+        {name: found[0] for name, found in contents(tmp_path / out / ss).items()}
+        for out in ("out", "new")
+    ]
+    assert hashes[0] == hashes[1]
+
+
+def test_a_training_s_unfinished_files_below_the_output_folder_are_not_swept_away(
+    farm_folder: Path, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "runs" / ".last.0123456789ab.tmp.pt"
+    theirs.parent.mkdir()
+    theirs.write_bytes(b"being written")
+    build_from(farm_folder, tmp_path)
+    assert theirs.exists()
