@@ -9,7 +9,7 @@ from vpo_builder.build.recipe import AnyRecipe
 from vpo_builder.build.request import BuildReport, BuildRequest
 from vpo_builder.build.single_plus import SINGLE_PLUS
 from vpo_builder.build.vpo import VPO
-from vpo_builder.layout import AUDIO_FOLDER
+from vpo_builder.dataset.places import AUDIO_FOLDER
 from vpo_builder.publishing.audited import audit_rendered, untrained_note
 from vpo_builder.publishing.build_identity import is_finished, mark_started, refuse_foreign
 from vpo_builder.publishing.media_record import note_media

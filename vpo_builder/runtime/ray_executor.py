@@ -89,6 +89,12 @@ class RayExecutor:
             raise error.cause from None
         except (errors.WorkerCrashedError, errors.OutOfMemoryError):
             raise worker_died() from None
+        except errors.RayError as error:
+            first = str(error).strip().partition("\n")[0]
+            raise InputError(
+                f"--executor ray: the cluster failed: {first}; run the same command again; it "
+                "resumes"
+            ) from None
         return result
 
 

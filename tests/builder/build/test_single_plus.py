@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests import avsbench_trees
 from tests.avsbench_trees import S4_VIDEOS, MadeVideo, outline, photograph, waveform, write_s4
+from tests.builder.begun_again import begun_again
 from tests.builder.building_single_plus import (
     FOLDER,
     build_from,
@@ -18,9 +19,9 @@ from tests.builder.building_single_plus import (
 )
 from tests.builder.single_plus_loader import CLASSES, Loaded, load
 from vpo_builder.config import WindowSettings
-from vpo_builder.dataset.manifest import MANIFEST, META, read_manifest, read_meta
+from vpo_builder.dataset.manifest import MANIFEST, read_manifest
 from vpo_builder.dataset.schema import SUBSETS
-from vpo_builder.publishing.build_identity import BuildIdentity, mark_started
+from vpo_builder.publishing.media_record import note_media
 from vpo_builder.rendering.clip_sound import resample_to_mono
 from vpo_builder.rendering.decoding import Recording
 from vpo_builder.rendering.single_plus import cut_window
@@ -146,10 +147,9 @@ def test_an_interrupted_build_resumes_to_the_same_bytes(
 ) -> None:
     build_from(s4_tree, tmp_path)
     folder = tmp_path / FOLDER
-    meta = read_meta(folder)
-    mark_started(folder, BuildIdentity(meta.split, meta.seed, meta.config, meta.inputs))
-    (folder / META).unlink()
+    begun_again(folder)
     (folder / MANIFEST).unlink()
+    note_media(folder, ["audios/stale_9.wav"])
     (folder / "frames" / "5tEsTpIaNo5_2.png").write_bytes(b"half a file")
     (folder / "audios" / "stale_9.wav").write_bytes(b"of an earlier run")
     kept = folder / "labels" / "5tEsTpIaNo5_2.png"

@@ -18,6 +18,7 @@ from tests.builder.small_corpus import LEFT, MIDDLE, RIGHT, TINY, SmallCorpus, f
 from tests.shared_material import CORPUS, needs_corpus
 from vpo_builder.dataset.manifest import MANIFEST, META, Manifest, read_manifest
 from vpo_builder.dataset.schema import Sample
+from vpo_builder.publishing.media_record import note_media
 from vpo_builder.publishing.rejections import vanished_clips
 from vpo_builder.rendering.clip_folder import NOTE
 from vpo_builder.rendering.clip_record import RECORD
@@ -188,6 +189,7 @@ def test_a_killed_build_resumes_to_the_same_bytes(farm_folder: Path, tmp_path: P
     leftover = folder / "data" / "dog" / "000000009999.jpg"
     leftover.parent.mkdir(parents=True, exist_ok=True)
     leftover.write_bytes(b"of a sample that is no longer selected")
+    note_media(folder, ["data/dog/000000009999.jpg"])  # as the earlier plan did
     resumed = built(farm_folder, tmp_path / "killed")
     whole = built(farm_folder, tmp_path / "whole")
     assert resumed.samples == whole.samples

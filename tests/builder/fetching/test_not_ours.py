@@ -9,9 +9,9 @@ import pytest
 from tests.builder.fetching import loopback
 from tests.builder.fetching.fetching_build import build_by_fetching, fetch_options, hamlet
 from tests.builder.fetching.loopback import Loopback
+from vpo_builder.dataset.places import AUDIO_FOLDER
 from vpo_builder.fetching.ledger import STATE_FOLDER
 from vpo_builder.fetching.shards import RECORDINGS
-from vpo_builder.layout import AUDIO_FOLDER
 from vpo_builder.runtime.errors import InputError
 
 

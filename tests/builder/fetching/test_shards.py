@@ -1,6 +1,9 @@
 """One process, several, shards and Ray: the same manifest."""
 
+import contextlib
 import os
+import random
+import shutil
 import signal
 import sys
 import threading
@@ -151,6 +154,56 @@ def test_ray_gives_the_same_bytes_and_so_it_does_when_a_worker_is_killed(
     assert run_build(*options, "--out", tmp_path / "out").exit_code == 0
     assert killed.is_set()
     assert published(tmp_path / "out" / SS) == expected
+
+
+def worker_processes() -> list[int]:
+    """Return the processes below this one that are Ray's workers, idle or at our tasks."""
+    parents, names = {}, {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):  # it has just ended
+                status = (entry / "stat").read_text().rpartition(")")[2].split()
+                parents[int(entry.name)] = int(status[1])
+                names[int(entry.name)] = (entry / "cmdline").read_bytes()
+
+    def is_ours(process: int) -> bool:
+        while process in parents and process != os.getpid():
+            process = parents[process]
+        return process == os.getpid()
+
+    workers = (b"ray::IDLE", b"ray::run_batch")
+    return sorted(p for p, name in names.items() if name.startswith(workers) and is_ours(p))
+
+
+def test_workers_of_ray_killed_at_random_moments_change_no_byte(
+    ray: Any, farm_folder: Path, expected: dict[str, bytes], tmp_path: Path
+) -> None:
+    options = ("--split", "ss", "--executor", "ray", *source_options(farm_folder))
+    draw, kills, rounds = random.Random(14), 0, 0
+    while kills < int(os.environ.get("AVS_TEST_KILLS", "4")):  # each costs the start of a worker
+        rounds += 1
+        out, over = tmp_path / f"out-{rounds}", threading.Event()
+
+        def kill_now_and_then(out: Path = out, over: threading.Event = over) -> None:
+            nonlocal kills
+            while not over.wait(draw.uniform(0.0, 0.3)):
+                if out.exists() and (workers := worker_processes()):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(draw.choice(workers), signal.SIGKILL)
+                        kills += 1
+
+        killer = threading.Thread(target=kill_now_and_then)
+        killer.start()
+        result = run_build(*options, "--out", out)
+        over.set()
+        killer.join()
+        if result.exit_code:
+            assert "a worker process was killed 3 times" in result.stderr
+            assert run_build(*options, "--out", out).exit_code == 0
+        assert published(out / SS) == expected
+        assert not [path for path in out.rglob("*") if ".tmp" in path.name]
+        shutil.rmtree(out)
+        assert rounds < 20
 
 
 def fill_the_disk(_: object) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.builder.begun_again import begun_again
 from tests.builder.building import build_from, run_build, source_options
 from tests.builder.dataset_by_hand import CSV_COLUMNS, mask_png, photograph
 from tests.builder.small_corpus import farm
-from vpo_builder.dataset.manifest import META, read_manifest
+from vpo_builder.dataset.manifest import META
 from vpo_builder.layout import csv_name, dataset_folder
-from vpo_builder.publishing.build_identity import BuildIdentity, mark_started
 from vpo_builder.publishing.media_record import MEDIA_RECORD, note_media
 from vpo_builder.verify.verify import verify
 
@@ -127,13 +127,6 @@ def test_a_link_in_the_folder_is_content(farm_folder: Path, tmp_path: Path) -> N
     assert "VPO-SS: holds 1 file, such as data, " in result.stderr
     assert contents(theirs) == before
     assert not (folder / META).exists()
-
-
-def begun_again(folder: Path) -> None:
-    """Leave of a finished dataset what a kill before its end leaves."""
-    meta = read_manifest(folder).meta
-    (folder / META).unlink()
-    mark_started(folder, BuildIdentity(meta.split, meta.seed, meta.config, meta.inputs))
 
 
 def test_leftovers_go_if_our_record_names_them_and_stay_if_not(

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.builder.begun_again import begun_again
 from tests.builder.building import build_from, run_build, source_options
 from tests.builder.small_corpus import farm, tone
 from vpo_builder.dataset.manifest import CHECKSUMS, META, read_manifest
-from vpo_builder.layout import AUDIO_FOLDER
-from vpo_builder.publishing.build_identity import BuildIdentity, mark_started
+from vpo_builder.dataset.places import AUDIO_FOLDER
 from vpo_builder.rendering import clip_sound
 from vpo_builder.rendering.clip_record import add_note, read_notes, record_path
 from vpo_builder.runtime.errors import InputError
@@ -46,17 +46,10 @@ def some_clip(out: Path) -> Path:
     return out / AUDIO_FOLDER / f"{read_manifest(out / SS).samples[0].sources[0].clip_id}.wav"
 
 
-def unfinish(out: Path) -> None:
-    """Leave of a build what a kill before its end leaves."""
-    state = read_manifest(out / SS).meta
-    (out / SS / META).unlink()
-    mark_started(out / SS, BuildIdentity(state.split, state.seed, state.config, state.inputs))
-
-
 def interrupted(clean: Path, out: Path) -> Path:
     """Return an unfinished build with all of its clips."""
     shutil.copytree(clean, out)
-    unfinish(out)
+    begun_again(out / SS)
     return out
 
 
@@ -170,7 +163,7 @@ def test_recordings_replaced_between_two_runs_give_the_bytes_of_a_clean_build(
     sources = shutil.copytree(farm_folder, tmp_path / "sources")
     out = tmp_path / "out"
     build_from(sources, out)
-    unfinish(out)
+    begun_again(out / SS)
     if torn is not None:
         victim = some_clip(clean).name
         (out / AUDIO_FOLDER / victim).write_bytes(torn(wavs(clean)[victim]))
@@ -187,7 +180,7 @@ def test_the_wav_of_a_recording_that_can_no_longer_be_used_is_removed(
     sources = shutil.copytree(farm_folder, tmp_path / "sources")
     out = tmp_path / "out"
     build_from(sources, out)
-    unfinish(out)
+    begun_again(out / SS)
     name = some_clip(clean).name
     soundfile.write(sources / "vggsound/audios" / name, np.zeros(32_000, np.float32), 16_000)
     build_from(sources, out)
