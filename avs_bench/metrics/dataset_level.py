@@ -5,6 +5,7 @@ code. The other family, averaged per frame or per video, is in `per_frame` and `
 same predictions give figures ten points apart, so the two share no name.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,7 @@ from avs_bench.metrics.counting import (
     out_of_range,
     ratio,
 )
-from avs_bench.metrics.figure import Figure
+from avs_bench.metrics.figure import NOTHING_COUNTED, NOTHING_TO_AVERAGE, Figure
 from avs_bench.metrics.record import SAME, Counts, Record, Scores
 from vpo_builder.dataset.schema import IGNORE
 
@@ -95,13 +96,14 @@ def miou_dataset(confusion: Confusion, among: Sequence[int] | None = None) -> Fi
     chosen = list(range(confusion.classes)) if among is None else list(among)
     which = "background included" if among is None else f"over classes {chosen}"
     value = float(nan_mean(iou_per_class_dataset(confusion)[chosen]))
-    return Figure("miou_dataset", value, f"{_ABSENT_ZERO}; {which}")
+    return _figure(confusion, "miou_dataset", value, f"{_ABSENT_ZERO}; {which}")
 
 
 def miou_foreground_dataset(confusion: Confusion) -> Figure:
     """Mean IoU over every class but background (index 0)."""
     value = float(nan_mean(iou_per_class_dataset(confusion)[1:]))
-    return Figure("miou_foreground_dataset", value, f"{_ABSENT_ZERO}; without background")
+    rules = f"{_ABSENT_ZERO}; without background"
+    return _figure(confusion, "miou_foreground_dataset", value, rules)
 
 
 def fdr_dataset(confusion: Confusion, official: bool = False) -> Figure:
@@ -110,7 +112,7 @@ def fdr_dataset(confusion: Confusion, official: bool = False) -> Figure:
     `official` rounds to 4 decimals, as the published code does before it prints.
     """
     value = float(nan_mean(fdr_from_areas(confusion.areas)))
-    return _maybe_rounded(Figure("fdr_dataset", value, _ABSENT_SKIPPED), official)
+    return _maybe_rounded(_figure(confusion, "fdr_dataset", value, _ABSENT_SKIPPED), official)
 
 
 def f1_dataset(confusion: Confusion, official: bool = False) -> Figure:
@@ -131,14 +133,14 @@ def j_and_f_dataset(confusion: Confusion) -> Figure:
     iou = iou_from_areas(confusion.areas)
     f03 = fscore_from_areas(confusion.areas, BETA2, empty=np.nan)
     rules = f"{_ABSENT_SKIPPED}; mean of IoU and F with beta squared = {BETA2:g}, class by class"
-    return Figure("j_and_f_dataset", float(nan_mean((iou + f03) / 2)), rules)
+    return _figure(confusion, "j_and_f_dataset", float(nan_mean((iou + f03) / 2)), rules)
 
 
 def pixel_accuracy_dataset(confusion: Confusion) -> Figure:
     """Share of the counted pixels that are right; NaN if none is counted."""
     right = int(np.diagonal(confusion.matrix).sum())
     value = float(ratio(right, confusion.pixels, empty=np.nan))
-    return Figure("pixel_accuracy_dataset", value, _ALL)
+    return _figure(confusion, "pixel_accuracy_dataset", value, _ALL)
 
 
 def foreground_fpr_dataset(confusion: Confusion) -> Figure:
@@ -151,17 +153,27 @@ def foreground_fpr_dataset(confusion: Confusion) -> Figure:
     background = confusion.matrix[0]
     value = float(ratio(int(background[1:].sum()), int(background.sum()), empty=np.nan))
     rules = f"{_ALL}; NaN without background; lower is better"
-    return Figure("foreground_fpr_dataset", value, rules)
+    missing = "no pixel is labelled background"
+    return _figure(confusion, "foreground_fpr_dataset", value, rules, missing)
 
 
 def _fscore(name: str, confusion: Confusion, beta2: float, official: bool) -> Figure:
     value = float(nan_mean(fscore_from_areas(confusion.areas, beta2, empty=np.nan)))
     rules = f"{_ABSENT_SKIPPED}; beta squared = {beta2:g}"
-    return _maybe_rounded(Figure(name, value, rules), official)
+    return _maybe_rounded(_figure(confusion, name, value, rules), official)
+
+
+def _figure(
+    confusion: Confusion, name: str, value: float, rules: str, missing: str = NOTHING_TO_AVERAGE
+) -> Figure:
+    """Return a figure of counts; of none it has no value, whatever its rules say of a 0/0."""
+    if not confusion.matrix.any():
+        return Figure(name, math.nan, rules, NOTHING_COUNTED)
+    return Figure(name, value, rules, missing if math.isnan(value) else "")
 
 
 def _maybe_rounded(figure: Figure, official: bool) -> Figure:
     if not official:
         return figure
     rules = f"{figure.rules}; rounded to 4 decimals as the published code does"
-    return Figure(f"{figure.name}_official", round(figure.value, 4), rules)
+    return Figure(f"{figure.name}_official", round(figure.value, 4), rules, figure.note)

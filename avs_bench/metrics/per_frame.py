@@ -4,6 +4,7 @@ Published in Zhou et al. (AVSBench, public code OpenNLPLab/AVSBench). A frame co
 the class is in its prediction or in its target.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,7 @@ from avs_bench.metrics.counting import (
     out_of_range,
     ratio,
 )
-from avs_bench.metrics.figure import Figure
+from avs_bench.metrics.figure import NOTHING_COUNTED, NOTHING_TO_AVERAGE, Figure
 from avs_bench.metrics.record import SAME, Counts, Record, Scores, from_units, to_units
 from vpo_builder.dataset.schema import IGNORE
 from vpo_builder.runtime.errors import InputError
@@ -99,23 +100,33 @@ def fscore_per_class_frame(scores: FrameScores) -> Scores:
 
 def miou_frame(scores: FrameScores, among: Sequence[int] | None = None) -> Figure:
     """Mean over all classes, background included, or over the class indices `among`."""
-    return _mean("miou_frame", iou_per_class_frame(scores), among, _RULES)
+    return _mean("miou_frame", scores, iou_per_class_frame(scores), _RULES, among)
 
 
 def fscore_frame(scores: FrameScores, among: Sequence[int] | None = None) -> Figure:
     """Mean F over all classes, background included, or over the class indices `among`."""
     rules = f"{_RULES}; beta squared = {BETA2:g}"
-    return _mean("fscore_frame", fscore_per_class_frame(scores), among, rules)
+    return _mean("fscore_frame", scores, fscore_per_class_frame(scores), rules, among)
 
 
 def j_and_f_frame(scores: FrameScores) -> Figure:
     """Mean of IoU and F of a class, then of all classes, background included."""
     both = (iou_per_class_frame(scores) + fscore_per_class_frame(scores)) / 2
     rules = f"{_RULES}; mean of IoU and F with beta squared = {BETA2:g}, class by class"
-    return _mean("j_and_f_frame", both, None, rules)
+    return _mean("j_and_f_frame", scores, both, rules)
 
 
-def _mean(name: str, per_class: Scores, among: Sequence[int] | None, rules: str) -> Figure:
+def _mean(
+    name: str,
+    scores: FrameScores,
+    per_class: Scores,
+    rules: str,
+    among: Sequence[int] | None = None,
+) -> Figure:
     chosen = list(range(per_class.size)) if among is None else list(among)
     which = "background included" if among is None else f"over classes {chosen}"
-    return Figure(name, float(nan_mean(per_class[chosen])), f"{rules}; {which}")
+    rules = f"{rules}; {which}"
+    if not scores.frames_with_class.any():
+        return Figure(name, math.nan, rules, NOTHING_COUNTED)
+    value = float(nan_mean(per_class[chosen]))
+    return Figure(name, value, rules, NOTHING_TO_AVERAGE if math.isnan(value) else "")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from avs_bench.metrics.arrays import as_labels, as_numpy, check_same_shape, first_place
 from avs_bench.metrics.counting import BETA2, ratio
-from avs_bench.metrics.figure import Figure
+from avs_bench.metrics.figure import NOTHING_COUNTED, Figure
 from avs_bench.metrics.record import Counts, Record, Scores, from_units, to_units
 from avs_bench.metrics.threshold_curve import (
     THRESHOLDS,
@@ -33,6 +33,8 @@ IGNORED = 2
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoScores(Record):
     """Sums of J and F over videos, and over their frames, in units of 2^-40.
+
+    A frame whose pixels are all ignored is no frame, and a video of such frames no video.
 
     `video_iou_units` sums each video's mean IoU, `video_fscore_units` each video's F at its own
     best threshold (0 if no frame shows an object); `frame_iou_units` sums over frames and
@@ -102,17 +104,23 @@ class _Frame:
     curve: Scores | None  # None: no object in the frame
 
 
-def _score_frame(probabilities: NDArray[np.float32], target: NDArray[np.uint8]) -> _Frame:
+def _score_frame(probabilities: NDArray[np.float32], target: NDArray[np.uint8]) -> _Frame | None:
+    """Return what a frame scores; None if all of it is ignored."""
     counted = target != IGNORED
+    if not counted.any():
+        return None
     predicted, true = (probabilities > 0.5) & counted, target == 1
     if not true.any():
         black = counted & ~predicted
-        return _Frame(float(ratio(black.sum(), counted.sum(), empty=1.0)), None)
+        return _Frame(float(black.sum() / counted.sum()), None)
     iou = float((predicted & true).sum() / (predicted | true).sum())
     return _Frame(iou, fscore_curve(*hits_and_predicted(probabilities, target)))
 
 
-def _one_video(frames: list[_Frame]) -> VideoScores:
+def _one_video(scored: list[_Frame | None]) -> VideoScores:
+    frames = [frame for frame in scored if frame]
+    if not frames:
+        return VideoScores.empty()
     ious = to_units(np.array([frame.iou for frame in frames]))
     curves = [to_units(frame.curve) for frame in frames if frame.curve is not None]
     curve = np.sum(curves, axis=0) if curves else np.zeros(THRESHOLDS, np.int64)
@@ -136,7 +144,7 @@ _F = f"beta squared = {BETA2:g}; 0/0 counts 0; ignored pixels not counted"
 
 def j_video(scores: VideoScores) -> Figure:
     """J: the mean over videos of their mean IoU."""
-    return Figure("j_video", _mean(scores.video_iou_units, scores.videos), _J)
+    return _over_videos("j_video", scores, scores.video_iou_units, _J)
 
 
 def f_video_official(scores: VideoScores) -> Figure:
@@ -145,7 +153,7 @@ def f_video_official(scores: VideoScores) -> Figure:
         f"each video at the best of {THRESHOLDS} thresholds for it (published code, batch of one "
         f"video), then mean over videos; a video without any object counts 0; {_F}"
     )
-    return Figure("f_video_official", _mean(scores.video_fscore_units, scores.videos), rules)
+    return _over_videos("f_video_official", scores, scores.video_fscore_units, rules)
 
 
 def f_video(scores: VideoScores, threshold: float | None = None) -> Figure:
@@ -155,6 +163,7 @@ def f_video(scores: VideoScores, threshold: float | None = None) -> Figure:
     if the threshold is the best one.
     """
     curve = ratio(from_units(scores.curve_units), scores.frames_with_object, empty=np.nan)
+    none = "" if scores.frames_with_object else "no frame shows an object"
     if threshold is None:
         index, how = int(np.argmax(curve)), "the best one for the whole set"
     else:
@@ -163,8 +172,8 @@ def f_video(scores: VideoScores, threshold: float | None = None) -> Figure:
         f"at one threshold, {how}; mean over the frames that show an object, the others left out; "
         f"{_F}"
     )
-    note = f"threshold {threshold_values[index]:.4f}"
-    return Figure("f_video", float(curve[index]), rules, note)
+    note = none or f"threshold {threshold_values[index]:.4f}"
+    return Figure("f_video", float(curve[index]), rules, note if scores.frames else NOTHING_COUNTED)
 
 
 def j_and_f(j: Figure, f: Figure) -> Figure:
@@ -175,7 +184,10 @@ def j_and_f(j: Figure, f: Figure) -> Figure:
             f"{f.family}; score both the same way"
         )
     return Figure(
-        f"j_and_f_{j.family}", (j.value + f.value) / 2, f"J: {j.rules} | F: {f.rules}", f.note
+        f"j_and_f_{j.family}",
+        (j.value + f.value) / 2,
+        f"J: {j.rules} | F: {f.rules}",
+        j.note or f.note,
     )
 
 
@@ -185,11 +197,14 @@ def official_batches(videos: Sequence[VideoScores], batch: int) -> tuple[Figure,
     `videos`: one record per video, in the order of its loader. A batch is one pool of frames with
     its own best threshold, and a smaller last batch weighs as much as a full one.
     """
-    if batch < 1 or any(video.videos != 1 for video in videos):
+    if batch < 1 or any(video.videos > 1 for video in videos):
         raise InputError(
-            "official_batches: expected one record per video and batch >= 1; "
+            "official_batches: expected one record per video, and batch >= 1; "
             f"got batch {batch}, records of {sorted({v.videos for v in videos})} videos"
         )
+    videos = [video for video in videos if video.videos]
+    if not videos:
+        raise InputError(f"official_batches: {NOTHING_COUNTED}: expected at least one video")
     starts = range(0, len(videos), batch)
     pools = [sum(videos[start : start + batch], VideoScores.empty()) for start in starts]
     ious = [_mean(pool.frame_iou_units, pool.frames) for pool in pools]
@@ -203,6 +218,12 @@ def official_batches(videos: Sequence[VideoScores], batch: int) -> tuple[Figure,
             f"{rules}, each at its own best threshold; a batch without any object counts 0; {_F}",
         ),
     )
+
+
+def _over_videos(name: str, scores: VideoScores, units: int, rules: str) -> Figure:
+    """Return a mean over videos, which of none has no value."""
+    note = "" if scores.videos else NOTHING_COUNTED
+    return Figure(name, _mean(units, scores.videos), rules, note)
 
 
 def _mean(units: Any, number: int) -> float:

@@ -26,6 +26,8 @@ R = TypeVar("R", bound=Record)
 RESAMPLES = 2000
 """Enough for the second digit of a 95 % interval's ends; more than 1000 is the usual advice."""
 
+NO_ENDS = "no interval: resamples of so few pictures or videos do not tell it"
+
 _WEIGHTS_AT_A_TIME = 1 << 22
 
 
@@ -40,12 +42,19 @@ class Interval:
     units: int
     resamples: int
 
+    @property
+    def missing(self) -> str:
+        """Why there is no figure, or no interval; empty if both are there."""
+        if math.isnan(self.figure.value):
+            return self.figure.note
+        return NO_ENDS if math.isnan(self.low) else ""
+
     def __str__(self) -> str:
-        return (
-            f"{self.figure.name} {100 * self.figure.value:.2f} % "
-            f"[{100 * self.low:.2f}, {100 * self.high:.2f}] at {100 * self.level:g} % "
-            f"over {self.units} units"
-        )
+        if math.isnan(self.figure.value):
+            return f"{self.figure.name} – ({self.missing})"
+        ends = f"[{100 * self.low:.2f}, {100 * self.high:.2f}] at {100 * self.level:g} %"
+        doubt = f"({self.missing})" if self.missing else ends
+        return f"{self.figure.name} {100 * self.figure.value:.2f} % {doubt} over {self.units} units"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +91,12 @@ class Spread:
     sd: float
     runs: int
     rules: str
+    note: str = ""
+    """Why there is no mean."""
 
     def __str__(self) -> str:
+        if math.isnan(self.mean):
+            return f"{self.name} – ({self.note})"
         return f"{self.name} {100 * self.mean:.2f} ± {100 * self.sd:.2f} % ({self.runs} runs)"
 
 
@@ -105,7 +118,8 @@ def over_seeds(figures: Sequence[Figure]) -> Spread:
         )
     values = np.array([figure.value for figure in figures])
     sd = float(values.std(ddof=1)) if values.size > 1 else math.nan
-    return Spread(figures[0].name, float(values.mean()), sd, values.size, figures[0].rules)
+    note = next((figure.note for figure in figures if math.isnan(figure.value)), "")
+    return Spread(figures[0].name, float(values.mean()), sd, values.size, figures[0].rules, note)
 
 
 def bootstrap(

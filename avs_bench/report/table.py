@@ -9,21 +9,27 @@ from avs_bench.metrics import Figure, Interval, Spread
 
 @dataclass(frozen=True)
 class Number:
-    """A fraction with what is known of its doubt: an interval, or the spread of several runs."""
+    """A fraction with what is known of its doubt: an interval, or the spread of several runs.
+
+    `missing` says why there is no value, or no interval.
+    """
 
     value: float
     low: float | None = None
     high: float | None = None
     sd: float | None = None
+    missing: str = ""
 
     @classmethod
     def of(cls, measured: Figure | Interval | Spread) -> "Number":
         """Return a figure, an interval or a spread as a number."""
-        if isinstance(measured, Interval):
-            return cls(measured.figure.value, measured.low, measured.high)
         if isinstance(measured, Spread):
-            return cls(measured.mean, sd=measured.sd)
-        return cls(measured.value)
+            return cls(measured.mean, sd=measured.sd, missing=measured.note)
+        if isinstance(measured, Figure):
+            return cls(measured.value, missing=measured.note if math.isnan(measured.value) else "")
+        if measured.missing:
+            return cls(measured.figure.value, missing=measured.missing)
+        return cls(measured.figure.value, measured.low, measured.high)
 
     def __str__(self) -> str:
         if math.isnan(self.value):

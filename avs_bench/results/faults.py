@@ -133,6 +133,8 @@ def _fits(record: Record) -> bool:
 
 
 def _is_one_video(video: VideoScores) -> bool:
+    if not video.vector().any():  # every pixel of it is ignored
+        return True
     if video.videos != 1 or not video.frames_with_object <= video.frames <= MAX_FRAMES:
         return False
     best = int(video.curve_units.max())

@@ -110,7 +110,7 @@ def epoch_line(progress: Progress, epochs: int) -> str:
     """Say what the epoch just ended learnt and scored."""
     record = progress.history[-1]
     subset, scores = _scores_of(record)
-    val = "".join(f"  {subset} {name} {value:.4f}" for name, value in scores.items())
+    val = "".join(f"  {subset} {name} {_per_cent(value)}" for name, value in scores.items())
     mark = "  best" if progress.best and progress.best.epoch == record["epoch"] else ""
     number, loss = record["epoch"] + 1, record["loss"]
     return f"epoch {number}/{epochs}  loss {loss:.4f}{val}{mark}"
@@ -119,13 +119,15 @@ def epoch_line(progress: Progress, epochs: int) -> str:
 def closing_line(progress: Progress, folder: Path, train: TrainSettings) -> str:
     """Say why the run ended, which epoch is kept, and why."""
     if progress.best is None or progress.best.score is None:
-        return f"{folder}: {_end_of(progress)}; val is empty, so the last epoch is kept as best.pt"
+        scored = any(_scores_of(record)[1] for record in progress.history)
+        why = "all masks of val are ignored" if scored else "val is empty"
+        return f"{folder}: {_end_of(progress)}; {why}, so the last epoch is kept as best.pt"
     number, score = progress.best.epoch, progress.best.score
     subset, scores = _scores_of(progress.history[number])
     return _warned(
         train,
         f"{folder}: {_end_of(progress)}; best.pt is epoch {number + 1}, "
-        f"{next(iter(scores))} {score:.4f} on {subset}",
+        f"{next(iter(scores))} {_per_cent(score)} on {subset}",
     )
 
 
@@ -133,7 +135,11 @@ def _warned(train: TrainSettings, line: str) -> str:
     return f"{ON_TEST}\n{line}" if train.selection == AS_PUBLISHED else line
 
 
-def _scores_of(record: EpochRecord) -> tuple[str, dict[str, float]]:
+def _per_cent(value: float | None) -> str:
+    return "– (nothing to score)" if value is None else f"{100 * value:.2f} %"
+
+
+def _scores_of(record: EpochRecord) -> tuple[str, dict[str, float | None]]:
     """Return what an epoch was scored on, TEST where that is so, and its figures, if any."""
     return ("TEST", record["test"]) if "test" in record else ("val", record.get("val", {}))
 

@@ -12,7 +12,7 @@ EpochRecord = dict[str, Any]
 
 @dataclass(frozen=True)
 class Best:
-    """The epoch whose model is kept, and its score on val (None: there is no val)."""
+    """The epoch whose model is kept, and its score on val (None: val leaves no score)."""
 
     epoch: int
     score: float | None
@@ -55,14 +55,15 @@ class Progress:
         self,
         steps: int,
         learning_rate: float,
-        score: Mapping[str, float] | None,
+        score: Mapping[str, float | None] | None,
         subset: Subset = "val",
     ) -> "Progress":
         """Return the progress once an epoch of `steps` steps has ended.
 
         `score` holds the figures on `subset`, the first of which chooses the best epoch, the
-        earlier of two equal ones. It is empty where val is, and then the latest epoch counts as
-        the best; None is an epoch that was not validated.
+        earlier of two equal ones. It is empty where val is, and the first is None where val's
+        masks are all ignored: then the latest epoch counts as the best. No `score` at all is an
+        epoch that was not validated.
         """
         terms = {name: total / steps for name, total in (self.sums or {}).items()}
         record: EpochRecord = {
@@ -92,7 +93,7 @@ class Progress:
         why = f"no better {name} on {subset} in {count}"
         return replace(self, history=(*self.history[:-1], self.history[-1] | {"ended": why}))
 
-    def _best_after(self, score: Mapping[str, float] | None) -> Best | None:
+    def _best_after(self, score: Mapping[str, float | None] | None) -> Best | None:
         if score is None:
             return self.best
         value = next(iter(score.values()), None)

@@ -1,5 +1,6 @@
 """The end of an epoch: the scores that choose the best one, and whether the run goes on."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -69,8 +70,11 @@ class Validation:
             return progress
         return progress.ended_by(train.patience, self.subset)
 
-    def _score(self, progress: Progress, watch: Watcher | None) -> dict[str, float] | None:
-        """Return the figures that choose the best epoch: none without a val, None if not due."""
+    def _score(self, progress: Progress, watch: Watcher | None) -> dict[str, float | None] | None:
+        """Return the figures that choose the best epoch: none without a val, None if not due.
+
+        A figure without a value, on masks that are all ignored, is None: json has no NaN.
+        """
         if not self.dataset.subsets[self.subset]:
             return {}
         train = self.settings.train
@@ -89,4 +93,4 @@ class Validation:
                 stopped_by=self.stopped_by,
             )[0]
         figures = [figure(scores.overall) for figure in SELECTION[scores.family]]
-        return {figure.name: figure.value for figure in figures}
+        return {f.name: None if math.isnan(f.value) else f.value for f in figures}

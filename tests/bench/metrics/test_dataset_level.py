@@ -232,9 +232,20 @@ class TestFigures:
 
     def test_nothing_counted(self):
         nothing = Confusion.of(np.zeros((2, 2), int), np.full((2, 2), IGNORE), 3)
-        assert float(miou_dataset(nothing)) == 0
-        for figure in FIGURES[2:]:
+        for figure in FIGURES:
             assert np.isnan(float(figure(nothing)))
+            assert "–, no pixel is counted" in str(figure(nothing))
+            assert "nan" not in str(figure(nothing))
+
+    def test_one_pixel_is_something(self):
+        for figure in FIGURES:
+            assert not np.isnan(float(figure(Confusion(3, [[1, 0, 0], [0, 0, 0], [0, 0, 0]]))))
+
+    def test_means_over_no_class_say_so(self):
+        figure = miou_dataset(Confusion(2, [[1, 0], [0, 1]]), among=())
+        assert figure.note == "no class is left to average"
+        figure = foreground_fpr_dataset(Confusion(2, [[0, 0], [1, 1]]))
+        assert figure.note == "no pixel is labelled background"
 
     @given(seeds)
     @settings(max_examples=30)

@@ -112,7 +112,11 @@ def test_all_ignored_frames_have_no_class():
     target = np.full((3, 4, 4), 255)
     scores = FrameScores.of(np.ones((3, 4, 4), int), target, CLASSES)
     assert (scores.frames, scores.classes_seen) == (3, [])
-    assert float(miou_frame(scores)) == 0
+    for figure in (miou_frame, fscore_frame, j_and_f_frame):
+        assert np.isnan(float(figure(scores)))
+        assert figure(scores).note.startswith("no pixel is counted")
+    seen = FrameScores.of(np.ones((1, 4, 4), int), np.ones((1, 4, 4), int), CLASSES)
+    assert miou_frame(scores + seen) == miou_frame(seen)
 
 
 @pytest.mark.parametrize("shape", [(8, 9), (7, 8, 9), (2, 7, 8, 9), (0, 8, 9)])

@@ -15,6 +15,7 @@ from avs_bench.metrics import (
     official_batches,
 )
 from avs_bench.metrics.dataset_level import Confusion
+from avs_bench.metrics.families import FIGURES
 from avs_bench.metrics.threshold_curve import probabilities_of, threshold_index, threshold_values
 from tests.bench.metrics.fixtures import RELATIVE, load
 from vpo_builder.runtime.errors import InputError
@@ -161,6 +162,7 @@ class TestDefinition:
         silent = VideoScores.of(np.zeros((2, 4, 4)), np.zeros((2, 4, 4), int))
         assert float(f_video_official(silent)) == 0
         assert np.isnan(float(f_video(silent)))
+        assert f_video(silent).note == "no frame shows an object"
         assert float(j_video(silent)) == 1
 
     def test_ignored_pixels_do_not_count(self):
@@ -169,9 +171,22 @@ class TestDefinition:
         wide = np.pad(logits, ((0, 0), (0, 0), (0, 2), (0, 3)), constant_values=5)
         assert VideoScores.of(wide, padded, ignore=255) == VideoScores.of(logits, target)
 
-    def test_all_ignored_frames_are_silent_and_right(self):
-        scores = VideoScores.of(np.ones((2, 3, 3)), np.full((2, 3, 3), 255), ignore=255)
-        assert (float(j_video(scores)), scores.frames_with_object) == (1, 0)
+    def test_all_ignored_frames_are_none(self):
+        logits, target = logits_and_masks(4)
+        more = np.concatenate([target, np.full_like(target[:, :1], 255)], axis=1)
+        wide = np.concatenate([logits, logits[:, :1]], axis=1)
+        assert VideoScores.of(wide, more, ignore=255) == VideoScores.of(logits, target)
+
+    def test_videos_of_ignored_frames_are_none_and_have_no_figure(self):
+        nothing = VideoScores.of(np.ones((2, 3, 3)), np.full((2, 3, 3), 255), ignore=255)
+        assert nothing == VideoScores.empty()
+        for figure in FIGURES["video"]:
+            assert np.isnan(float(figure(nothing)))
+            assert figure(nothing).note.startswith("no pixel is counted")
+        some = VideoScores.of(*logits_and_masks(4))
+        assert j_video(nothing + some) == j_video(some)
+        with pytest.raises(InputError, match="at least one video"):
+            official_batches([nothing], 1)
 
     def test_torch_tensors_of_any_float_type(self):
         torch = pytest.importorskip("torch")

@@ -1,11 +1,13 @@
 from dataclasses import replace
 
 import msgspec
+import numpy as np
 import pytest
 
-from avs_bench.metrics import Confusion, f_video, miou_frame
+from avs_bench.metrics import Confusion, VideoScores, f_video, miou_frame
 from avs_bench.report.runs import read_runs
 from avs_bench.results.files import read_result, read_results, write_result
+from avs_bench.results.records import scored_item, scored_set
 from tests.bench.report.made_results import confusion, frames, pictures, result, silence, videos
 from vpo_builder.runtime.errors import InputError
 
@@ -29,6 +31,12 @@ def test_other_families_survive_it_too(made, figure, tmp_path):
     after = read_result(write_result(tmp_path, before))
     assert after == before
     assert figure(after.sets[0].overall) == figure(before.sets[0].overall)
+
+
+def test_a_video_whose_pixels_are_all_ignored_survives_it_too(tmp_path):
+    nothing = VideoScores.of(np.zeros((2, 3, 3)), np.full((2, 3, 3), 255), ignore=255)
+    before = result(scored_set("video", 2, [scored_item("v", "v", {}, nothing)]))
+    assert read_result(write_result(tmp_path, before)) == before
 
 
 def test_a_set_adds_up_by_group_and_by_unit():

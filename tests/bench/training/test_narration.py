@@ -5,13 +5,14 @@ import itertools
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from avs_bench.training import narration
 from avs_bench.training.fit import fit
-from avs_bench.training.narration import Narrator, step_bar
+from avs_bench.training.narration import Narrator, closing_line, epoch_line, step_bar
 from avs_bench.training.progress import Progress
 
 
@@ -57,8 +58,18 @@ def test_every_epoch_says_its_speed_and_the_history_has_no_clock(settings, datas
     epochs = [line for line in said if line.startswith("epoch ")]
     assert len(epochs) == 3
     for line in epochs:
-        assert re.search(r"val miou_dataset 0\.\d+ .*  \d+\.\d samples/s  \d+ s$", line)
+        assert re.search(r"val miou_dataset \d+\.\d\d % .*  \d+\.\d samples/s  \d+ s$", line)
     assert "samples" not in (tmp_path / "run" / "history.jsonl").read_text()
+
+
+def test_a_val_whose_masks_are_all_ignored_has_no_score_and_keeps_the_last_epoch(settings):
+    nothing = {"miou_dataset": None, "f1_dataset": None}
+    progress = Progress().after_step({"a": 1.0}).after_epoch(1, 0.1, nothing)
+    progress = progress.after_step({"a": 1.0}).after_epoch(1, 0.1, nothing)
+    assert "val miou_dataset – (nothing to score)  val f1_dataset –" in epoch_line(progress, 2)
+    assert progress.best.epoch == 1
+    last = closing_line(progress, Path("run"), settings.train)
+    assert last.endswith("all masks of val are ignored, so the last epoch is kept as best.pt")
 
 
 @pytest.mark.parametrize(("terminal", "shown"), [(Terminal, False), (io.StringIO, True)])
