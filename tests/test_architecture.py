@@ -11,6 +11,7 @@ PACKAGES = ("vpo_builder", "avs_bench")
 SEEN_BY_THE_BENCHMARK = {"dataset", "runtime"}
 """The rooms of vpo_builder that avs_bench may use: what both must agree on, and no more."""
 BANNED_NAMES = {"utils", "common", "helpers", "core", "base", "misc"}
+LONGEST_FUNCTION = 60
 PICKLERS = {"pickle", "shelve", "dill", "marshal", "joblib"}
 MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 
@@ -103,6 +104,20 @@ def test_pure_stages_do_no_io(stage: str) -> None:
 def test_no_module_is_a_grab_bag() -> None:
     for path in MODULES:
         assert path.stem not in BANNED_NAMES, path
+
+
+@pytest.mark.parametrize(("package", "most"), [("vpo_builder", 22), ("avs_bench", 18)])
+def test_the_listing_of_a_package_stays_short(package: str, most: int) -> None:
+    own = [path for path in (ROOT / package).iterdir() if not path.name.startswith("__")]
+    assert len(own) <= most, sorted(path.name for path in own)
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                assert lines <= LONGEST_FUNCTION, f"{path}: {node.name} has {lines}"
 
 
 def test_nothing_is_pickled() -> None:

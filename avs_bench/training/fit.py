@@ -8,6 +8,7 @@ import torch
 from avs_bench.checkpoints.loading import LoadedWeights, load_weights
 from avs_bench.checkpoints.run_checkpoint import origin_of
 from avs_bench.config import Settings
+from avs_bench.data.batch import Batch
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import hold_out, holdout_line
 from avs_bench.data.loader import training_batches, training_order
@@ -47,10 +48,7 @@ def fit(
     event files too.
     """
     announce = announce if processes.leads else _say_nothing
-    if resume and weights:
-        raise InputError("--weights begins a run and --resume goes on with one: leave one out")
-    if tensorboard:
-        require_tensorboard()
+    _refuse_contradictions(resume, weights, tensorboard)
     train = settings.train
     torch.use_deterministic_algorithms(train.deterministic, warn_only=True)
     dataset = _without(train.holdout_classes, dataset, announce)
@@ -60,24 +58,20 @@ def fit(
     stop = StopRequest()
     validation = Validation(learner, dataset, settings, processes, lambda: stop.signal)
     run = RunFolder(folder, origin_of(settings, dataset), writes=processes.leads)
-    progress = run.begin(learner, resume)
-    _refuse_other_starts(progress, folder, processes)
+    progress = _begun(run, learner, resume, processes)
     announce(opening_line(dataset, learner, progress, train))
     if not progress.step:
         refuse_untrained_vggish(settings, learner.model, loaded)
-
     drawn = tensorboard and processes.leads
     events = EventFiles(folder, progress.step, len(dataset.classes)) if drawn else None
     narrator = Narrator(announce, train, events)
-    rows = processes.share(train.batch_size)
-    batches = training_batches(dataset, settings, order, progress.step, learner.steps, rows)
-    bar = step_bar(batches, progress.step, learner.steps, processes.leads)
+    steps, rows = (progress.step, learner.steps), processes.share(train.batch_size)
+    batches = training_batches(dataset, settings, order, *steps, rows)
+    bar = step_bar(batches, *steps, processes.leads)
     with stop, run.failures_in_one_line(), narrator.following(bar) as coming:
         while not progress.is_over(train.epochs):
             if not progress.awaits_score(learner.epoch_steps):  # else it was stopped at scoring
-                terms = learner.step(next(coming), progress.step)
-                progress = progress.after_step(terms)
-                narrator.step(progress, terms)
+                progress = _after_step(learner, next(coming), progress, narrator)
             if progress.awaits_score(learner.epoch_steps):
                 progress = validation.after(progress, events.watch if events else None)
             if progress.sums is None:
@@ -90,6 +84,22 @@ def fit(
                 raise StoppedError(stopped_by, progress.step)
     announce(closing_line(progress, folder, train))
     return progress
+
+
+def _after_step(learner: Learner, batch: Batch, progress: Progress, narrator: Narrator) -> Progress:
+    """Take a step and tell of it."""
+    terms = learner.step(batch, progress.step)
+    progress = progress.after_step(terms)
+    narrator.step(progress, terms)
+    return progress
+
+
+def _refuse_contradictions(resume: bool, weights: Sequence[Path], tensorboard: bool) -> None:
+    """Raise InputError for what cannot be asked for together, or not here."""
+    if resume and weights:
+        raise InputError("--weights begins a run and --resume goes on with one: leave one out")
+    if tensorboard:
+        require_tensorboard()
 
 
 def _without(
@@ -112,14 +122,16 @@ def _load(
     return reports
 
 
-def _refuse_other_starts(progress: Progress, folder: Path, processes: Processes) -> None:
-    """Raise InputError unless all processes begin at the same step."""
+def _begun(run: RunFolder, learner: Learner, resume: bool, processes: Processes) -> Progress:
+    """Return where to start; raise InputError unless all processes begin at the same step."""
+    progress = run.begin(learner, resume)
     latest = processes.largest(progress.step)
     if -processes.largest(-progress.step) != latest:
         raise InputError(
-            f"{folder}: process {processes.rank} begins after step {progress.step}, another after "
-            f"{latest}: every machine must see the same --out"
+            f"{run.path}: process {processes.rank} begins after step {progress.step}, another "
+            f"after {latest}: every machine must see the same --out"
         )
+    return progress
 
 
 def _say_nothing(line: str) -> None:
