@@ -85,15 +85,22 @@ def test_a_wav_missing_in_mid_epoch_is_one_line(settings, dataset, tmp_path):
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
     settings, dataset, tmp_path
 ):
-    wild = replace(settings, optim=replace(settings.optim, lr=1e30))
+    wild = replace(settings, optim=replace(settings.optim, lr=1000.0, head_lr_factor=1000.0))
+    rare = replace(wild, train=replace(wild.train, validate_epochs=3))
+    with pytest.raises(InputError, match=r"step 2: .* nan .*; the last checkpoint, of step 2, is"):
+        train(rare, dataset, tmp_path / "wild")
+    assert read_checkpoint(tmp_path / "wild" / "last.pt").training["progress"]["step"] == 2
+
+
+def test_a_loss_that_is_no_number_at_once_leaves_no_checkpoint(settings, dataset, tmp_path):
+    state = model_of(settings, len(dataset.classes)).state_dict()
+    lost = {name: value * torch.nan for name, value in state.items() if value.is_floating_point()}
+    torch.save(state | lost, tmp_path / "lost.pth")
     with pytest.raises(
-        InputError, match=r"step 1: the loss is nan .*; there is no checkpoint yet:"
+        InputError, match=r"step 0: the loss is nan .*; there is no checkpoint yet:"
     ):
-        train(wild, dataset, tmp_path / "run")
-    each = replace(wild, train=replace(wild.train, checkpoint_steps=1))
-    with pytest.raises(InputError, match=r"the last checkpoint, of step 1, is kept: begin a run"):
-        train(each, dataset, tmp_path / "each")
-    assert read_checkpoint(tmp_path / "each" / "last.pt").training["progress"]["step"] == 1
+        train(settings, dataset, tmp_path / "run", weights=[tmp_path / "lost.pth"])
+    assert not (tmp_path / "run" / "last.pt").exists()
 
 
 def test_a_run_begins_with_the_weights_it_is_given(settings, dataset, tmp_path):
