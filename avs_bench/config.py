@@ -37,14 +37,21 @@ class AudioSettings:
 class ImageSettings:
     """Sizes in pixels: `long_side` the picture is resized to (0 = as it is), `crop` to train on.
 
-    `frames` of a video are seen together; 1 takes every frame for a picture by itself. A
+    `frames` of a video are seen together; 1 takes every frame for a picture by itself. An item of a
+    training batch is so many, or `video_frames` that are cut and padded to several such clips. A
     `stretched` picture has both sides as long as the longer one.
     """
 
     long_side: Annotated[int, Range(16, 16384, zero=True)]
     crop: Annotated[int, Range(16, 16384)]
     frames: Annotated[int, Range(1, 1000)]
+    video_frames: Annotated[int, Range(0, 1000)]
     stretched: bool
+
+    @property
+    def item_frames(self) -> int:
+        """How many frames of a video are one item of a training batch."""
+        return self.frames if self.frames == 1 else max(self.frames, self.video_frames)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Clips: frames of a video that a model sees together, padded to one length (protocol §3)."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,12 +14,13 @@ from vpo_builder.dataset.schema import Subset
 class ClipLayout:
     """How N stacked frames make B clips of T = `frames`: clip b holds `lengths[b]` of them.
 
-    A shorter clip is padded with zeros behind its last frame, as AVSS pads its videos of five
-    frames to ten (Zhou et al. 2023, color_dataloader.py).
+    A shorter clip is padded with zeros behind its last frame, and one of length 0 is padding alone.
+    Every `per_item` clips are of one item of the batch.
     """
 
     lengths: tuple[int, ...]
     frames: int
+    per_item: int = 1
 
     def pack(self, stacked: Tensor) -> Tensor:
         """Return frames [N, ...] as clips [B, T, ...]."""
@@ -37,11 +38,11 @@ class ClipLayout:
             return None
         return self.pack(torch.ones(sum(self.lengths), device=device))
 
-    def parts(self, clips: int) -> Iterator[tuple[slice, "ClipLayout"]]:
-        """Yield every so many clips (0: all): their rows among the N frames and their layout."""
-        first, size = 0, clips or len(self.lengths)
+    def parts(self, items: int) -> Iterator[tuple[slice, "ClipLayout"]]:
+        """Yield every so many items (0: all): their rows among the N frames and their layout."""
+        first, size = 0, items * self.per_item or len(self.lengths)
         for start in range(0, len(self.lengths), size):
-            part = ClipLayout(self.lengths[start : start + size], self.frames)
+            part = replace(self, lengths=self.lengths[start : start + size])
             yield slice(first, first + sum(part.lengths)), part
             first += sum(part.lengths)
 
@@ -58,6 +59,17 @@ class ClipLayout:
             for frame in range(length)
         ]
         return torch.tensor(places, dtype=torch.long, device=device)
+
+
+def layout_of(items: Sequence[int], frames: int, held: int) -> ClipLayout:
+    """Return how items of so many frames make clips, each item as many as `held` frames fill.
+
+    AVSS pads its videos of five frames to ten (Zhou et al. 2023, color_dataloader.py), and its
+    model sees five at a time: such a video is a clip and one of padding (models.md, TPAVI).
+    """
+    starts = range(0, max(held, frames), frames)
+    lengths = (min(frames, max(0, item - start)) for item in items for start in starts)
+    return ClipLayout(tuple(lengths), frames, len(starts))
 
 
 def training_clips(dataset: AVSDataset, subset: Subset, frames: int) -> tuple[Clip, ...]:

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch, Loaded, collate, load_for_evaluation, load_for_training
-from avs_bench.data.clips import ClipLayout, evaluation_clips, training_clips
+from avs_bench.data.clips import evaluation_clips, layout_of, training_clips
 from avs_bench.data.example import AVSDataset, Clip, Example
 from avs_bench.data.images import PictureReader
 from avs_bench.data.order import Draw, TrainingOrder, evaluation_batches
@@ -22,7 +22,7 @@ Item = list[Loaded] | InputError
 
 def training_order(dataset: AVSDataset, settings: Settings) -> TrainingOrder:
     """Return the order in which a run sees the train subset; raise InputError if it is empty."""
-    clips = training_clips(dataset, "train", settings.image.frames)
+    clips = training_clips(dataset, "train", settings.image.item_frames)
     if not clips:
         raise InputError(
             f"{dataset.folder}: its train subset is empty: build a dataset from more sources"
@@ -45,7 +45,8 @@ def training_batches(
     Raises InputError for a file that cannot be read.
     """
     views = _TrainingViews(dataset, settings)
-    return _batches(views, order.batches(first_step, steps, rows), dataset, settings)
+    drawn, held = order.batches(first_step, steps, rows), settings.image.item_frames
+    return _batches(views, drawn, dataset, settings, held)
 
 
 def plain_batches(
@@ -58,7 +59,7 @@ def plain_batches(
     clips = evaluation_clips(dataset, examples, settings.image.frames)
     views = _PlainViews(dataset, clips, settings)
     order = evaluation_batches(clips, settings.evaluation.batch_size)
-    return _batches(views, order, dataset, settings)
+    return _batches(views, order, dataset, settings, settings.image.frames)
 
 
 class _TrainingViews(Dataset[Item]):
@@ -70,7 +71,7 @@ class _TrainingViews(Dataset[Item]):
     """
 
     def __init__(self, dataset: AVSDataset, settings: Settings) -> None:
-        self._clips = training_clips(dataset, "train", settings.image.frames)
+        self._clips = training_clips(dataset, "train", settings.image.item_frames)
         self._settings = settings
         self._reader = PictureReader(dataset.mask_lookup, settings.loader.cache_mib)
 
@@ -117,13 +118,15 @@ def _batches(
     order: Iterable[list[Draw]] | Iterable[list[int]],
     dataset: AVSDataset,
     settings: Settings,
+    held: int,
 ) -> Iterator[Batch]:
+    """Yield the batches of items of which each may hold `held` frames."""
     frames = settings.image.frames if dataset.videos else 1
     loader = DataLoader(
         views,
         batch_sampler=order,
         num_workers=settings.loader.workers,
-        collate_fn=partial(_collate, classes=len(dataset.classes), frames=frames),
+        collate_fn=partial(_collate, classes=len(dataset.classes), frames=frames, held=held),
         worker_init_fn=_leave_signals_to_the_run,
         generator=torch.Generator(),  # its own: reading draws nothing from the run's
     )
@@ -163,11 +166,11 @@ def _leave_signals_to_the_run(_worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _collate(items: Sequence[Item], classes: int, frames: int) -> Batch | InputError:
+def _collate(items: Sequence[Item], classes: int, frames: int, held: int) -> Batch | InputError:
     clips = []
     for item in items:
         if isinstance(item, InputError):
             return item
         clips.append(item)
-    layout = ClipLayout(tuple(map(len, clips)), frames) if frames > 1 else None
+    layout = layout_of([len(clip) for clip in clips], frames, held) if frames > 1 else None
     return collate([frame for clip in clips for frame in clip], classes, layout)

@@ -165,6 +165,21 @@ def test_a_video_longer_than_a_clip_is_cut(tmp_path):
     assert [length for b in batches for length in b.clips.lengths] == [5, 5, 5]
 
 
+def test_a_step_on_avss_has_four_videos_of_ten_frames_as_eight_clips_of_five(tmp_path):
+    dataset = read_dataset(write_avss(tmp_path))
+    settings = read_preset("tpavi-r50-avss", ("image.long_side=32", "image.crop=32"))
+    settings = replace(settings, loader=replace(settings.loader, workers=0))
+    order = training_order(dataset, settings)
+    assert order.examples == len(dataset.videos["train"])  # a video is drawn once in a pass
+    (batch,) = training_batches(dataset, settings, order, 0, 1)
+    videos = [len(dataset.videos["train"][draw.index]) for draw in order.batch(0)]
+    assert sorted(set(videos)) == [5, 10]
+    assert batch.clips.lengths == tuple(n for frames in videos for n in (5, frames - 5))
+    assert batch.clips.pack(batch.images).shape[:2] == (8, 5)
+    firsts = [rows.start for rows, _ in batch.clips.parts(1)]
+    assert firsts == [sum(videos[:video]) for video in range(4)]  # micro-batches are of videos
+
+
 def test_holding_out_a_class_leaves_its_videos_out_too(tmp_path):
     kept = hold_out(read_dataset(write_avss(tmp_path)), ["man", "cat"])
     assert [video[0].groups["part"] for video in kept.videos["train"]] == ["v2"]

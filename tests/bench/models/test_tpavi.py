@@ -1,11 +1,16 @@
 """TPAVI: the block's linear cost, frames, padding, sizes and gradients."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
+from avs_bench.data.clips import layout_of
+from avs_bench.data.images import normalise
 from avs_bench.models import build_model, parameter_groups
 from avs_bench.models.dilation import convolve_within, live_taps
+from avs_bench.models.inference import answer
 from avs_bench.models.resnet import BasicBlock, ResNet
 from avs_bench.models.tpavi import TPAVI
 from avs_bench.models.tpavi_block import TPAVIBlock
@@ -115,6 +120,27 @@ def test_padding_frames_score_zero_and_valid_flags_change_nothing():
     padded = model(images, audio, torch.tensor([[1, 1, 1, 0]])).logits
     assert torch.all(padded[3] == 0)
     assert not torch.allclose(padded[:3], full[:3])  # the frames of a clip hear each other
+
+
+@pytest.mark.parametrize("frames", [10, 5])
+def test_a_video_of_avss_is_two_clips_of_five_that_know_nothing_of_each_other(frames):
+    model = small(5).eval()
+    for block in model.fusion:
+        awake(block)
+    model.needs = replace(model.needs, front_end=lambda sounds: sounds[:, 0])
+    images = torch.randint(0, 256, (frames, 3, 64, 64), dtype=torch.uint8)
+    sounds = torch.randn(frames, 1, 128)  # the embeddings themselves
+    layout = layout_of([frames], 5, 10)
+    together = answer(model, images, sounds, layout).logits
+    pictures = normalise(images)
+    by_hand = [
+        model(pictures[None, first : first + 5], sounds[None, first : first + 5, 0]).logits
+        for first in range(0, frames, 5)
+    ]
+    torch.testing.assert_close(together, torch.cat(by_hand))
+    if frames == 10:
+        at_once = model(pictures[None], sounds[None, :, 0]).logits
+        assert (together - at_once).abs().max() > 0.1 * at_once.std()
 
 
 def test_every_trainable_parameter_gets_a_gradient_once_the_block_is_awake():
