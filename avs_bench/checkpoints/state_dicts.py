@@ -3,7 +3,7 @@
 import re
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -28,12 +28,39 @@ UNREADABLE = (
 StateDict = dict[str, Tensor]
 
 
+class NumpyValue:
+    """Stands for a number of numpy's, which is read past: nothing of numpy is called for it.
+
+    CAVP's trainer keeps its optimisers, whose learning rate is a float64 of numpy's (protocol §5).
+    numpy's own constructors believe what a file says of memory, so they are not let in.
+    """
+
+    def __init__(self, *_: object) -> None:
+        """Take what a file gives to numpy, and keep none of it."""
+
+    def __setstate__(self, _: object) -> None:
+        """Take what a file says of a dtype's layout, and keep none of it."""
+
+
+NUMPY_VALUES: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+    type(name, (NumpyValue,), {"__module__": module})
+    for module, name in (
+        ("numpy.core.multiarray", "scalar"),  # before numpy 2
+        ("numpy._core.multiarray", "scalar"),
+        ("numpy", "dtype"),
+        ("numpy.dtypes", "Float64DType"),
+    )
+]
+"""Found by torch's unpickler under numpy's names."""
+
+
 def read_state_dict(path: Path) -> StateDict:
     """Return the tensors by name of a .safetensors file or of one made by torch.save.
 
     A state dict within a checkpoint ("state_dict", "model_state_dict", "model") is found, and
-    the prefixes of parallel and compiled models are dropped. Pickled code is never run. Raises
-    InputError for a missing, truncated or unsafe file and for one without tensors.
+    the prefixes of parallel and compiled models are dropped. Pickled code is never run; numbers of
+    numpy's beside the tensors are read past. Raises InputError for a missing, truncated or unsafe
+    file and for one without tensors.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file: expected weights, as .safetensors or .pth")
@@ -68,7 +95,8 @@ def _read_safetensors(path: Path) -> Mapping[str, Any]:
 
 def _read_torch(path: Path) -> Mapping[str, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(NUMPY_VALUES):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         raise InputError(_why_refused(path, str(error))) from None
     except UNREADABLE as error:

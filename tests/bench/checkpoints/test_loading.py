@@ -3,6 +3,7 @@
 import os
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -54,6 +55,64 @@ def test_published_checkpoints_load_wrapped_or_bare(tmp_path, prefix, wrapper):
     assert report.layout == "published"
     assert (report.missing, report.unexpected, report.misshapen, report.untouched) == ((),) * 4
     assert_holds(model, numbered(model))
+
+
+def save_as_cavps_trainer(state, path, *, legacy=False):
+    """Save what CAVP's trainer saves after a step, the rates of its optimisers being numpy's."""
+    module = torch.nn.Linear(2, 2)
+    sight = torch.optim.SGD(module.parameters(), lr=1e-3, momentum=0.9)
+    hearing = torch.optim.Adam(module.parameters(), lr=1e-3)
+    module(torch.ones(1, 2)).sum().backward()
+    for optimiser in (sight, hearing):
+        optimiser.step()
+        optimiser.param_groups[0]["lr"] = np.float64(1e-3) * (1 - 1 / 7) ** 0.9
+    content = {
+        "model": prefixed(state, "module."),
+        "audio_optimizer": hearing.state_dict(),
+        "visual_optimizer": sight.state_dict(),
+        "epoch": 0,
+        "iteration": 1,
+    }
+    torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_a_file_of_cavps_trainer_loads_though_its_optimisers_hold_numbers_of_numpys(
+    tmp_path, legacy
+):
+    model, path = tiny(), tmp_path / "cavp.pth"
+    save_as_cavps_trainer(published(model), path, legacy=legacy)
+    assert b"multiarray\nscalar" in path.read_bytes()
+    assert load_weights(model, path).layout == "published"
+    assert_holds(model, numbered(model))
+    assert convert_to_safetensors(path, tmp_path / "cavp.safetensors") == len(published(model))
+    if legacy:  # where no checksum forbids to write it as numpy before 2 did
+        old = path.read_bytes().replace(b"numpy._core.", b"numpy.core.")
+        path.write_bytes(old)
+        assert len(load_weights(tiny(), path).loaded) == len(model.state_dict())
+
+
+def test_nothing_of_numpy_is_called_for_a_file_and_elsewhere_nothing_is_let_in(tmp_path):
+    lie = (*np.dtype("f8").__reduce__()[2][:-1], 63)  # flags under which numpy follows pointers
+
+    class Lie:
+        def __reduce__(self):
+            return np.dtype, ("f8", False, True), lie
+
+    torch.save({"model": numbered(tiny()), "lr": Lie()}, tmp_path / "lie.pth")
+    assert len(read_state_dict(tmp_path / "lie.pth")) == len(tiny().state_dict())
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(tmp_path / "lie.pth", weights_only=True)
+
+
+@pytest.mark.parametrize("name", ["_reconstruct", "fromstring"])
+def test_other_names_of_numpys_are_refused(tmp_path, name):
+    class Other:
+        def __reduce__(self):
+            return getattr(np._core.multiarray, name), (b"12345678",)
+
+    torch.save({"model": numbered(tiny()), "lr": Other()}, tmp_path / "other.pth")
+    assert "numpy" in refusal(tiny(), tmp_path / "other.pth")
 
 
 def test_our_own_names_load_and_legacy_files_too(tmp_path):

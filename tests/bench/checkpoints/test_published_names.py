@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from avs_bench.checkpoints.choice import ModelChoice
 from avs_bench.checkpoints.loading import layouts, match
+from avs_bench.checkpoints.opening import open_model
 from avs_bench.checkpoints.published_names import (
     dead_entries,
     dead_parameters,
@@ -18,6 +20,7 @@ from avs_bench.models import build_model
 from avs_bench.models.deformable_attention import map_centres
 from avs_bench.models.pixel_encoder import position_code
 from avs_bench.models.vgg import VGGish
+from tests.bench.checkpoints.test_loading import save_as_cavps_trainer
 
 FIXTURES = Path(__file__).parents[3].parent / "shared" / "fixtures"
 pytestmark = pytest.mark.skipif(not FIXTURES.is_dir(), reason="no ../shared/fixtures beside us")
@@ -103,6 +106,20 @@ def test_cavp_computes_what_the_published_code_computes(key):
     assert_close(output.logits[:, :, ::8, ::8], expected["logits"])
     assert_close(output.features[:, :, ::8, ::8], expected["features"])
     assert_close(output.audio, expected["audio"])
+
+
+def test_a_file_of_cavps_trainer_opens_and_computes_what_the_published_code_computes(tmp_path):
+    key = "cavp_deeplabv3plus_r50"
+    fill, (shapes, _) = fixture_fill().fill, official_keys(key)
+    state = {name: torch.from_numpy(np.asarray(fill(name, s))) for name, s in shapes.items()}
+    save_as_cavps_trainer(state, tmp_path / "cavp.pth")
+    choice = ModelChoice(model="cavp-deeplabv3plus-r50", checkpoints=(tmp_path / "cavp.pth",))
+    opened = open_model(choice, torch.device("cpu"))
+    assert (len(opened.classes), opened.loaded[0].layout) == (22, "published")
+    with torch.inference_mode():
+        output = opened.module(tensor(1, 2, 3, 128, 160), tensor(2, 2, 1, 300, 64))
+    expected = np.load(FIXTURES / "models" / f"{key}.npz")
+    assert_close(output.logits[:, :, ::8, ::8], expected["logits"])
 
 
 @pytest.mark.parametrize("key", ["tpavi_r50", "tpavi_pvtv2_b5"])
