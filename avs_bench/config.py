@@ -68,13 +68,18 @@ class AugmentationSettings:
 
 @dataclass(frozen=True)
 class OptimSettings:
-    """How to descend: `method` for everything that sees, Adam for what hears (protocol §5)."""
+    """How to descend: `method` for everything that sees, Adam for what hears (protocol §5).
 
-    method: Literal["sgd", "adam"]
+    The backbone has no gradient, and so stays as it is, until epoch `backbone_from_epoch`.
+    """
+
+    method: Literal["sgd", "adam", "adamw"]
     lr: Annotated[float, Range(0, 1000)]
     head_lr_factor: Annotated[float, Range(0, 1000)]
     momentum: Annotated[float, Range(0, 1, below=True)]
     weight_decay: Annotated[float, Range(0, 10)]
+    decay: Literal["weights", "all"]
+    backbone_from_epoch: Annotated[int, Range(0, 1_000_000)]
     poly_power: Annotated[float, Range(0, 10)]
     audio_lr: Annotated[float, Range(0, 1000)]
     clip_norm: Annotated[float, Range(0, 1e9)]
@@ -115,14 +120,22 @@ class TpaviSettings:
     weight: Annotated[float, Range(0, 1000)]
     matching: Literal["cosine", "kl"]
     normalise: bool
-    untrained_vggish: bool
+
+
+@dataclass(frozen=True)
+class AVSegFormerSettings:
+    """AVSegFormer's losses: how masks of one object compare, and the mask feature's weight."""
+
+    mask_loss: Literal["dice", "bce"]
+    mix_weight: Annotated[float, Range(0, 1000)]
 
 
 @dataclass(frozen=True)
 class TrainSettings:
     """Objective, classes left out, length, batch, arithmetic and bookkeeping of a run."""
 
-    objective: Literal["cavp", "tpavi"]
+    objective: Literal["cavp", "tpavi", "avsegformer"]
+    untrained_vggish: bool
     holdout_classes: tuple[str, ...]
     seed: Annotated[int, Range(0, 2**63 - 1)]
     epochs: Annotated[int, Range(1, 1_000_000)]
@@ -137,6 +150,13 @@ class TrainSettings:
     precision: Precision
     channels_last: bool
     compiled: bool
+
+    def logits(self, classes: int) -> int:
+        """Return how many logits the objective takes for `classes` classes with background.
+
+        TPAVI and AVSegFormer tell an object from none, on S4 and MS3, by one (models.md).
+        """
+        return 1 if classes == 2 and self.objective != "cavp" else classes
 
 
 @dataclass(frozen=True)
@@ -166,6 +186,7 @@ class Settings:
     pairs: PairSettings
     contrastive: ContrastiveSettings
     tpavi: TpaviSettings
+    avsegformer: AVSegFormerSettings
     train: TrainSettings
     loader: LoaderSettings
     evaluation: EvalSettings

@@ -122,12 +122,8 @@ def build(settings: Settings, logits: int) -> nn.Module:
 
 
 def model_of(settings: Settings, classes: int) -> nn.Module:
-    """Return the model that a run with these settings trains, for `classes` classes.
-
-    TPAVI's binary models, of S4 and MS3, have one logit (models.md); all others one a class.
-    """
-    binary = settings.train.objective == "tpavi" and classes == 2
-    return build(settings, 1 if binary else classes)
+    """Return the model that a run with these settings trains, for `classes` classes."""
+    return build(settings, settings.train.logits(classes))
 
 
 def trained_model(checkpoint: Checkpoint, device: torch.device) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Segmentation cross-entropy as a sum over a known number of pixels."""
+"""Segmentation cross-entropies as a sum over a known number of pixels."""
 
 from functools import cache
 from typing import Any
@@ -33,6 +33,21 @@ def cross_entropy(scores: Tensor, targets: Tensor, count: int) -> Tensor:
         total = F.cross_entropy(scores, targets, ignore_index=IGNORE, reduction="sum")
     else:
         total = _enlarged_cross_entropy(scores, targets)
+    return total / max(1, count)
+
+
+def binary_cross_entropy(logits: Tensor, targets: Tensor, count: int) -> Tensor:
+    """Return the binary cross-entropy summed over valid pixels and divided by `count`.
+
+    `logits` [N, 1, H, W]; `targets` [N, H, W] of 0, 1 and 255 (ignored). `count` is as in
+    `cross_entropy`.
+    """
+    total = F.binary_cross_entropy_with_logits(
+        logits[:, 0].float(),
+        (targets == 1).float(),
+        weight=(targets != IGNORE).float(),
+        reduction="sum",
+    )
     return total / max(1, count)
 
 

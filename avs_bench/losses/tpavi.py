@@ -1,7 +1,7 @@
-"""TPAVI's losses: binary cross-entropy and how well masked maps match the sound (models.md).
+"""TPAVI's matching terms: how well masked maps match the sound (models.md).
 
 Maps are the model's four [N, 256, h, w] after ReLU, audio its four [N, 256]; N counts frames.
-Every matching term is one number a frame, averaged over the maps, so that the caller decides
+Every term is one number a frame, averaged over the maps, so that the caller decides
 which frames count and whether they are summed (MS3) or averaged (S4, AVSS).
 """
 
@@ -11,24 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vpo_builder.dataset.schema import IGNORE
-
 EPSILON = 1e-6  # Zhou et al. 2022, avs_s4/loss.py: in the masked mean and in the logarithm
-
-
-def binary_cross_entropy(logits: Tensor, targets: Tensor, count: int) -> Tensor:
-    """Return the binary cross-entropy summed over valid pixels and divided by `count`.
-
-    `logits` [N, 1, H, W]; `targets` [N, H, W] of 0, 1 and 255 (ignored). `count` is as in
-    `cross_entropy`.
-    """
-    total = F.binary_cross_entropy_with_logits(
-        logits[:, 0].float(),
-        (targets == 1).float(),
-        weight=(targets != IGNORE).float(),
-        reduction="sum",
-    )
-    return total / max(1, count)
 
 
 def cosine_matching(maps: Sequence[Tensor], audio: Sequence[Tensor], logits: Tensor) -> Tensor:

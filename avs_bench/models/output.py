@@ -46,6 +46,11 @@ class AVSOutput:
             return self.scores
         return F.interpolate(self.scores, self.size, mode="bilinear", align_corners=False)
 
+    def first(self, items: int) -> AVSOutput:
+        """Return scores and features of the first items: of the images with their own sounds."""
+        features = None if self.features is None else self.features[:items]
+        return replace(self, scores=self.scores[:items], features=features)
+
     def unpacked(self, clips: ClipLayout) -> AVSOutput:
         """Return what a model of clips says of their frames [N, ...], without the padding."""
 

@@ -49,6 +49,13 @@ def parameter_groups(model: nn.Module) -> list[ParameterGroup]:
     ]
 
 
+def backbone_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """Return the trainable parameters of what the model declares as its backbone."""
+    role_of = needs_of(model).role_of
+    named = model.named_parameters()
+    return [p for name, p in named if p.requires_grad and role_of(name) == "backbone"]
+
+
 def _decays(role: Role, name: str, layer: nn.Module) -> bool:
     if role == "fusion":
         return True

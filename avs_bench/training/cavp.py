@@ -1,4 +1,4 @@
-"""What CAVP minimises: cross-entropy on the true pairs plus the contrastive term (protocol §5)."""
+"""What CAVP minimises: a loss of true pairs' masks plus the contrastive term (protocol §5)."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -12,7 +12,7 @@ from avs_bench.data.batch import Batch
 from avs_bench.data.images import normalise
 from avs_bench.data.seeds import torch_generator
 from avs_bench.losses.contrastive import resize_targets, sample_places
-from avs_bench.losses.cross_entropy import cross_entropy
+from avs_bench.losses.cross_entropy import binary_cross_entropy, cross_entropy
 from avs_bench.models.execution import ExecutedModel
 from avs_bench.models.output import AVSOutput
 from avs_bench.models.protocol import needs_of
@@ -25,18 +25,30 @@ from avs_bench.training.pairs import (
     shuffled_pairs,
     without_sources,
 )
-from avs_bench.training.splitting import Splitting
+from avs_bench.training.segmentation import SegmentationLoss, segmentation_terms
+from avs_bench.training.splitting import Splitting, Totals
 from vpo_builder.runtime.errors import InputError
+
+
+def class_entropy(output: AVSOutput, targets: Tensor, totals: Totals) -> dict[str, Tensor]:
+    """Return CAVP's own loss of the masks, see `SegmentationLoss`."""
+    return {"cross_entropy": cross_entropy(output.scores, targets, totals.pixels)}
 
 
 class CavpObjective:
     """The loss terms of a batch, and the bank of clips they draw on.
 
-    Pairs, bank and contrast are those of the whole batch, however it is split.
+    Pairs, bank and contrast are those of the whole batch, however it is split. Another method may
+    have them too, with its own `loss` of the masks.
     """
 
     def __init__(
-        self, settings: Settings, classes: int, device: torch.device, splitting: Splitting
+        self,
+        settings: Settings,
+        classes: int,
+        device: torch.device,
+        splitting: Splitting,
+        loss: SegmentationLoss = class_entropy,
     ) -> None:
         options = settings.model.options
         if settings.pairs.cross_entropy_weight and options.get("shuffled_items") != "score":
@@ -44,7 +56,14 @@ class CavpObjective:
                 "pairs.cross_entropy_weight scores shuffled pairs, which this model does not: add "
                 "--set 'model.options={shuffled_items = \"score\"}'"
             )
+        if self._has_pairs(settings) and settings.image.frames > 1:
+            raise InputError(
+                "contrastive pairs shuffle the sounds of single frames, and image.frames = "
+                f"{settings.image.frames} reads clips: add --set image.frames=1, or leave the "
+                "pairs out by --set contrastive.weight=0"
+            )
         self._settings = settings
+        self._loss = loss
         self._device = device
         self._splitting = splitting
         samples = settings.audio.seconds * SAMPLE_RATE
@@ -57,14 +76,9 @@ class CavpObjective:
 
         All that is random depends on (seed, step) alone, `step` counting from the run's start.
         """
-        if self._settings.contrastive.weight or self._settings.pairs.cross_entropy_weight:
-            yield from self._with_contrast(model, batch, epoch, step)
-            return
-        count = self._splitting.valid_pixels(batch.targets)
-        for rows in self._splitting.parts(batch):
-            sounds = self._sounds(model, batch.waveforms[rows])
-            output = model(self._images(batch, rows), sounds)
-            yield {"cross_entropy": self._cross_entropy(output.scores, batch, rows, count)}
+        if self._has_pairs(self._settings):
+            return self._with_contrast(model, batch, epoch, step)
+        return segmentation_terms(self._loss, model, batch, self._splitting, self._device)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return what a checkpoint keeps beside the model."""
@@ -74,19 +88,23 @@ class CavpObjective:
         """Go on from `state`."""
         self._bank.load_state_dict(state)
 
+    @staticmethod
+    def _has_pairs(settings: Settings) -> bool:
+        return bool(settings.contrastive.weight or settings.pairs.cross_entropy_weight)
+
     def _with_contrast(
         self, model: ExecutedModel, batch: Batch, epoch: int, step: int
     ) -> Iterator[dict[str, Tensor]]:
         settings, splitting = self._settings.contrastive, self._splitting
         generator = torch_generator("pairs", self._settings.train.seed, step)
         pairs = self._pairs(Sounds.of_all(batch, splitting.processes), epoch, generator)
-        parts, count = splitting.parts(batch), splitting.valid_pixels(batch.targets)
+        parts, totals = splitting.parts(batch), splitting.totals(batch.targets)
         whole = len(parts) == 1
         contrast: Contrast | None = None
         with nullcontext() if whole else model.rehearsal():
             for rows in parts:
                 output = model(*self._inputs(model, batch, pairs, rows))
-                features = _fused(output)
+                features = features_of(output)
                 if contrast is None:
                     contrast = self._contrast(features, batch, pairs, generator)
                 contrast.collect(features, splitting.place(rows, batch))
@@ -94,12 +112,11 @@ class CavpObjective:
         contrast.take_loss(settings.temperature)
         for rows in parts:
             output = output if whole else model(*self._inputs(model, batch, pairs, rows))
-            term = contrast.term(_fused(output), splitting.place(rows, batch))
-            terms = {
-                "cross_entropy": self._cross_entropy(output.scores, batch, rows, count),
-                "contrastive": settings.weight * term,
-            }
-            yield terms | self._on_shuffled_pairs(output.scores, batch, pairs, rows, count)
+            term = contrast.term(features_of(output), splitting.place(rows, batch))
+            own = output.first(rows.stop - rows.start)
+            terms = self._loss(own, batch.targets[rows].to(self._device), totals)
+            terms["contrastive"] = settings.weight * term
+            yield terms | self._on_shuffled_pairs(output, batch, pairs, rows, totals)
 
     def _pairs(self, sounds: Sounds, epoch: int, generator: Generator) -> Pairs:
         pairs = shuffled_pairs(sounds, generator)
@@ -121,20 +138,11 @@ class CavpObjective:
         self, model: ExecutedModel, batch: Batch, pairs: Pairs, rows: slice
     ) -> tuple[Tensor, Tensor]:
         waveforms, index = pairs.own_and_heard(self._splitting.place(rows, batch))
-        return self._images(batch, rows), self._sounds(model, waveforms)[index.to(self._device)]
-
-    def _images(self, batch: Batch, rows: slice) -> Tensor:
-        return normalise(batch.images[rows].to(self._device))
-
-    def _sounds(self, model: ExecutedModel, waveforms: Tensor) -> Tensor:
-        return needs_of(model).front_end(waveforms.to(self._device))
-
-    def _cross_entropy(self, scores: Tensor, batch: Batch, rows: slice, count: int) -> Tensor:
-        own = scores[: rows.stop - rows.start]
-        return cross_entropy(own, batch.targets[rows].to(self._device), count)
+        sounds = needs_of(model).front_end(waveforms.to(self._device))
+        return normalise(batch.images[rows].to(self._device)), sounds[index.to(self._device)]
 
     def _on_shuffled_pairs(
-        self, scores: Tensor, batch: Batch, pairs: Pairs, rows: slice, count: int
+        self, output: AVSOutput, batch: Batch, pairs: Pairs, rows: slice, totals: Totals
     ) -> dict[str, Tensor]:
         """Return the term that teaches silence directly, which the published loss has not."""
         weight = self._settings.pairs.cross_entropy_weight
@@ -142,11 +150,16 @@ class CavpObjective:
             return {}
         place = self._splitting.place(rows, batch)
         targets = heard_targets(batch.targets[rows], pairs, place).to(self._device)
-        shuffled = scores[rows.stop - rows.start :]
-        return {"shuffled_cross_entropy": weight * cross_entropy(shuffled, targets, count)}
+        shuffled = output.scores[rows.stop - rows.start :]
+        entropy = binary_cross_entropy if shuffled.shape[1] == 1 else cross_entropy
+        return {"shuffled_cross_entropy": weight * entropy(shuffled, targets, totals.pixels)}
 
 
-def _fused(output: AVSOutput) -> Tensor:
-    """Return the features that the contrastive loss is taken from."""
-    assert output.features is not None, "the registry pairs this loss with CAVP, which has them"
+def features_of(output: AVSOutput) -> Tensor:
+    """Return the fused features that a loss is taken from; raise InputError if there are none."""
+    if output.features is None:
+        raise InputError(
+            "the objective compares the model's fused features, and this model gives none: choose "
+            "another by --set train.objective=tpavi, or a model that has them"
+        )
     return output.features

@@ -15,11 +15,11 @@ from avs_bench.data.loader import training_batches, training_order
 from avs_bench.runtime.processes import ALONE, Processes
 from avs_bench.training.endings import StoppedError, StopRequest
 from avs_bench.training.event_files import EventFiles, require_tensorboard
+from avs_bench.training.frozen_parts import refuse_untrained_vggish
 from avs_bench.training.learner import Learner
 from avs_bench.training.narration import Narrator, closing_line, opening_line, step_bar
 from avs_bench.training.progress import Progress
 from avs_bench.training.run_folder import RunFolder
-from avs_bench.training.tpavi import refuse_untrained_vggish
 from avs_bench.training.validation import Validation
 from vpo_builder.runtime.errors import InputError
 

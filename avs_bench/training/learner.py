@@ -15,6 +15,7 @@ from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
 from avs_bench.data.seeds import digest
 from avs_bench.models.execution import ExecutedModel, Execution, refuse_unrunnable
+from avs_bench.models.parameter_groups import backbone_parameters
 from avs_bench.models.shared_statistics import share_statistics
 from avs_bench.runtime.processes import ALONE, Processes
 from avs_bench.training.averaging import WeightAverage, averaging_of
@@ -54,6 +55,8 @@ class Learner:
         self.objective = build_objective(settings, classes, device, splitting)
         scaled = train.precision == "fp16"
         self.optimisers = Optimisers(self.model, settings.optim, self.steps, scaled=scaled)
+        self._backbone = backbone_parameters(self.model)
+        self._rests_until = settings.optim.backbone_from_epoch * epoch_steps
         self._executed = ExecutedModel(self.model, execution)
         self._average: WeightAverage | None = averaging_of(self.model, train.ema_decay)
 
@@ -70,6 +73,8 @@ class Learner:
         """
         torch.manual_seed(digest("dropout", self._seed, step, self._processes.rank))
         self.model.train()
+        for parameter in self._backbone:  # no gradient only: norms' statistics still move
+            parameter.requires_grad_(step >= self._rests_until)
         self.optimisers.begin(step)
         with memory_errors(f"step {step}", FEWER_ITEMS):
             values = self._backward(batch, step)

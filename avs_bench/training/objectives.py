@@ -9,6 +9,7 @@ from torch import Tensor
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
 from avs_bench.models.execution import ExecutedModel
+from avs_bench.training.avsegformer import avsegformer_objective
 from avs_bench.training.cavp import CavpObjective
 from avs_bench.training.splitting import Splitting
 from avs_bench.training.tpavi import TpaviObjective
@@ -36,6 +37,7 @@ class Objective(Protocol):
 OBJECTIVES: dict[str, Callable[[Settings, int, torch.device, Splitting], Objective]] = {
     "cavp": CavpObjective,
     "tpavi": TpaviObjective,
+    "avsegformer": avsegformer_objective,
 }
 
 

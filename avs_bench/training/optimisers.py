@@ -1,4 +1,4 @@
-"""CAVP's two optimisers, SGD for what sees and Adam for what hears, and TPAVI's one, Adam."""
+"""CAVP's two optimisers, SGD for what sees and Adam for what hears, and the one of the others."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,9 +16,10 @@ Group = dict[str, Any]
 class Optimisers:
     """Two optimisers stepped together, of what sees and of what hears (protocol §5).
 
-    The first is SGD or, as `settings.method` says, Adam, whose learning rate falls as
+    The first is SGD or, as `settings.method` says, Adam or AdamW, whose learning rate falls as
     (1 - step / steps)^power, set anew at every step from the step's number; the rate of the
-    second, Adam, stays. A frozen audio encoder has no parameters here, and so no optimiser.
+    second, Adam, stays. A frozen audio encoder has no parameters here, and so no optimiser. What
+    has no gradient in a step, such as a resting backbone, is left as it is, decay included.
     With `scaled`, the loss is scaled before its gradient is taken, which float16 needs: an
     optimiser whose gradients overflow leaves the step out and the scale falls.
     """
@@ -84,15 +85,18 @@ class Optimisers:
 def _seeing_optimiser(groups: list[Group], settings: OptimSettings) -> torch.optim.Optimizer:
     if settings.method == "adam":
         return torch.optim.Adam(groups, lr=settings.lr)
+    if settings.method == "adamw":
+        return torch.optim.AdamW(groups, lr=settings.lr)
     return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum)
 
 
 def seeing_groups(groups: Iterable[ParameterGroup], settings: OptimSettings) -> list[Group]:
     """Return the groups of what sees; `lr_factor` multiplies their rate."""
+    all_decay = settings.decay == "all"
     return [
         {
             "params": list(group.parameters),
-            "weight_decay": settings.weight_decay if group.decays else 0.0,
+            "weight_decay": settings.weight_decay if group.decays or all_decay else 0.0,
             "lr_factor": settings.head_lr_factor if group.role == "head" else 1.0,
         }
         for group in groups

@@ -1,14 +1,31 @@
 """How the batch of one optimisation step is split: over processes, and then into parts in turn."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
 from avs_bench.config import TrainSettings
 from avs_bench.data.batch import Batch
+from avs_bench.data.clips import ClipLayout
 from avs_bench.losses.cross_entropy import valid_pixels
 from avs_bench.runtime.processes import ALONE, Processes
+from vpo_builder.dataset.schema import IGNORE
 from vpo_builder.runtime.errors import InputError
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a whole batch has: pixels that are not ignored, frames, and annotated ones."""
+
+    pixels: int
+    frames: int
+    annotated: int
+
+
+def annotated(targets: torch.Tensor) -> torch.Tensor:
+    """Return which frames [N] have a pixel that is not ignored."""
+    return (targets != IGNORE).flatten(1).any(1)
 
 
 @dataclass(frozen=True)
@@ -24,18 +41,21 @@ class Splitting:
         size = self.part_size or rows
         return [slice(first, min(first + size, rows)) for first in range(0, rows, size)]
 
+    def clip_parts(self, batch: Batch) -> Iterator[tuple[slice, ClipLayout | None]]:
+        """Yield the rows of each part, and the clips that they are; a clip is never divided."""
+        if batch.clips is not None:
+            return batch.clips.parts(self.part_size)
+        return ((rows, None) for rows in self.parts(batch))
+
     def place(self, rows: slice, batch: Batch) -> slice:
         """Return where rows of this process's share lie in the whole batch."""
         first = self.processes.rank * len(batch.targets)
         return slice(first + rows.start, first + rows.stop)
 
-    def valid_pixels(self, targets: torch.Tensor) -> int:
-        """Return how many pixels of the whole batch are not ignored; `targets` are the share's."""
-        return self.total(valid_pixels(targets))
-
-    def total(self, count: int) -> int:
-        """Return the sum of the processes' counts."""
-        return int(self.processes.total(torch.tensor(count)))
+    def totals(self, targets: torch.Tensor) -> Totals:
+        """Return what the whole batch has; `targets` are this process's share."""
+        counts = valid_pixels(targets), len(targets), int(annotated(targets).sum())
+        return Totals(*self.processes.total(torch.tensor(counts)).tolist())
 
 
 def splitting_of(settings: TrainSettings, processes: Processes) -> Splitting:

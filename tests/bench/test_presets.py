@@ -101,7 +101,7 @@ def test_a_preset_of_avsbench_trains_is_scored_and_reported(name, run, tmp_path)
     kind = name.rpartition("-")[2]
     data, out = TREES[kind](tmp_path / "data"), tmp_path / "run"
     method = () if name.startswith("tpavi") else ("model.name=tiny", "model.options={}")
-    trial = (*SMALL, *method, "tpavi.untrained_vggish=true")
+    trial = (*SMALL, *method, "train.untrained_vggish=true")
     trained = run("train", "--preset", name, "--data", data, "--out", out, *flags(*trial))
     assert trained.exit_code == 0, trained.output
     scored = run("eval", "--run", out, "--data", data)
@@ -127,7 +127,7 @@ def test_tpavi_without_the_weights_of_vggish_is_refused_in_one_line(run, tmp_pat
 
 def test_a_checkpoint_does_not_score_a_dataset_of_other_classes(run, tmp_path):
     s4, avss = write_s4(tmp_path / "s4"), write_avss(tmp_path / "avss")
-    trial = flags(*SMALL, "tpavi.untrained_vggish=true")
+    trial = flags(*SMALL, "train.untrained_vggish=true")
     out = tmp_path / "run"
     run("train", "--preset", "tpavi-r50-s4", "--data", s4, "--out", out, *trial)
     assert "71 classes, but" in one_line(run("eval", "--run", out, "--data", avss))
@@ -135,7 +135,7 @@ def test_a_checkpoint_does_not_score_a_dataset_of_other_classes(run, tmp_path):
 
 def test_a_wav_missing_in_mid_epoch_and_a_picture_of_one_pixel_are_one_line_each(run, tmp_path):
     data = write_ms3(tmp_path / "data")
-    trial = flags(*SMALL, "tpavi.untrained_vggish=true")
+    trial = flags(*SMALL, "train.untrained_vggish=true")
     words = ("train", "--preset", "tpavi-r50-ms3", "--data", data, *trial)
     wav = next(data.rglob("audio_wav/train/*.wav"))
     content = wav.read_bytes()

@@ -25,7 +25,8 @@ WRONG = (
     *("optim.lr=nan", "optim.momentum=1.0", "optim.clip_norm=-1.0", "pairs.rematch_rate=7.0"),
     *("pairs.noise_rate=-0.1", "contrastive.temperature=0.0", "contrastive.pixels_per_class=0"),
     *("augmentation.hue=0.6", "augmentation.scales=[]", "augmentation.scales=[0.0, 1.0]"),
-    *("augmentation.flip=inf", "tpavi.weight=-1.0"),
+    *("augmentation.flip=inf", "tpavi.weight=-1.0", "avsegformer.mix_weight=-1.0"),
+    *("optim.backbone_from_epoch=-1",),
 )
 
 

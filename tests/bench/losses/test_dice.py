@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from avs_bench.losses.cross_entropy import cross_entropy, valid_pixels
+from avs_bench.losses.cross_entropy import binary_cross_entropy, cross_entropy, valid_pixels
 from avs_bench.losses.dice import dice, feature_mask, objects
-from avs_bench.losses.tpavi import binary_cross_entropy
 from tests.shared_material import SHARED
 from vpo_builder.dataset.schema import IGNORE
 

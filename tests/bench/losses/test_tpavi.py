@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from avs_bench.losses.cross_entropy import cross_entropy, valid_pixels
-from avs_bench.losses.tpavi import binary_cross_entropy, cosine_matching, divergence_matching
+from avs_bench.losses.cross_entropy import binary_cross_entropy, cross_entropy, valid_pixels
+from avs_bench.losses.tpavi import cosine_matching, divergence_matching
 from tests.shared_material import SHARED
 from vpo_builder.dataset.schema import IGNORE
 

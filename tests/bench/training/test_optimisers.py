@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from avs_bench.config import read_preset
+from avs_bench.data.loader import training_batches, training_order
 from avs_bench.models import build_model, parameter_groups
+from avs_bench.training.learner import Learner
 from avs_bench.training.optimisers import Optimisers, seeing_groups
 
 OPTIM = replace(read_preset("cavp-deeplabv3plus-r50").optim, lr=0.1)
@@ -87,3 +89,30 @@ def test_a_gradient_is_shortened_to_the_norm_it_may_have(model):
     change = before - weight.detach()
     assert torch.allclose(change.norm(), torch.tensor(0.5 * 1.0), rtol=1e-4)
     assert torch.allclose(change, change.mean().expand_as(change), rtol=1e-4)
+
+
+def test_adamw_may_let_everything_decay(model):
+    settings = replace(OPTIM, method="adamw", decay="all", head_lr_factor=1.0)
+    optimisers = Optimisers(model, settings, steps=10)
+    groups = optimisers.state_dict()["optimisers"][0]["param_groups"]
+    assert {group["weight_decay"] for group in groups} == {5e-4}
+    norm = model.backbone.layer1[0].bn1.weight
+    before = norm.detach().clone()
+    step(optimisers, (norm * 2).sum(), 0)
+    assert torch.allclose(norm, before * (1 - 0.1 * 5e-4) - 0.1)  # Adam's first step is one rate
+
+
+def test_the_backbone_rests_until_its_epoch_but_its_statistics_move(settings, dataset):
+    settings = replace(settings, optim=replace(settings.optim, backbone_from_epoch=1))
+    learner = Learner(settings, len(dataset.classes), torch.device("cpu"), epoch_steps=2)
+    order = training_order(dataset, settings)
+    backbone, head = learner.model.backbone, learner.model.head
+    kept = {name: value.clone() for name, value in backbone.state_dict().items()}
+    statistics, weight = "bn1.running_mean", "conv1.weight"
+    head_before = head.classifier.weight.detach().clone()
+    for number, batch in enumerate(training_batches(dataset, settings, order, 0, 3)):
+        learner.step(batch, number)
+        now = backbone.state_dict()
+        assert torch.equal(now[weight], kept[weight]) == (number < 2)
+        assert not torch.equal(now[statistics], kept[statistics])
+        assert not torch.equal(head.classifier.weight, head_before)
