@@ -25,7 +25,7 @@ class AVSOutput:
     `audio` [N, D], the audio embedding that entered the fusion; None for a visual-only model.
     `maps` and `map_audio`, for the TPAVI models only, finest stage first: the four fused maps
     [N, 256, h_i, w_i] after ReLU and the audio [B, T, 256], or unpacked [N, 256], that each was
-    fused with.
+    fused with; no audio from a visual-only model.
     """
 
     scores: Tensor

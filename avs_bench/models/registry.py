@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from torch import nn
@@ -16,7 +17,8 @@ from avs_bench.models.hrnet import ConcatenatedBranches, HRNet, HRNetHead
 from avs_bench.models.ocr import OCRDecoder
 from avs_bench.models.pvt import PVTv2
 from avs_bench.models.resnet import DEPTHS, ResNet
-from avs_bench.models.tpavi import TPAVI
+from avs_bench.models.tpavi import TPAVI, Fusion
+from avs_bench.models.tpavi_block import AddedSound, TPAVIBlock
 from avs_bench.models.vgg import AudioVGG, VGGish
 from vpo_builder.runtime.errors import InputError
 
@@ -26,8 +28,9 @@ class Variant:
     """What may be varied in a model; None stands for the model's own choice.
 
     `audio_channels` is 1 (mono) or 2 (stereo); `output_stride` 8 or 16, for dilated ResNets;
-    `fusion` "cross-attention", "tpavi", "add" or "none" (visual only) for CAVP models, "tpavi"
-    or "tpavi-visual" (places attend to places too) for TPAVI's; `audio_encoder` "resnet18" (3 s
+    `fusion` "cross-attention", "tpavi", "add" or "none" (visual only) for CAVP models, "tpavi",
+    "tpavi-visual" (places attend to places too), "add" (A⊕V) or "none" for TPAVI's;
+    `audio_encoder` "resnet18" (3 s
     or 1 s) or "vgg" (1 s) for CAVP, "vggish" or "none" (the model is given embeddings) for
     TPAVI and AVSegFormer; `shuffled_items` "head" (published) "score" or "skip", see `CAVP`.
     """
@@ -82,6 +85,12 @@ class Widths:
 
 Decoder = DeepLabV3PlusDecoder | ConcatenatedBranches | OCRDecoder
 
+TPAVI_FUSIONS: dict[str, Fusion | None] = {
+    "tpavi": TPAVIBlock,
+    "tpavi-visual": partial(TPAVIBlock, visual_too=True),
+    "add": AddedSound,
+    "none": None,
+}
 PUBLISHED = Widths(audio=64, projector=256, expansion=4, side=512)
 TINY = Widths(audio=16, projector=64, expansion=2, side=128)
 
@@ -201,10 +210,10 @@ def _tpavi(variant: Variant, name: str, backbone: ResNet | PVTv2) -> TPAVI:
         audio_channels=mono,
         shuffled_items=variant.shuffled_items,
     )
-    _refuse_other(f"fusion of {name}", variant.fusion, None, "tpavi", "tpavi-visual")
-    visual_too = variant.fusion == "tpavi-visual"
-    encoder = _vggish(name, variant.audio_encoder)
-    return TPAVI(backbone, backbone.widths, variant.classes, encoder, visual_too=visual_too)
+    _refuse_other(f"fusion of {name}", variant.fusion, None, *TPAVI_FUSIONS)
+    fusion = TPAVI_FUSIONS[variant.fusion or "tpavi"]
+    encoder = _vggish(name, variant.audio_encoder if fusion else "none")
+    return TPAVI(backbone, backbone.widths, variant.classes, encoder, fusion)
 
 
 def _avsegformer(variant: Variant, name: str, backbone: ResNet | PVTv2) -> AVSegFormer:

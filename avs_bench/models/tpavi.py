@@ -1,5 +1,6 @@
 """The TPAVI architecture: four stages, each fused with the sound, and a pyramid that joins them."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -27,6 +28,10 @@ NEEDS = Needs(
 )
 
 
+Fusion = Callable[..., nn.Module]
+"""Makes a block from `align_bias`; it takes and gives what `TPAVIBlock` does."""
+
+
 class Seen(NamedTuple):
     """The necks' maps of clips; `valid` as in `forward`, `size` (H, W), `single` without T."""
 
@@ -40,7 +45,8 @@ class TPAVI(nn.Module):
     """Segments what sounds in the frames of a clip (P2; models.md, TPAVI).
 
     `backbone` gives four stages of `widths` channels. `audio_encoder` embeds VGGish examples and
-    stays frozen; None if embeddings are given instead. One class is a binary model.
+    stays frozen; None if embeddings are given instead. One class is a binary model. `fusion` gives
+    the block of a stage, and None leaves the maps as they are and the sound unheard.
     """
 
     official = "TPAVI"
@@ -51,17 +57,15 @@ class TPAVI(nn.Module):
         widths: tuple[int, ...],
         classes: int,
         audio_encoder: nn.Module | None,
-        *,
-        visual_too: bool = False,
+        fusion: Fusion | None = TPAVIBlock,
     ) -> None:
         super().__init__()
         self.needs = NEEDS
         self.backbone = backbone
         self.necks = nn.ModuleList(DilatedSum(width) for width in widths)
         # The published semantic model aligns the audio without a bias.
-        self.fusion = nn.ModuleList(
-            TPAVIBlock(align_bias=classes == 1, visual_too=visual_too) for _ in widths
-        )
+        blocks = (fusion(align_bias=classes == 1) for _ in widths) if fusion else ()
+        self.fusion = nn.ModuleList(blocks)
         self.decoder = Pyramid(len(widths))
         self.head = nn.Sequential(
             nn.Conv2d(WIDTH, 128, 3, padding=1),
@@ -70,7 +74,7 @@ class TPAVI(nn.Module):
             nn.ReLU(inplace=True),
             nn.Conv2d(32, classes, 1),
         )
-        self.audio_encoder = audio_encoder
+        self.audio_encoder = audio_encoder if fusion else None
 
     def train(self, mode: bool = True) -> "TPAVI":
         """Switch to training, the frozen audio encoder excepted."""
@@ -102,28 +106,31 @@ class TPAVI(nn.Module):
 
     def hear(self, seen: Seen, spectrograms: Tensor) -> AVSOutput:
         """Score frames that were seen as `seen`; as `forward` in all else."""
-        audio = embedded(
-            self.audio_encoder, spectrograms.unsqueeze(1) if seen.single else spectrograms
-        )
-        if seen.valid is not None:  # Zhou et al. 2023, avss/train.py: padding is not heard either
-            audio = audio * seen.valid[..., None].to(audio.dtype)
+        fused, audio, map_audio, response = seen.maps, None, (), None
+        if self.fusion:
+            audio = self._embed(seen, spectrograms)
+            pairs = zip(self.fusion, seen.maps, strict=True)
+            fused, map_audio, (*_, response) = zip(*(b(m, audio) for b, m in pairs), strict=True)
         shown = _shown(seen.valid, seen.maps[0].dtype)
-        maps, map_audio, response = [], [], None
-        for block, seen_map in zip(self.fusion, seen.maps, strict=True):
-            fused, aligned, response = block(seen_map, audio)
-            # The published decoder rectifies the maps in place: losses see them after ReLU.
-            maps.append(F.relu(_masked(fused, shown)))
-            map_audio.append(aligned)
+        # The published decoder rectifies the maps in place: losses see them after ReLU.
+        maps = [F.relu(_masked(one, shown)) for one in fused]
         logits = _masked(self.head(self.decoder(maps)), shown)
         if logits.shape[-2:] != seen.size:  # sides that 32 does not divide
             logits = F.interpolate(logits, seen.size, mode="bilinear", align_corners=False)
         return AVSOutput(
             logits,
             attention=response,
-            audio=audio.flatten(0, 1),
+            audio=None if audio is None else audio.flatten(0, 1),
             maps=tuple(maps),
-            map_audio=tuple(map_audio),
+            map_audio=map_audio,
         )
+
+    def _embed(self, seen: Seen, sounds: Tensor) -> Tensor:
+        """Return the embeddings [B, T, 128] of what is heard with frames, 0 where padding is."""
+        audio = embedded(self.audio_encoder, sounds.unsqueeze(1) if seen.single else sounds)
+        if seen.valid is None:
+            return audio
+        return audio * seen.valid[..., None].to(audio.dtype)  # Zhou et al. 2023, avss/train.py
 
 
 class DilatedSum(nn.Module):

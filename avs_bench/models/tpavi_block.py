@@ -83,6 +83,25 @@ class TPAVIBlock(nn.Module):
         return self.norm_layer(z + clips)
 
 
+class AddedSound(nn.Module):
+    """A⊕V of P2's ablation: the aligned sound of a frame added to each place of its maps.
+
+    The paper says that the audio feature is added to the visual ones. The layer that gives it
+    their width is TPAVI's, and nothing normalises the sum: both are ours, for nothing is published.
+    """
+
+    def __init__(
+        self, width: int = 256, audio_width: int = 128, *, align_bias: bool = True
+    ) -> None:
+        super().__init__()
+        self.align_channel = nn.Linear(audio_width, width, bias=align_bias)
+
+    def forward(self, maps: Tensor, audio: Tensor) -> tuple[Tensor, Tensor, None]:
+        """Fuse as `TPAVIBlock` does; there is no answer of the places to give back."""
+        aligned = self.align_channel(audio)
+        return maps + aligned.flatten(0, 1)[..., None, None], aligned, None
+
+
 def _matrix(convolution: nn.Module) -> tuple[Tensor, Tensor]:
     """Return a 1×1×1 convolution as its matrix [outputs, inputs] and its bias."""
     assert isinstance(convolution, nn.Conv3d)

@@ -39,7 +39,7 @@ class TpaviObjective:
         binary = output.logits.shape[1] == 1
         entropy = binary_cross_entropy if binary else cross_entropy
         terms = {"cross_entropy": entropy(output.logits, targets, totals.pixels)}
-        if self._settings.weight:
+        if self._settings.weight and output.map_audio:  # which a model without sound has not
             terms["matching"] = self._settings.weight * self._matching(output, targets, totals)
         return terms
 

@@ -13,7 +13,7 @@ from avs_bench.models.dilation import convolve_within, live_taps
 from avs_bench.models.inference import answer
 from avs_bench.models.resnet import BasicBlock, ResNet
 from avs_bench.models.tpavi import TPAVI
-from avs_bench.models.tpavi_block import TPAVIBlock
+from avs_bench.models.tpavi_block import AddedSound, TPAVIBlock
 from avs_bench.models.vgg import embedded
 from vpo_builder.runtime.errors import InputError
 
@@ -23,10 +23,10 @@ def _seed():
     torch.manual_seed(0)
 
 
-def small(classes=1):
+def small(classes=1, fusion=TPAVIBlock):
     """TPAVI on a thin ResNet, fed with embeddings."""
     backbone = ResNet(BasicBlock, (1, 1, 1, 1), stem="plain", width=4)
-    return TPAVI(backbone, backbone.widths, classes, audio_encoder=None)
+    return TPAVI(backbone, backbone.widths, classes, None, fusion)
 
 
 def awake(block):
@@ -143,6 +143,49 @@ def test_a_video_of_avss_is_two_clips_of_five_that_know_nothing_of_each_other(fr
         assert (together - at_once).abs().max() > 0.1 * at_once.std()
 
 
+def test_without_sound_the_maps_are_decoded_as_they_are():
+    model = small(5, fusion=None).eval()
+    images, audio = torch.randn(1, 3, 3, 64, 64), torch.randn(1, 3, 128)
+    output = model(images, audio)
+    seen = model.see(images)
+    assert all(map(torch.equal, output.maps, [one.relu() for one in seen.maps]))
+    assert torch.equal(output.logits, model(images, torch.randn(1, 3, 128)).logits)
+    assert (output.audio, output.attention, output.map_audio) == (None, None, ())
+    alone = model(images[:, 1], audio[:, 1]).logits  # no frame knows of another
+    torch.testing.assert_close(output.logits[1:2], alone)
+    padded = model(images, audio, torch.tensor([[1, 1, 0]])).logits
+    assert not padded[2].any()
+
+
+@pytest.mark.parametrize("classes", [1, 5])
+def test_added_sound_is_the_same_at_each_place_of_its_own_frame(classes):
+    model = small(classes, AddedSound).eval()
+    images, audio = torch.randn(2, 3, 3, 64, 64), torch.randn(2, 3, 128)
+    output, seen = model(images, audio), model.see(images)
+    assert (model.fusion[0].align_channel.bias is not None) == (classes == 1)
+    for i, block in enumerate(model.fusion):
+        torch.testing.assert_close(output.map_audio[i], block.align_channel(audio))
+        for frame in range(6):
+            sound = output.map_audio[i][frame // 3, frame % 3, :, None, None]
+            torch.testing.assert_close(output.maps[i][frame], (seen.maps[i][frame] + sound).relu())
+    model.train()
+    model(images, audio).logits.square().mean().backward()
+    assert all(p.grad is not None and p.grad.any() for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", ["tpavi-r50", "tpavi-pvtv2-b5"])
+@pytest.mark.parametrize("classes", [1, 71])
+def test_the_papers_ablation_can_be_built_for_both_backbones(name, classes):
+    def parts(fusion):
+        with torch.device("meta"):
+            model = build_model(name, classes, fusion=fusion)
+        return {part for part, module in model.named_children() if module.state_dict()}
+
+    whole = parts(None)
+    assert whole == parts("tpavi") == parts("add")
+    assert whole - parts("none") == {"fusion", "audio_encoder"}
+
+
 def test_every_trainable_parameter_gets_a_gradient_once_the_block_is_awake():
     model = small().train()
     for block in model.fusion:
@@ -195,7 +238,7 @@ def test_taps_that_see_only_padding_are_left_out_without_a_difference(size):
     ("options", "part"),
     [
         ({"audio_channels": 2}, "has no audio_channels"),
-        ({"fusion": "add"}, "choose one of tpavi, tpavi-visual"),
+        ({"fusion": "sum"}, "choose one of tpavi, tpavi-visual, add, none"),
         ({"shuffled_items": "skip"}, "has no shuffled_items"),
         ({"output_stride": 16}, "has no output_stride"),
         ({"audio_encoder": "resnet18"}, "choose vggish"),

@@ -25,6 +25,7 @@ LENGTHS, FRAMES, SIDE = (2, 3), 3, 32
 class Plain(nn.Module):
     """What a frame gives depends on that frame alone; remembers what it was called with."""
 
+    hears = True
     needs = Needs(front_end=lambda sounds: vggish_examples(sounds.mean(dim=1)), frames=FRAMES)
 
     def __init__(self, classes: int) -> None:
@@ -41,7 +42,7 @@ class Plain(nn.Module):
         self.calls.append((images, spectrograms, valid))
         frames, heard = images.flatten(0, 1), self.hear(spectrograms[:, :, 0, 0].flatten(2))
         maps = tuple(F.avg_pool2d(self.see(frames).relu(), 4 << i) for i in range(4))
-        return AVSOutput(self.score(frames), maps=maps, map_audio=(heard,) * 4)
+        return AVSOutput(self.score(frames), maps=maps, map_audio=(heard,) * 4 * self.hears)
 
 
 def batch_of(classes: int) -> Batch:
@@ -98,6 +99,11 @@ def test_s4_trains_on_labelled_frames_and_may_match_all_of_them(part_size):
     matching = [cosine_matching(o.maps, audio, o.logits) for _, o, audio in frames]
     assert torch.allclose(terms["cross_entropy"], torch.stack(entropies).mean(), rtol=1e-5)
     assert torch.allclose(terms["matching"], torch.cat(matching).mean(), rtol=1e-5)
+
+
+def test_a_model_that_hears_nothing_has_nothing_to_match(monkeypatch):
+    monkeypatch.setattr(Plain, "hears", False)
+    assert list(terms_of("tpavi-r50-ms3", 1)[0]) == ["cross_entropy"]
 
 
 def test_the_released_s4_command_has_no_matching_term():
