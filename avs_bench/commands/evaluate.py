@@ -13,6 +13,7 @@ from avs_bench.commands.options import PATH, hold, model_options
 from avs_bench.names import FAMILIES, PROBE_NAMES
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.dataset.schema import SUBSETS, Subset
+from vpo_builder.runtime.command_help import PresetCommand, examples
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.outside_text import say
 
@@ -21,10 +22,25 @@ if TYPE_CHECKING:
     from avs_bench.scoring.score import Questions
 
 
-@click.command("eval")
+@click.command(
+    "eval",
+    cls=PresetCommand,
+    epilog=examples(
+        "The best epoch of a run, on test; and whether it listens:",
+        "avs-bench eval --run run --data data/VPO/VPO-SS --probe silence,shuffled",
+        "A published checkpoint, as its paper did:",
+        "avs-bench eval --checkpoint cavp.pth --model MODEL --data data/VPO/VPO-SS",
+    ),
+)
 @model_options("is evaluated")
 @click.option("--data", "folder", required=True, type=PATH, help="Dataset to score on.")
-@click.option("--subset", type=click.Choice(SUBSETS), default="test", show_default=True)
+@click.option(
+    "--subset",
+    type=click.Choice(SUBSETS),
+    default="test",
+    show_default=True,
+    help="What is scored.",
+)
 @click.option("--probe", "probes", default="", metavar="NAMES", help=f"Of {','.join(PROBE_NAMES)}.")
 @click.option("--probe-seed", default=0, show_default=True, help="Chooses the probes' sounds.")
 @click.option(

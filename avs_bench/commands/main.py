@@ -10,11 +10,19 @@ from avs_bench.commands.models import export, models, profile
 from avs_bench.commands.predict import predict
 from avs_bench.commands.report import report
 from avs_bench.commands.train import train
+from vpo_builder.runtime.command_help import CONTEXT, examples, version_option
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-
-@click.group(context_settings=CONTEXT)
+@click.group(
+    context_settings=CONTEXT,
+    epilog=examples(
+        "From a dataset to a table:",
+        "avs-bench train --preset tiny --data data/VPO/VPO-SS --out run",
+        "avs-bench eval --run run --data data/VPO/VPO-SS",
+        "avs-bench report run",
+    ),
+)
+@version_option()
 def main() -> None:
     """Train and evaluate audio-visual segmentation models on datasets made by vpo-build."""
 

@@ -11,13 +11,19 @@ from avs_bench.checkpoints.choice import ModelChoice
 from avs_bench.commands.options import CLASSES, PATH, model_options
 from avs_bench.config import Precision
 from avs_bench.runtime.optional_packages import require, require_torch
+from vpo_builder.runtime.command_help import PresetCommand, examples
 from vpo_builder.runtime.errors import InputError, one_line_errors
 
 if TYPE_CHECKING:
     from avs_bench.models.profiling import Timing
 
 
-@click.group(invoke_without_command=True)
+@click.group(
+    invoke_without_command=True,
+    epilog=examples(
+        "avs-bench models", "avs-bench models convert official.pth official.safetensors"
+    ),
+)
 @click.pass_context
 @one_line_errors
 def models(context: click.Context) -> None:
@@ -40,7 +46,7 @@ def models(context: click.Context) -> None:
         click.echo(f"  {what}: {where}")
 
 
-@models.command()
+@models.command(epilog=examples("avs-bench models convert official.pth official.safetensors"))
 @click.argument("source", type=PATH)
 @click.argument("target", type=PATH)
 @one_line_errors
@@ -52,10 +58,21 @@ def convert(source: Path, target: Path) -> None:
     click.echo(f"{target}: {convert_to_safetensors(source, target)} tensors")
 
 
-@click.command()
+@click.command(
+    cls=PresetCommand,
+    epilog=examples(
+        "A preset's model; the best epoch of a run, on a GPU:",
+        "avs-bench profile --preset tiny --train --batch 4",
+        "avs-bench profile --run run --device cuda --precision bf16",
+    ),
+)
 @model_options("is measured", CLASSES, needs_weights=False)
-@click.option("--batch", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--repeats", default=20, show_default=True, type=click.IntRange(2))
+@click.option(
+    "--batch", default=1, show_default=True, type=click.IntRange(1), help="Pictures at once."
+)
+@click.option(
+    "--repeats", default=20, show_default=True, type=click.IntRange(2), help="Passes measured."
+)
 @click.option("--train", "training", is_flag=True, help="Time a training step too.")
 @click.option("--channels-last", is_flag=True, help="Maps as [B, H, W, C] in memory.")
 @click.option("--compile", "compiled", is_flag=True, help="Run through torch.compile.")
@@ -110,7 +127,13 @@ def profile(
     )
 
 
-@click.command()
+@click.command(
+    cls=PresetCommand,
+    epilog=examples(
+        "avs-bench export --run run --onnx model.onnx",
+        "avs-bench export --preset tiny --classes 22 --onnx fresh.onnx",
+    ),
+)
 @model_options("is written", CLASSES, needs_weights=False)
 @click.option("--onnx", "path", required=True, type=PATH, help="The file to write.")
 @one_line_errors

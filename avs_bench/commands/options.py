@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from avs_bench.checkpoints.choice import ModelChoice
+from avs_bench.config import PRESETS
+from vpo_builder.runtime.command_help import PresetOption
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.output_lock import RUN_LOCK, output_lock
 
@@ -29,6 +31,13 @@ CLASSES = click.option("--classes", type=click.IntRange(1), help="With backgroun
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+def preset_option(text: str) -> Option:
+    """Return the option --preset, for a PresetCommand."""
+    return click.option(
+        "--preset", cls=PresetOption, folders=lambda: {"": PRESETS}, metavar="NAME", help=text
+    )
+
+
 def model_options(what: str, *further: Option, needs_weights: bool = True) -> Option:
     """Give a command --run, --checkpoint, --model, --preset, --set, and `further` ones.
 
@@ -47,9 +56,7 @@ def model_options(what: str, *further: Option, needs_weights: bool = True) -> Op
             help="A checkpoint file instead; of a paper with --model or --preset, repeatable.",
         ),
         click.option("--model", help="The model of a published checkpoint: see avs-bench models."),
-        click.option(
-            "--preset", help="A preset with the model, picture size and sound of one instead."
-        ),
+        preset_option("A preset, see below, with the model, picture size and sound of one."),
         click.option(
             "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the preset."
         ),

@@ -9,11 +9,21 @@ import click
 from avs_bench.checkpoints.choice import ModelChoice
 from avs_bench.commands.options import LABELS, PATH, hold, model_options
 from avs_bench.runtime.optional_packages import require_torch
+from vpo_builder.runtime.command_help import PresetCommand, examples
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.outside_text import say
 
 
-@click.command()
+@click.command(
+    cls=PresetCommand,
+    epilog=examples(
+        "A video, at its own rate of frames:",
+        "avs-bench predict street.mp4 --run run --out predicted --fps native",
+        "A picture with a recording; a folder of both under equal names:",
+        "avs-bench predict dog.jpg --audio dog.wav --run run --out predicted",
+        "avs-bench predict pictures --run run --out predicted",
+    ),
+)
 @click.argument("inputs", nargs=-1, required=True, type=PATH)
 @click.option("--out", required=True, type=PATH, help="Folder for masks, overlays and the page.")
 @model_options("predicts", LABELS)

@@ -5,11 +5,20 @@ from pathlib import Path
 import click
 
 from avs_bench.commands.options import PATH
+from vpo_builder.runtime.command_help import examples
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.outside_text import say
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "One run; several, tested against the first:",
+        "avs-bench report run",
+        "avs-bench report run-a run-b --compare --out report",
+        "For a leaderboard:",
+        "avs-bench report run --submit mine.json",
+    )
+)
 @click.argument("runs", nargs=-1, required=True, type=PATH)
 @click.option("--out", type=PATH, help="Folder for the report; without it, RUN/report.")
 @click.option("--compare", is_flag=True, help="Test the other runs against the first, in pairs.")

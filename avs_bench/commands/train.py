@@ -6,17 +6,34 @@ from pathlib import Path
 
 import click
 
-from avs_bench.commands.options import DATA, DEVICE, PATH, hold
+from avs_bench.commands.options import DATA, DEVICE, PATH, hold, preset_option
 from avs_bench.runtime.optional_packages import require_torch
+from vpo_builder.runtime.command_help import PresetCommand, examples
 from vpo_builder.runtime.errors import InputError, one_line_errors
 
 
-@click.command()
-@click.option("--preset", help="What to train; required unless a run is resumed.")
+@click.command(
+    cls=PresetCommand,
+    epilog=examples(
+        "In two minutes on a processor, to try it:",
+        "avs-bench train --preset tiny --data data/VPO/VPO-SS --out run",
+        "Another seed, fewer epochs; a run that was stopped goes on:",
+        "avs-bench train --preset tiny --data data/VPO/VPO-SS --out run-1 --set train.seed=1",
+        "avs-bench train --data data/VPO/VPO-SS --out run-1 --resume",
+        "A published row, from the weights that its authors began with, on four GPUs:",
+        "torchrun --nproc-per-node 4 -m avs_bench train --preset cavp-deeplabv3plus-r50 "
+        "--data data/VPO/VPO-SS --out cavp --weights resnet50.pth",
+    ),
+)
+@preset_option("What to train, see below; required unless a run is resumed.")
 @DATA
 @click.option("--out", required=True, type=PATH, help="Folder of the run.")
 @click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting of the preset."
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a setting of the preset, such as train.seed=1; repeatable.",
 )
 @click.option(
     "--holdout-classes", "held_out", metavar="A,B", help="Classes left out of train and val."

@@ -4,7 +4,6 @@ import hashlib
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from avs_bench.results.records import Result
 from avs_bench.scoring.evaluate import Watcher, evaluate
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.version import VERSION
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,8 @@ def score(
 
 def versions() -> dict[str, str]:
     """Return the versions of everything between a checkpoint and its figures."""
-    try:
-        own = metadata.version("avs-toolkit")
-    except metadata.PackageNotFoundError:  # run from a checkout that is not installed
-        own = "not installed"
     return {
-        "avs-toolkit": own,
+        "avs-toolkit": VERSION,
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,

@@ -6,10 +6,8 @@ images without a known licence, and classes that are tested but never trained.
 """
 
 import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +23,7 @@ from vpo_builder.audit.near_duplicates import (
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.media_files import load
 from vpo_builder.dataset.schema import Sample, Subset
+from vpo_builder.runtime.threads import in_threads
 from vpo_builder.verify.media import decode_clip
 
 NearDuplicatePolicy = Literal["warn", "drop", "fail"]
@@ -94,10 +93,9 @@ def audit(
     """
     photographs = _photographs(manifest)
     clips = _clips(manifest)
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        alike = likenesses(photographs, pool, max_bits)
-        pixels = _pixel_digests(alike, pool)
-        sounds = list(pool.map(audio_digest, [place.path for place in clips]))
+    alike = likenesses(photographs, workers, max_bits)
+    pixels = _pixel_digests(alike, workers)
+    sounds = in_threads(audio_digest, [place.path for place in clips], workers, "audit: clips")
     leaks = [
         *_shared(LeakKind.IMAGE_ID, ((str(p.image_id), _place(p)) for p in photographs)),
         *_shared(LeakKind.YOUTUBE_ID, ((_youtube_id(place), place) for place in clips)),
@@ -167,10 +165,11 @@ def _youtube_id(clip: Place) -> str:
     return clip.path.stem.rpartition("_")[0]
 
 
-def _pixel_digests(alike: Sequence[Likeness], pool: Executor) -> dict[Photograph, str]:
+def _pixel_digests(alike: Sequence[Likeness], workers: int | None) -> dict[Photograph, str]:
     """Decode in full only what looks alike: identical pixels have identical hashes."""
     photographs = list(dict.fromkeys(p for pair in alike for p in (pair.first, pair.second)))
-    digests = pool.map(pixel_digest, [photograph.path for photograph in photographs])
+    paths = [photograph.path for photograph in photographs]
+    digests = in_threads(pixel_digest, paths, workers, "audit: photographs that look alike")
     return dict(zip(photographs, digests, strict=True))
 
 

@@ -10,7 +10,6 @@ so a close pair is for a person to judge.
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -21,6 +20,7 @@ from PIL import Image
 
 from vpo_builder.dataset.media_files import load
 from vpo_builder.dataset.schema import SUBSETS, Subset
+from vpo_builder.runtime.threads import in_threads
 
 MAX_BITS = 20
 """Pairs this far apart or closer are candidates."""
@@ -53,13 +53,15 @@ class Likeness:
 
 
 def likenesses(
-    photographs: Sequence[Photograph], pool: Executor, max_bits: int = MAX_BITS
+    photographs: Sequence[Photograph], workers: int | None, max_bits: int = MAX_BITS
 ) -> list[Likeness]:
     """Return the pairs of different photographs in different subsets that look alike.
 
-    One pair for each two ids, in the order given. Every file is decoded once, in `pool`.
+    One pair for each two ids, in the order given. Every file is decoded once, in `workers`
+    threads.
     """
-    hashes = list(pool.map(hash_file, [photograph.path for photograph in photographs]))
+    paths = [photograph.path for photograph in photographs]
+    hashes = list(in_threads(hash_file, paths, workers, "audit: photographs"))
     table = np.stack(hashes) if hashes else np.empty((0, 2), np.uint64)
     found: dict[tuple[int, int], Likeness] = {}
     for early, late in combinations(SUBSETS, 2):

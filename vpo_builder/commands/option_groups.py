@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vpo_builder.runtime.command_help import PresetCommand
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 FILE = click.Path(path_type=Path)
 
 
@@ -24,7 +25,7 @@ class OptionGroup:
     options: tuple[click.Option, ...]
 
 
-class GroupedCommand(click.Command):
+class GroupedCommand(PresetCommand):
     """A command that takes each group as the argument of the group's name."""
 
     def __init__(self, *args: Any, groups: Mapping[str, OptionGroup], **kwargs: Any) -> None:

@@ -1,5 +1,7 @@
 """The options of `vpo-build`, in groups, and those of them that `vpo-data fetch-avsbench` has."""
 
+from pathlib import Path
+
 import click
 from click import Choice, Option
 
@@ -16,19 +18,26 @@ from vpo_builder.commands.option_records import (
     What,
 )
 from vpo_builder.dataset.schema import SPLITS
+from vpo_builder.runtime.command_help import PresetOption, examples
 
-EXAMPLES = """\b
-Examples:
-  Try it, on an embedded synthetic corpus:
-    vpo-build --split ss --out data
-  From COCO 2017 and VGGSound, as they lie on your disk:
-    vpo-build --split msmi --out data --coco coco/ --vggsound vggsound/
-  Fetch what is needed and not there; see first what that is:
-    vpo-build --split ss --out data --plan --download
-    vpo-build --split ss --out data --download
-  Build a published dataset again, from its manifest:
-    vpo-build --from-manifest manifests/synthetic-vpo-ss/manifest.jsonl --out data
-"""
+EXAMPLES = examples(
+    "Try it, on an embedded synthetic corpus:",
+    "vpo-build --split ss --out data",
+    "From COCO 2017 and VGGSound, as they lie on your disk:",
+    "vpo-build --split msmi --out data --coco coco/ --vggsound vggsound/",
+    "Fetch what is needed and not there; see first what that is:",
+    "vpo-build --split ss --out data --plan --download",
+    "vpo-build --split ss --out data --download",
+    "Build a published dataset again, from its manifest:",
+    "vpo-build --from-manifest manifests/synthetic-vpo-ss/manifest.jsonl --out data",
+)
+
+
+def _preset_folders() -> dict[str, Path]:
+    from vpo_builder.config import PRESETS, SINGLE_PLUS_PRESETS
+
+    return {"": PRESETS, "avsbench-single-plus: ": SINGLE_PLUS_PRESETS}
+
 
 _WHAT = OptionGroup(
     "What to build",
@@ -77,7 +86,12 @@ _CHOICES = OptionGroup(
     Choices,
     "vpo-build --split ss --out data --seed 1 --set limits.per_class=100",
     (
-        Option(["--preset"], metavar="NAME", help="Settings to start from.  [default: default]"),
+        PresetOption(
+            ["--preset"],
+            metavar="NAME",
+            help="Settings to start from, see below.  [default: default]",
+            folders=_preset_folders,
+        ),
         Option(
             ["--set", "overrides"],
             multiple=True,

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vpo_builder.commands.asked import Asked
-from vpo_builder.commands.option_groups import CONTEXT, GroupedCommand
+from vpo_builder.commands.option_groups import GroupedCommand
 from vpo_builder.commands.option_records import Choices, Fetching, Folders, Running, What
 from vpo_builder.commands.options import EXAMPLES, GROUPS
+from vpo_builder.runtime.command_help import CONTEXT, version_option
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.interruption import resumable
 from vpo_builder.runtime.outside_text import say
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=GroupedCommand, groups=GROUPS, context_settings=CONTEXT, epilog=EXAMPLES)
+@version_option()
 @resumable
 @one_line_errors
 def build_command(

@@ -9,41 +9,72 @@ from typing import Any
 
 import click
 
-from vpo_builder.commands.option_groups import CONTEXT, GroupedCommand
+from vpo_builder.commands.option_groups import FILE, GroupedCommand
 from vpo_builder.commands.option_records import AvsBenchVideos, HowToFetchVideos, HowToRun
 from vpo_builder.commands.options import FETCH_AVSBENCH_GROUPS
+from vpo_builder.runtime.command_help import CONTEXT, examples, version_option
 from vpo_builder.runtime.errors import InputError, one_line_errors
 from vpo_builder.runtime.interruption import resumable
 from vpo_builder.runtime.outside_text import say
 
+WORKERS = click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Threads.  [default: one a processor]",
+)
 
-@click.group(context_settings=CONTEXT)
+
+@click.group(
+    context_settings=CONTEXT,
+    epilog=examples(
+        "Is a dataset whole, and how does it look?",
+        "vpo-data verify data/VPO/VPO-SS",
+        "vpo-data gallery data/VPO/VPO-SS --out gallery",
+        "What a command can do:",
+        "vpo-data export --help",
+    ),
+)
+@version_option()
 def data_command() -> None:
     """Check, count and show a dataset that vpo-build made."""
 
 
-@data_command.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@data_command.command(
+    epilog=examples(
+        "Compare every file with its listed sha256:",
+        "vpo-data verify data/VPO/VPO-SS",
+        "Decode every photograph and clip as well:",
+        "vpo-data verify data/VPO/VPO-SS --decode",
+    )
+)
+@click.argument("folder", type=FILE)
 @click.option("--decode", is_flag=True, help="Also decode every photograph and clip.")
+@WORKERS
 @one_line_errors
-def verify(folder: Path, decode: bool) -> None:
+def verify(folder: Path, decode: bool, workers: int | None) -> None:
     """Check every file of a finished dataset; exit code 1 and a line for each fault."""
     from vpo_builder.verify.verify import format_verification, verify
 
-    result = verify(folder, decode=decode)
+    result = verify(folder, workers, decode=decode)
     for line in format_verification(result):
         say(line)
     sys.exit(1 if result.faults else 0)
 
 
-@data_command.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "--png", type=click.Path(path_type=Path), help="Where the chart goes [FOLDER's name.png]."
+@data_command.command(
+    epilog=examples(
+        "A dataset that vpo-build made:",
+        "vpo-data stats data/VPO/VPO-SS --png counts.png",
+        "AVSBench as published:",
+        "vpo-data stats avsbench/Single-source",
+    )
 )
+@click.argument("folder", type=FILE)
+@click.option("--png", type=FILE, help="Where the chart goes [FOLDER's name.png].")
 @click.option(
     "--person-labels",
-    type=click.Path(path_type=Path),
+    type=FILE,
     help="A csv image_id,label by hand: how often the captions agree with it.",
 )
 @one_line_errors
@@ -91,8 +122,13 @@ def _print_trees(folder: Path, png: Path | None) -> bool:
     return bool(trees)
 
 
-@data_command.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@data_command.command(
+    epilog=examples(
+        "Look for leaks; photographs that look alike are shown on a page:",
+        "vpo-data audit data/VPO/VPO-SS --sheet alike.html",
+    )
+)
+@click.argument("folder", type=FILE)
 @click.option(
     "--near-duplicates",
     "policy",
@@ -101,18 +137,17 @@ def _print_trees(folder: Path, png: Path | None) -> bool:
     show_default=True,
     help="Whether photographs that look alike are a fault.",
 )
-@click.option(
-    "--sheet", type=click.Path(path_type=Path), help="Where such photographs are shown [NAME.html]."
-)
+@click.option("--sheet", type=FILE, help="Where such photographs are shown [NAME.html].")
+@WORKERS
 @one_line_errors
-def audit(folder: Path, policy: Any, sheet: Path | None) -> None:
+def audit(folder: Path, policy: Any, sheet: Path | None, workers: int | None) -> None:
     """Look for anything that crosses the subsets; exit code 1 for a leak."""
     from vpo_builder.audit.audit import audit, format_audit
     from vpo_builder.audit.sheet import write_sheet
     from vpo_builder.dataset.manifest import read_manifest
     from vpo_builder.documents.attribution import read_licences
 
-    report = audit(read_manifest(folder), read_licences(folder))
+    report = audit(read_manifest(folder), read_licences(folder), workers)
     for line in format_audit(report, policy):
         say(line)
     if report.near_duplicates:
@@ -122,18 +157,23 @@ def audit(folder: Path, policy: Any, sheet: Path | None) -> None:
     sys.exit(0 if report.passes(policy) else 1)
 
 
-@data_command.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@data_command.command(
+    epilog=examples(
+        "A page to open from disk:",
+        "vpo-data gallery data/VPO/VPO-SS --out gallery",
+        "Two datasets side by side:",
+        "vpo-data gallery data/VPO/VPO-SS --compare data/VPO/VPO-MS --out gallery",
+    )
+)
+@click.argument("folder", type=FILE)
 @click.option(
     "--compare",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="FOLDER",
     help="Another dataset to show beside it, class by class; repeatable.",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Where it goes [FOLDER's name-gallery]."
-)
+@click.option("--out", type=FILE, help="Where it goes [FOLDER's name-gallery].")
 @click.option(
     "--per-class",
     type=click.IntRange(min=0),
@@ -141,32 +181,56 @@ def audit(folder: Path, policy: Any, sheet: Path | None) -> None:
     show_default=True,
     help="Samples shown of each class and subset; 0 for all.",
 )
+@WORKERS
 @one_line_errors
-def gallery(folder: Path, compare: tuple[Path, ...], out: Path | None, per_class: int) -> None:
+def gallery(
+    folder: Path,
+    compare: tuple[Path, ...],
+    out: Path | None,
+    per_class: int,
+    workers: int | None,
+) -> None:
     """Write a page that shows a dataset: pictures, masks, sounds; it opens from disk."""
     from vpo_builder.gallery.gallery import write_gallery
 
     target = out or Path(f"{folder.resolve().name}-gallery")
-    result = write_gallery([folder, *compare], target, per_class)
+    result = write_gallery([folder, *compare], target, per_class, workers)
     say(f"{result.shown} of {result.samples} samples: open {result.page}")
 
 
-@data_command.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--format", "target", type=click.Choice(["webdataset", "coco", "hf"]), required=True)
-@click.option("--out", type=click.Path(path_type=Path), help="A new folder [FOLDER's name-FORMAT].")
+@data_command.command(
+    epilog=examples(
+        "vpo-data export data/VPO/VPO-SS --format webdataset --out tars",
+        "vpo-data export data/VPO/VPO-MS --format coco",
+    )
+)
+@click.argument("folder", type=FILE)
+@click.option(
+    "--format",
+    "target",
+    type=click.Choice(["webdataset", "coco", "hf"]),
+    required=True,
+    help="Whose reader it is for.",
+)
+@click.option("--out", type=FILE, help="A new folder [FOLDER's name-FORMAT].")
+@WORKERS
 @one_line_errors
-def export(folder: Path, target: Any, out: Path | None) -> None:
+def export(folder: Path, target: Any, out: Path | None, workers: int | None) -> None:
     """Write a dataset as WebDataset tars, COCO annotations or a Hugging Face image folder."""
     from vpo_builder.export.export import export_dataset
 
-    result = export_dataset(folder, out or Path(f"{folder.resolve().name}-{target}"), target)
+    given = out or Path(f"{folder.resolve().name}-{target}")
+    result = export_dataset(folder, given, target, workers)
     say(f"{result.folder}: {result.samples} samples in {result.files} files")
 
 
-@data_command.command()
-@click.argument("first", type=click.Path(path_type=Path))
-@click.argument("second", type=click.Path(path_type=Path))
+@data_command.command(
+    epilog=examples(
+        "vpo-data diff data/VPO/VPO-SS other/VPO/VPO-SS",
+    )
+)
+@click.argument("first", type=FILE)
+@click.argument("second", type=FILE)
 @one_line_errors
 def diff(first: Path, second: Path) -> None:
     """Compare two builds of a split; exit code 1 if they differ."""
@@ -178,8 +242,13 @@ def diff(first: Path, second: Path) -> None:
     sys.exit(1 if comparison.changes else 0)
 
 
-@data_command.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@data_command.command(
+    epilog=examples(
+        "What a build with --download could not have:",
+        "vpo-data rot data/VPO/VPO-SS",
+    )
+)
+@click.argument("folder", type=FILE)
 @one_line_errors
 def rot(folder: Path) -> None:
     """Say what could not be fetched for a dataset: by class, with reasons and dates."""
@@ -189,8 +258,17 @@ def rot(folder: Path) -> None:
         say(line)
 
 
-@data_command.command(cls=GroupedCommand, groups=FETCH_AVSBENCH_GROUPS)
-@click.argument("table", metavar="CSV", type=click.Path(path_type=Path))
+@data_command.command(
+    cls=GroupedCommand,
+    groups=FETCH_AVSBENCH_GROUPS,
+    epilog=examples(
+        "Frames, sound and folders as published:",
+        "vpo-data fetch-avsbench s4_meta_data.csv --out avsbench",
+        "Recordings from a mirror, and again what failed in passing:",
+        "vpo-data fetch-avsbench s4_meta_data.csv --out avsbench --retry transient",
+    ),
+)
+@click.argument("table", metavar="CSV", type=FILE)
 @resumable
 @one_line_errors
 def fetch_avsbench(

@@ -21,6 +21,7 @@ from PIL import Image
 from vpo_builder.dataset.places import AUDIO_FOLDER, CHECKSUMS, MS_HOME
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import read_regular
+from vpo_builder.runtime.threads import in_threads
 
 UNDECODABLE = (
     *(ArithmeticError, AssertionError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
@@ -84,6 +85,17 @@ class OwnFiles:
     def copy(self, path: Path, target: Path) -> None:
         """Copy a file of the dataset."""
         target.write_bytes(self.load(path, bytes))
+
+    def copy_all(
+        self, copies: Mapping[str, Path], target: Path, workers: int | None, label: str
+    ) -> None:
+        """Copy files of the dataset, in threads, to the names below `target` that they go by."""
+
+        def copy(name: str) -> None:
+            self.copy(copies[name], target / name)
+
+        for _ in in_threads(copy, list(copies), workers, label):
+            continue
 
     def _refuse_link_out(self, path: Path) -> None:
         real = Path(os.path.realpath(path))  # unlike resolve, it raises for no loop

@@ -5,7 +5,8 @@ An image record is a sample, so that the counterfactual samples of one photograp
 Instances of one class in a sample share a region, as they do in the masks.
 """
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,55 +22,76 @@ from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.media_files import OwnFiles, decode_mask
 from vpo_builder.dataset.schema import SUBSETS, Sample, Source
 from vpo_builder.documents.attribution import read_credits
+from vpo_builder.runtime.threads import in_threads
 from vpo_builder.runtime.whole_files import write_atomically
 
 Json = dict[str, Any]
+ByValue = dict[int, list[Source]]
+"""The sources of each class that sounds in a sample, by the class's mask value."""
 
 
-def write_coco(manifest: Manifest, files: OwnFiles, target: Path) -> None:
+def write_coco(manifest: Manifest, files: OwnFiles, target: Path, workers: int | None) -> None:
     """Write `<subset>/`, `panoptic_<subset>/`, `audio/` and `annotations/*.json`."""
     (target / "audio").mkdir()
-    clips = {source.clip_id for sample in manifest.samples for source in sample.sources}
-    for clip_id in sorted(clips):
-        files.copy(manifest.clip_path(clip_id), target / "audio" / f"{clip_id}.wav")
+    clips = sorted({source.clip_id for sample in manifest.samples for source in sample.sources})
+    copies = {f"{clip_id}.wav": manifest.clip_path(clip_id) for clip_id in clips}
+    files.copy_all(copies, target / "audio", workers, "export: clips")
     for subset in SUBSETS:
         samples = [sample for sample in manifest.samples if sample.subset == subset]
-        if samples:
-            _write_subset(manifest, files, samples, target, subset)
+        if not samples:
+            continue
+        photographs = {_name(sample): manifest.folder / sample.image for sample in samples}
+        (target / subset).mkdir()
+        files.copy_all(photographs, target / subset, workers, f"export: photographs of {subset}")
+        instances, segments = _masks(manifest, files, samples, target, workers)
+        shared = {
+            "info": {"description": f"{manifest.meta.split} {subset}", "version": "1.0"},
+            "images": _images(manifest, samples),
+            "categories": _categories(manifest),
+        }
+        annotations = target / "annotations"
+        _write_json(annotations / f"instances_{subset}.json", shared | {"annotations": instances})
+        _write_json(annotations / f"panoptic_{subset}.json", shared | {"annotations": segments})
 
 
-def _write_subset(
-    manifest: Manifest, files: OwnFiles, samples: Sequence[Sample], target: Path, subset: str
-) -> None:
-    images, panoptic = target / subset, target / f"panoptic_{subset}"
-    images.mkdir()
+def _masks(
+    manifest: Manifest,
+    files: OwnFiles,
+    samples: Sequence[Sample],
+    target: Path,
+    workers: int | None,
+) -> tuple[list[Json], list[Json]]:
+    """Write the panoptic masks of one subset; return its instances and its segments' records."""
+    subset = samples[0].subset
+    panoptic = target / f"panoptic_{subset}"
     panoptic.mkdir()
+    values = {row.name: row.mask_value for row in manifest.meta.classes}
+    sounding = [_by_value(sample, values) for sample in samples]
+    firsts = itertools.accumulate(map(len, sounding), initial=1)
+
+    def describe(task: tuple[int, int, Sample, ByValue]) -> tuple[list[Json], Json]:
+        number, first, sample, sources = task
+        decode = partial(decode_mask, width=sample.width, height=sample.height)
+        mask = files.load(manifest.folder / sample.mask, decode)
+        regions = list(_regions(sources, mask, number, first))
+        path = panoptic / f"{sample.sample_id}.png"
+        return regions, _write_panoptic(mask, regions, path, number)
+
+    tasks = list(zip(itertools.count(1), firsts, samples, sounding, strict=False))
+    described = list(in_threads(describe, tasks, workers, f"export: masks of {subset}"))
+    return [region for regions, _ in described for region in regions], [s for _, s in described]
+
+
+def _images(manifest: Manifest, samples: Sequence[Sample]) -> list[Json]:
     credit = read_credits(manifest.folder)
-    records: list[Json] = []
-    instances: list[Json] = []
-    segments: list[Json] = []
-    for number, sample in enumerate(samples, start=1):
-        name = PurePosixPath(sample.image).name
-        if not (images / name).exists():
-            files.copy(manifest.folder / sample.image, images / name)
-        records.append(_image(sample, number, name, credit.get(sample.image_id, ("", ""))[0]))
-        mask = files.load(
-            manifest.folder / sample.mask,
-            partial(decode_mask, width=sample.width, height=sample.height),
-        )
-        regions = list(_regions(manifest, sample, mask, number, len(instances) + 1))
-        instances += regions
-        segments.append(
-            _write_panoptic(mask, regions, panoptic / f"{sample.sample_id}.png", number)
-        )
-    shared = {
-        "info": {"description": f"{manifest.meta.split} {subset}", "version": "1.0"},
-        "images": records,
-        "categories": _categories(manifest),
-    }
-    annotations = target / "annotations"
-    _write_json(annotations / f"instances_{subset}.json", shared | {"annotations": instances})
-    _write_json(annotations / f"panoptic_{subset}.json", shared | {"annotations": segments})
+    return [
+        _image(sample, number, _name(sample), credit.get(sample.image_id, ("", ""))[0])
+        for number, sample in enumerate(samples, start=1)
+    ]
+
+
+def _name(sample: Sample) -> str:
+    return PurePosixPath(sample.image).name
 
 
 def _image(sample: Sample, number: int, name: str, licence: str) -> Json:
@@ -85,15 +107,19 @@ def _image(sample: Sample, number: int, name: str, licence: str) -> Json:
     }
 
 
+def _by_value(sample: Sample, values: Mapping[str, int]) -> ByValue:
+    """Return the sources of a sample, by rising mask value."""
+    found: ByValue = {}
+    for source in sample.sources:
+        found.setdefault(values[source.category], []).append(source)
+    return dict(sorted(found.items()))
+
+
 def _regions(
-    manifest: Manifest, sample: Sample, mask: npt.NDArray[np.uint8], image: int, first: int
+    sounding: ByValue, mask: npt.NDArray[np.uint8], image: int, first: int
 ) -> Iterator[Json]:
     """Yield an annotation for each class that sounds in a sample, numbered from `first`."""
-    values = {row.name: row.mask_value for row in manifest.meta.classes}
-    by_value: dict[int, list[Source]] = {}
-    for source in sample.sources:
-        by_value.setdefault(values[source.category], []).append(source)
-    for number, (value, sources) in enumerate(sorted(by_value.items()), start=first):
+    for number, (value, sources) in enumerate(sounding.items(), start=first):
         code = coco_mask.encode(np.asfortranarray(mask == value))
         yield {
             "id": number,

@@ -20,7 +20,7 @@ __all__ = ["FORMATS", "Export", "ExportFormat", "export_dataset"]
 ExportFormat = Literal["webdataset", "coco", "hf"]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
-WRITERS: dict[ExportFormat, Callable[[Manifest, OwnFiles, Path], None]] = {
+WRITERS: dict[ExportFormat, Callable[[Manifest, OwnFiles, Path, int | None], None]] = {
     "webdataset": write_webdataset,
     "coco": write_coco,
     "hf": write_hf,
@@ -36,10 +36,13 @@ class Export:
     samples: int
 
 
-def export_dataset(folder: Path, out: Path, target: ExportFormat) -> Export:
+def export_dataset(
+    folder: Path, out: Path, target: ExportFormat, workers: int | None = None
+) -> Export:
     """Write the dataset in `folder` to the new folder `out`, with its card and attributions.
 
-    The same dataset gives the same bytes. Raises InputError for an unfinished dataset, a file
+    The same dataset gives the same bytes, in any number of threads (`workers`; default: one a
+    processor). Raises InputError for an unfinished dataset, a file
     that is missing, changed or reached by a link that leads out of the dataset, and an `out` that
     is not empty; `out` appears when it is complete.
     """
@@ -54,7 +57,7 @@ def export_dataset(folder: Path, out: Path, target: ExportFormat) -> Export:
         for name in (CARD, ATTRIBUTION):
             if name in checksums:
                 files.copy(folder / name, fresh / name)
-        WRITERS[target](manifest, files, fresh)
+        WRITERS[target](manifest, files, fresh, workers)
         (fresh / META).write_bytes(encode_meta(manifest.meta))
     number = sum(path.is_file() for path in out.rglob("*"))
     return Export(out, number, len(manifest.samples))

@@ -18,7 +18,7 @@ from vpo_builder.runtime.whole_files import write_atomically
 IMAGES, MASKS, AUDIO = "images", "masks", "audio"
 
 
-def write_hf(manifest: Manifest, files: OwnFiles, target: Path) -> None:
+def write_hf(manifest: Manifest, files: OwnFiles, target: Path, workers: int | None) -> None:
     """Write `<subset>/metadata.jsonl` and the files it names, for subsets that have samples."""
     credit = read_credits(manifest.folder)
     for subset in SUBSETS:
@@ -26,7 +26,10 @@ def write_hf(manifest: Manifest, files: OwnFiles, target: Path) -> None:
         if samples:
             rows = [_row(manifest, s, credit.get(s.image_id, ("", ""))) for s in samples]
             write_atomically(target / subset / "metadata.jsonl", encode_lines(rows))
-            _copy_media(manifest, files, samples, target / subset)
+            copies = _copies(manifest, samples)
+            for folder in (IMAGES, MASKS, AUDIO):
+                (target / subset / folder).mkdir()
+            files.copy_all(copies, target / subset, workers, f"export: files of {subset}")
 
 
 def _row(manifest: Manifest, sample: Sample, credit: tuple[str, str]) -> dict[str, Any]:
@@ -57,16 +60,12 @@ def _row(manifest: Manifest, sample: Sample, credit: tuple[str, str]) -> dict[st
     }
 
 
-def _copy_media(
-    manifest: Manifest, files: OwnFiles, samples: Iterable[Sample], target: Path
-) -> None:
+def _copies(manifest: Manifest, samples: Iterable[Sample]) -> dict[str, Path]:
+    """Return the media of samples, each once, by the names that the rows give them."""
     copies: dict[str, Path] = {}
     for sample in samples:
         copies[f"{IMAGES}/{PurePosixPath(sample.image).name}"] = manifest.folder / sample.image
         copies[f"{MASKS}/{PurePosixPath(sample.mask).name}"] = manifest.folder / sample.mask
         for source in sample.sources:
             copies[f"{AUDIO}/{source.clip_id}.wav"] = manifest.clip_path(source.clip_id)
-    for folder in (IMAGES, MASKS, AUDIO):
-        (target / folder).mkdir()
-    for name, path in copies.items():
-        files.copy(path, target / name)
+    return copies

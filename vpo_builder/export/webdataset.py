@@ -9,6 +9,7 @@ would lose the values.
 import io
 import tarfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,38 +20,46 @@ from PIL import Image
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.media_files import OwnFiles, decode_mask
 from vpo_builder.dataset.schema import SUBSETS, Sample
+from vpo_builder.runtime.threads import in_threads
 
 SAMPLES_A_SHARD = 1000  # about 500 MB, within the 0.1–1 GB that WebDataset's readers like
 
 
-def write_webdataset(manifest: Manifest, files: OwnFiles, target: Path) -> None:
+def write_webdataset(
+    manifest: Manifest, files: OwnFiles, target: Path, workers: int | None
+) -> None:
     """Write `<subset>-<number>.tar` for every subset that has samples."""
     for subset in SUBSETS:
         samples = [sample for sample in manifest.samples if sample.subset == subset]
-        for number, start in enumerate(range(0, len(samples), SAMPLES_A_SHARD)):
-            path = target / f"{subset}-{number:06d}.tar"
-            _write_shard(manifest, files, samples[start : start + SAMPLES_A_SHARD], path)
+        read = partial(_members, manifest, files)
+        label = f"export: samples of {subset}"
+        with closing(in_threads(read, samples, workers, label)) as members:
+            for number, start in enumerate(range(0, len(samples), SAMPLES_A_SHARD)):
+                path = target / f"{subset}-{number:06d}.tar"
+                _write_shard(samples[start : start + SAMPLES_A_SHARD], members, path)
 
 
 def _write_shard(
-    manifest: Manifest, files: OwnFiles, samples: Sequence[Sample], path: Path
+    samples: Sequence[Sample], members: Iterator[list[tuple[str, bytes]]], path: Path
 ) -> None:
     with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as shard:
         for sample in samples:
-            for extension, data in _members(manifest, files, sample):
+            for extension, data in next(members):
                 member = tarfile.TarInfo(f"{sample.sample_id}.{extension}")
                 member.size = len(data)  # all else is fixed: mode 0644, owner 0, time 0
                 shard.addfile(member, io.BytesIO(data))
 
 
-def _members(manifest: Manifest, files: OwnFiles, sample: Sample) -> Iterator[tuple[str, bytes]]:
-    """Yield (extension, bytes) of a sample's files, sorted by extension."""
+def _members(manifest: Manifest, files: OwnFiles, sample: Sample) -> list[tuple[str, bytes]]:
+    """Return (extension, bytes) of a sample's files, sorted by extension."""
     folder = manifest.folder
-    for number, source in enumerate(sample.sources):
-        yield f"{number}.wav", files.load(manifest.clip_path(source.clip_id), bytes)
-    yield PurePosixPath(sample.image).suffix[1:], files.load(folder / sample.image, bytes)
-    yield "json", msgspec.json.encode(_description(manifest, sample))
-    yield "mask.png", files.load(folder / sample.mask, partial(_grey_png, sample))
+    sounds = [files.load(manifest.clip_path(source.clip_id), bytes) for source in sample.sources]
+    return [
+        *((f"{number}.wav", sound) for number, sound in enumerate(sounds)),
+        (PurePosixPath(sample.image).suffix[1:], files.load(folder / sample.image, bytes)),
+        ("json", msgspec.json.encode(_description(manifest, sample))),
+        ("mask.png", files.load(folder / sample.mask, partial(_grey_png, sample))),
+    ]
 
 
 def _grey_png(sample: Sample, data: bytes) -> bytes:

@@ -26,6 +26,7 @@ from vpo_builder.fetching.youtube import (
 from vpo_builder.records import Reason
 from vpo_builder.rendering.decoding import decoder_versions
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.version import VERSION
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,8 @@ def checked_retry(what: str | None) -> str:
 
 def tool_versions() -> dict[str, str]:
     """Return the versions of everything that has a hand in fetching."""
-    versions = {"python": platform.python_version(), **decoder_versions()}
-    for package in ("avs-toolkit", "yt-dlp", "yt-dlp-ejs"):
+    versions = {"python": platform.python_version(), "avs-toolkit": VERSION, **decoder_versions()}
+    for package in ("yt-dlp", "yt-dlp-ejs"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:

@@ -1,7 +1,6 @@
 """Copies the media of everything a gallery shows, each file once, under numbers of its own."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,8 +10,10 @@ from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.media_files import OwnFiles
 from vpo_builder.dataset.schema import Sample
 from vpo_builder.gallery.media import ClipCopy, encode_clip, encode_overlay, encode_photograph
+from vpo_builder.runtime.threads import in_threads
 
 Numbers = Mapping[Path, int]
+Numbered = tuple[int, Path]
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ class Copies:
 
 
 def copy_media(
-    datasets: Sequence[Shown], colours: Mapping[str, Colour], target: Path, pool: Executor
+    datasets: Sequence[Shown], colours: Mapping[str, Colour], target: Path, workers: int | None
 ) -> Copies:
-    """Write image-N.jpg, mask-N.png and clip-N.js into `target` for everything shown.
+    """Write image-N.jpg, mask-N.png and clip-N.js into `target` for everything shown, in threads.
 
     Raises InputError naming the first file that cannot be shown.
     """
@@ -62,23 +63,26 @@ def copy_media(
     masks = _owned((shown, [shown.mask(sample)]) for shown, sample in pairs)
     clips = _owned((shown, shown.clips(sample)) for shown, sample in pairs)
 
-    def photograph(path: Path, number: int) -> None:
+    def photograph(task: Numbered) -> None:
+        number, path = task
         copy = images[path].files.load(path, encode_photograph)
         (target / f"image-{number}.jpg").write_bytes(copy)
 
-    def overlay(path: Path, number: int) -> None:
+    def overlay(task: Numbered) -> None:
+        number, path = task
         values = _mask_colours(masks[path].manifest, colours)
         copy = masks[path].files.load(path, partial(encode_overlay, colours=values))
         (target / f"mask-{number}.png").write_bytes(copy)
 
-    def clip(path: Path, number: int) -> ClipCopy:
+    def clip(task: Numbered) -> ClipCopy:
+        number, path = task
         copy, script = clips[path].files.load(path, partial(encode_clip, number=number))
         (target / f"clip-{number}.js").write_bytes(script)
         return copy
 
-    for files, write in ((images, photograph), (masks, overlay)):
-        list(pool.map(write, files, range(len(files))))
-    waveforms = list(pool.map(clip, clips, range(len(clips))))
+    for files, write, label in ((images, photograph, "photographs"), (masks, overlay, "masks")):
+        list(in_threads(write, list(enumerate(files)), workers, f"gallery: {label}"))
+    waveforms = list(in_threads(clip, list(enumerate(clips)), workers, "gallery: clips"))
     return Copies(_numbered(images), _numbered(masks), _numbered(clips), waveforms)
 
 

@@ -1,8 +1,6 @@
 """Shows datasets in a static folder that opens from disk: pictures, masks, sounds, charts."""
 
-import os
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,9 +40,9 @@ def write_gallery(
     datasets = [Shown(m, choose_shown(m.samples, per_class)) for m in manifests]
     colours = _colours(manifests)
     _refuse_other_content(out)
-    with atomic_folder(out) as fresh, ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+    with atomic_folder(out) as fresh:
         (fresh / MEDIA).mkdir()
-        copies = copy_media(datasets, colours, fresh / MEDIA, pool)
+        copies = copy_media(datasets, colours, fresh / MEDIA, workers)
         page = render_page(datasets, copies, colours)
         (fresh / PAGE).write_text(page, encoding="utf-8")
     shown = sum(len(dataset.samples) for dataset in datasets)

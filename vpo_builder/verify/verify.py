@@ -6,9 +6,7 @@ only on request.
 """
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from vpo_builder.dataset.schema import ManifestMeta
 from vpo_builder.dataset.untrusted import meta_faults
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import read_regular
+from vpo_builder.runtime.threads import in_threads
 from vpo_builder.verify.clip_notes import clips_other_than_noted
 from vpo_builder.verify.listing import read_checksums, unlisted_files
 from vpo_builder.verify.manifest_records import record_faults
@@ -111,21 +110,13 @@ def _check_files(
     workers: int | None,
     decode: bool,
 ) -> Iterator[tuple[int, list[Fault]]]:
-    """Yield the bytes read and the faults found for each batch of files."""
-    root = str(folder)
-    paths = list(listed)
-    batches = [paths[at : at + BATCH] for at in range(0, len(paths), BATCH)]
+    """Yield the bytes read and the faults found for each file."""
 
-    def check(batch: list[str]) -> tuple[int, list[Fault]]:
-        size_bytes, faults = 0, []
-        for path in batch:
-            size, reasons = _check_file(f"{root}/{path}", listed[path], expected.get(path), decode)
-            size_bytes += size
-            faults += [Fault(path, reason) for reason in reasons]
-        return size_bytes, faults
+    def check(path: str) -> tuple[int, list[Fault]]:
+        size, reasons = _check_file(f"{folder}/{path}", listed[path], expected.get(path), decode)
+        return size, [Fault(path, reason) for reason in reasons]
 
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        yield from pool.map(check, batches)
+    return in_threads(check, list(listed), workers, "files", BATCH)
 
 
 def _check_file(

@@ -11,6 +11,7 @@ from tests.builder.documents.test_documents import write_documents
 from vpo_builder.commands.vpo_data import data_command
 from vpo_builder.dataset.manifest import META, encode_lines, read_manifest
 from vpo_builder.records import PersonDecision
+from vpo_builder.runtime import threads
 
 COMMANDS = ("verify", "stats", "audit", "gallery")
 
@@ -68,6 +69,22 @@ def test_gallery_names_the_page_to_open(small_dataset: Path, small_duets: Path) 
     page = Path("VPO-SS-gallery", "index.html")
     assert str(page) in result.output
     assert "VPO-MS" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    "words", [("verify",), ("audit",), ("gallery",), ("export", "--format", "hf")]
+)
+def test_workers_reach_the_work(
+    words: tuple[str, ...], small_dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+    real = threads.ThreadPoolExecutor
+    monkeypatch.setattr(threads, "ThreadPoolExecutor", lambda n: given.append(n) or real(n))
+    write_documents(small_dataset)
+    command, *rest = words
+    assert run(command, small_dataset, *rest, "--workers", 5).exit_code == 0
+    assert set(given) == {5}
+    assert run(command, small_dataset, *rest, "--workers", 0).exit_code == 2
 
 
 def test_export_says_where_it_went(small_dataset: Path) -> None:

@@ -251,6 +251,18 @@ def test_a_smaller_gallery_is_part_of_a_larger_one(small_dataset: Path) -> None:
     assert len(keys) == len(set(keys)) == 7
 
 
+def test_any_number_of_workers_gives_the_same_bytes(small_dataset: Path, tmp_path: Path) -> None:
+    one, three = (
+        write_gallery([small_dataset], tmp_path / str(number), 0, number).page.parent
+        for number in (1, 3)
+    )
+    files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
+    assert len(files) > 16
+    assert [(one / name).read_bytes() for name in files] == [
+        (three / name).read_bytes() for name in files
+    ]
+
+
 def test_a_gallery_is_replaced_and_nothing_else_is(small_dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "gallery"
     write_gallery([small_dataset], out, 1)

@@ -6,9 +6,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vpo_builder.runtime import progress as progress_lines
 from vpo_builder.runtime.errors import InputError, one_line_errors
 from vpo_builder.runtime.outside_text import csv_cell, markdown_text, one_line
-from vpo_builder.runtime.progress import progress
+from vpo_builder.runtime.progress import progress, say_beside
 
 HOSTILE = "a\x1b[2J\x9b31m\u202eb\x00\rc\nd\x7f\udc80"
 
@@ -42,7 +43,9 @@ def test_markdown_prints_markup_as_it_is() -> None:
     assert markdown_text("[a](b) | *c* _d_ e_f <img>\n&amp; `g` \\") == said
 
 
-def test_errors_and_progress_pass_through_it(capfd: pytest.CaptureFixture[str]) -> None:
+def test_errors_and_progress_pass_through_it(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     @click.command()
     @one_line_errors
     def fails() -> None:
@@ -50,7 +53,11 @@ def test_errors_and_progress_pass_through_it(capfd: pytest.CaptureFixture[str]) 
 
     result = CliRunner().invoke(fails)
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    monkeypatch.setattr(progress_lines, "LINE_AFTER_SECONDS", 0.0)
     list(progress([1], 1, HOSTILE.replace("\n", "")))
-    for line in (*result.stderr.splitlines(), *capfd.readouterr().err.splitlines()):
+    say_beside(HOSTILE)
+    told = capfd.readouterr().err.splitlines()
+    assert len(told) == 2
+    for line in (*result.stderr.splitlines(), *told):
         assert line.isprintable()
         assert r"a\x1b[2J" in line

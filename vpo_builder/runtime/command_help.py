@@ -1,0 +1,58 @@
+"""What the helps of all commands share: their width, --version, presets, examples at the foot."""
+
+import textwrap
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from vpo_builder.runtime.version import VERSION
+
+MARGIN = " " * 4
+F = TypeVar("F", bound=Callable[..., Any])
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def version_option() -> Callable[[F], F]:
+    """Return the option --version of one program, which says the name that it is run by."""
+    return click.version_option(VERSION, message="%(prog)s %(version)s")
+
+
+def examples(*lines: str) -> str:
+    """Return the foot of a help: commands, and, ending in ":" or "?", what those below do."""
+    indented = (f"{MARGIN[:2] if line.endswith((':', '?')) else MARGIN}{line}" for line in lines)
+    return "\n".join(["\b", "Examples:", *indented])
+
+
+class PresetOption(click.Option):
+    """The option `--preset`: `folders` gives the folders of its presets, each after a title."""
+
+    def __init__(
+        self, *args: Any, folders: Callable[[], Mapping[str, Path]], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.folders = folders
+
+
+class PresetCommand(click.Command):
+    """A command whose help names the presets that it has; they are looked up as it is shown."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the presets' names, whole, and then the foot."""
+        from vpo_builder.runtime.settings import preset_names
+
+        for option in self.params:
+            if isinstance(option, PresetOption):
+                formatter.write("\n  Presets:\n")
+                for title, folder in option.folders().items():
+                    text = f"{title}{', '.join(preset_names(folder))}"
+                    filled = textwrap.fill(
+                        text,
+                        formatter.width,
+                        initial_indent=MARGIN,
+                        subsequent_indent=MARGIN,
+                        break_on_hyphens=False,
+                    )
+                    formatter.write(f"{filled}\n")
+        super().format_epilog(ctx, formatter)
