@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import msgspec
 
@@ -12,6 +13,7 @@ from vpo_builder.build.damage import stop_at_damage
 from vpo_builder.build.recipe import Recipe
 from vpo_builder.build.request import BuildReport, VpoRequest, needed
 from vpo_builder.classes import SoundingClass, class_rows, read_class_table
+from vpo_builder.dataset.instances import INSTANCES, Instance
 from vpo_builder.dataset.manifest import encode_lines
 from vpo_builder.dataset.places import AUDIO_FOLDER, audio_folder
 from vpo_builder.dataset.schema import SUBSETS, Sample, Subset
@@ -27,7 +29,7 @@ from vpo_builder.publishing.publication import Publication
 from vpo_builder.publishing.rejections import refuse_reappeared
 from vpo_builder.records import Clip, PlannedSample, Rejection
 from vpo_builder.rendering.clip_folder import ClipFolder, claim_clip_folder
-from vpo_builder.rendering.images import render_images
+from vpo_builder.rendering.images import RenderedImages, render_images
 from vpo_builder.rendering.mix import MIX_FOLDER, render_mixes
 from vpo_builder.runtime.cycle_collector import without_collecting
 from vpo_builder.runtime.errors import InputError
@@ -184,7 +186,16 @@ def _render(
         synthetic=request.sources.synthetic,
         attributions=corpus.attributions,
         notes=[*plan.notes, *images.notes],
+        instances=list(_instances(images, folder)) if request.split == "msmi" else (),
     )
+
+
+def _instances(images: RenderedImages, folder: Path) -> Iterator[Instance]:
+    """Yield the outline of every source, in the order of the samples that the manifest has."""
+    for sample in sorted((item.sample for item in images.samples), key=lambda s: s.sample_id):
+        codes = images.outlines[folder / sample.mask]
+        for source, counts in zip(sample.sources, codes, strict=True):
+            yield Instance(sample.sample_id, source.ann_id, counts)
 
 
 def _judge(request: VpoRequest, rendered: Publication, audit: AuditReport) -> Publication:
@@ -194,12 +205,15 @@ def _judge(request: VpoRequest, rendered: Publication, audit: AuditReport) -> Pu
     dropped = [Rejection("image", str(i), why) for i, why in sorted(crossing.dropped.items())]
     named = {request.folder / path for sample in samples for path in _files(sample)}
     values = {row.name: row.mask_value for row in rendered.classes}
-    table = encode_csv(samples, values, request.split)
+    texts = {csv_name(request.split): encode_csv(samples, values, request.split)}
+    if rendered.instances:
+        ids = {sample.sample_id for sample in samples}
+        texts[INSTANCES] = encode_lines(i for i in rendered.instances if i.sample_id in ids)
     return replace(
         rendered,
         samples=samples,
         media_sha256={path: sha for path, sha in rendered.media_sha256.items() if path in named},
-        texts={csv_name(request.split): table, **rendered.texts},
+        texts={**texts, **rendered.texts},
         rejections=[*rendered.rejections, *dropped],
         notes=[*rendered.notes, *crossing.notes],
     )

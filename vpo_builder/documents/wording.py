@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from vpo_builder.dataset.instances import INSTANCES
 from vpo_builder.dataset.schema import ManifestMeta, Split
 
 SUMMARIES: dict[Split, str] = {
@@ -149,6 +150,8 @@ def file_rows(meta: ManifestMeta) -> Iterator[tuple[str, str]]:
             f"mask/{folders}",
             "palette PNG; a pixel's value is the class's COCO id, 92–94 persons",
         )
+        if meta.split == "msmi":
+            yield INSTANCES, "every sounding object's own outline: COCO's run-length code"
         yield f"{meta.audio}/", "recordings, mono PCM16, shared by the splits of one folder"
         yield f"vpo_{meta.split}_data_stereo.csv", "one row a source, as published loaders read it"
         yield "persons.jsonl", "how each picture of persons was decided"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vpo_builder.dataset.instances import Instance
 from vpo_builder.dataset.manifest import Manifest, encode_samples
 from vpo_builder.dataset.schema import SCHEMA_VERSION, ClassRow, ManifestMeta, Sample
 from vpo_builder.documents.documents import Attribution
@@ -21,7 +22,7 @@ class Publication:
     `media_sha256` holds every image and mask by its path; clips lie in `audio`, relative to the
     dataset's folder.
     `texts` are the files beside the manifest that only this kind of dataset has; `notes` are
-    lines for a person.
+    lines for a person; `instances` are the outlines of MSMI's sources.
     """
 
     samples: Sequence[Sample]
@@ -33,6 +34,7 @@ class Publication:
     synthetic: bool
     attributions: Sequence[Attribution]
     notes: Sequence[str] = ()
+    instances: Sequence[Instance] = ()
     funnel: Funnel = field(default_factory=dict)
 
     def manifest(self, folder: Path, identity: BuildIdentity) -> Manifest:

@@ -4,7 +4,7 @@ import hashlib
 import io
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image
@@ -38,24 +38,29 @@ class ImageTask:
 
 @dataclass(frozen=True)
 class ImageResult:
-    """Why an image cannot be used, or the sha256 of every file it became, and what was changed."""
+    """Why an image cannot be used, or the sha256 of every file it became, and what was changed.
+
+    `outlines` holds, for each mask file, COCO's run-length code of every object in it.
+    """
 
     reason: Reason | None
     sha256: Mapping[Path, str]
     change: Change | None = None
+    outlines: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class RenderedImages:
     """The samples whose image is whole, the images that are not, and every file's sha256.
 
-    `notes` are lines for a person: how many pictures were changed.
+    `notes` are lines for a person: how many pictures were changed; `outlines` are ImageResult's.
     """
 
     samples: list[PlannedSample]
     rejections: list[Rejection]
     sha256: Mapping[Path, str]
     notes: list[str]
+    outlines: Mapping[Path, tuple[str, ...]]
 
 
 def render_images(
@@ -87,7 +92,8 @@ def render_images(
     whole = [planned for planned in samples if str(planned.sample.image_id) not in unusable]
     changes = Counter(result.change for result in results if result.change is not None)
     notes = [f"{count} pictures {change}" for change, count in sorted(changes.items())]
-    return RenderedImages(whole, rejections, sha256, notes)
+    outlines = {mask: codes for result in results for mask, codes in result.outlines.items()}
+    return RenderedImages(whole, rejections, sha256, notes, outlines)
 
 
 def _task(
@@ -118,15 +124,18 @@ def render_image(task: ImageTask) -> ImageResult:
     if reason is not None:
         return ImageResult(reason, {})
     files = dict.fromkeys(task.targets, data)
+    outlines = {}
     for mask in task.masks:
         codes = [
             encode_segmentation(segmentation, task.photo.height, task.photo.width)
             for segmentation in mask.segmentations
         ]
         files[mask.target] = encode_png(merge_masks(codes, mask.values))
+        outlines[mask.target] = tuple(code["counts"].decode("ascii") for code in codes)
     for path, content in files.items():
         write_if_changed(path, content)
-    return ImageResult(None, {path: _sha256(data) for path, data in files.items()}, change)
+    hashes = {path: _sha256(content) for path, content in files.items()}
+    return ImageResult(None, hashes, change, outlines)
 
 
 def _checked(data: bytes, photo: Photo) -> tuple[Reason | None, bytes, Change | None]:

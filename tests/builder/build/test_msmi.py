@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
 
 from tests.builder.building import build_from
 from tests.builder.small_corpus import farm
+from vpo_builder.dataset.instances import INSTANCES, decode_instances
 from vpo_builder.dataset.manifest import Manifest, read_manifest
 from vpo_builder.rendering.mix import centre_tiled, mix
 from vpo_builder.verify.verify import verify
@@ -40,6 +43,27 @@ def test_msmi_is_ms_and_the_images_with_repeated_instances(msmi: Manifest) -> No
         assert len({source.category for source in sample.sources}) == 1
         assert len({source.clip_id for source in sample.sources}) == len(sample.sources)
     assert not verify(msmi.folder).faults
+
+
+def test_each_source_keeps_the_outline_that_coco_draws(msmi: Manifest, farm_folder: Path) -> None:
+    outlines = decode_instances((msmi.folder / INSTANCES).read_bytes())
+    wanted = [(s.sample_id, source.ann_id) for s in msmi.samples for source in s.sources]
+    assert list(outlines) == wanted
+    seen = set()
+    for path in (farm_folder / "coco" / "annotations").glob("instances_*.json"):
+        coco = COCO(str(path))
+        for sample in msmi.samples:
+            for source in sample.sources:
+                if source.ann_id in coco.anns:
+                    code = {
+                        "size": [sample.height, sample.width],
+                        "counts": outlines[sample.sample_id, source.ann_id].encode(),
+                    }
+                    drawn = coco.annToMask(coco.anns[source.ann_id])
+                    assert np.array_equal(coco_mask.decode(code), drawn)
+                    seen.add((sample.sample_id, source.ann_id))
+    assert seen == set(wanted)
+    assert not (msmi.folder.parent / "VPO-MS" / INSTANCES).exists()
 
 
 def test_the_published_loader_finds_the_files_of_both_folders(msmi: Manifest) -> None:
