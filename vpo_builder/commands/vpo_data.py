@@ -216,7 +216,7 @@ def gallery(
 @WORKERS
 @one_line_errors
 def export(folder: Path, target: Any, out: Path | None, workers: int | None) -> None:
-    """Write a dataset as WebDataset tars, COCO annotations or a Hugging Face image folder."""
+    """Write a dataset as WebDataset tars, COCO annotations or Hugging Face Parquet."""
     from vpo_builder.export.export import export_dataset
 
     given = out or Path(f"{folder.resolve().name}-{target}")

@@ -69,10 +69,14 @@ class OwnFiles:
     folder: Path
     checksums: Mapping[str, str] | None = None
 
+    def lists(self, path: Path) -> bool:
+        """Tell whether `checksums` name a file of the dataset."""
+        return self._relative(path) in (self.checksums or {})
+
     def load(self, path: Path, decode: Callable[[bytes], T]) -> T:
         """Return what `decode` makes of a file of the dataset; see `load`."""
         self._refuse_link_out(path)
-        relative = path.relative_to(self.folder).as_posix()
+        relative = self._relative(path)
 
         def checked(data: bytes) -> T:
             wanted = self.checksums and self.checksums.get(relative)
@@ -96,6 +100,9 @@ class OwnFiles:
 
         for _ in in_threads(copy, list(copies), workers, label):
             continue
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
 
     def _refuse_link_out(self, path: Path) -> None:
         real = Path(os.path.realpath(path))  # unlike resolve, it raises for no loop

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.runtime.errors import InputError
@@ -51,6 +52,14 @@ class Attribution:
         return f"https://www.flickr.com/photo.gne?id={found.group(1)}" if found else ""
 
 
+class Credit(NamedTuple):
+    """What `ATTRIBUTION.csv` says of an image; "" where it says nothing."""
+
+    licence: str = ""
+    author_page: str = ""
+    licence_url: str = ""
+
+
 def encode_attributions(attributions: Iterable[Attribution], manifest: Manifest) -> bytes:
     """Return the csv: a row for each image in use, then one for each clip, sorted by id.
 
@@ -80,11 +89,11 @@ def encode_attributions(attributions: Iterable[Attribution], manifest: Manifest)
 
 def read_licences(folder: Path) -> dict[int, str]:
     """Return image id -> licence name from a dataset's `ATTRIBUTION.csv`; {} if it has none."""
-    return {image_id: licence for image_id, (licence, _) in read_credits(folder).items()}
+    return {image_id: credit.licence for image_id, credit in read_credits(folder).items()}
 
 
-def read_credits(folder: Path) -> dict[int, tuple[str, str]]:
-    """Return image id -> (licence name, author's page) from a dataset's `ATTRIBUTION.csv`.
+def read_credits(folder: Path) -> dict[int, Credit]:
+    """Return image id -> credit from a dataset's `ATTRIBUTION.csv`.
 
     {} if it has none; InputError if it is not one.
     """
@@ -96,8 +105,8 @@ def read_credits(folder: Path) -> dict[int, tuple[str, str]]:
         if tuple(columns) != COLUMNS:
             raise ValueError(f"columns are {columns}, expected {list(COLUMNS)}")
         return {
-            int(number): (licence, page)
-            for kind, number, licence, _, page, _, _ in rows
+            int(number): Credit(licence, page, url)
+            for kind, number, licence, url, page, _, _ in rows
             if kind == "image" and number.isdecimal()
         }
     except (OSError, ValueError, csv.Error) as error:

@@ -1,12 +1,13 @@
 """COCO: instance annotations of what sounds, and the panoptic form of the same masks.
 
-An image record is a sample, so that the counterfactual samples of one photograph keep apart: its
-`id` is a running number and `coco_id` the photograph's own. A category's `id` is its mask value.
-Instances of one class in a sample share a region, as they do in the masks.
+An image record is a sample with a picture of its own, so that the counterfactual samples of one
+photograph keep apart: its `id` is a running number and `coco_id` the photograph's own. The picture
+and the panoptic PNG are both named by the sample: detectron2 and mmdetection find one by the other.
+A category's `id` is its mask value.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,14 +21,21 @@ from pycocotools import mask as coco_mask
 from vpo_builder.dataset.class_colours import class_colours
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.media_files import OwnFiles, decode_mask
-from vpo_builder.dataset.schema import SUBSETS, Sample, Source
-from vpo_builder.documents.attribution import read_credits
+from vpo_builder.dataset.schema import SUBSETS, Sample
+from vpo_builder.documents.attribution import Credit, read_credits
+from vpo_builder.export.coco_regions import (
+    Groups,
+    Outlines,
+    Region,
+    draw_regions,
+    group_sources,
+    paint,
+    read_outlines,
+)
 from vpo_builder.runtime.threads import in_threads
 from vpo_builder.runtime.whole_files import write_atomically
 
 Json = dict[str, Any]
-ByValue = dict[int, list[Source]]
-"""The sources of each class that sounds in a sample, by the class's mask value."""
 
 
 def write_coco(manifest: Manifest, files: OwnFiles, target: Path, workers: int | None) -> None:
@@ -36,6 +44,7 @@ def write_coco(manifest: Manifest, files: OwnFiles, target: Path, workers: int |
     clips = sorted({source.clip_id for sample in manifest.samples for source in sample.sources})
     copies = {f"{clip_id}.wav": manifest.clip_path(clip_id) for clip_id in clips}
     files.copy_all(copies, target / "audio", workers, "export: clips")
+    outlines = read_outlines(manifest, files)
     for subset in SUBSETS:
         samples = [sample for sample in manifest.samples if sample.subset == subset]
         if not samples:
@@ -43,10 +52,10 @@ def write_coco(manifest: Manifest, files: OwnFiles, target: Path, workers: int |
         photographs = {_name(sample): manifest.folder / sample.image for sample in samples}
         (target / subset).mkdir()
         files.copy_all(photographs, target / subset, workers, f"export: photographs of {subset}")
-        instances, segments = _masks(manifest, files, samples, target, workers)
+        instances, segments = _masks(manifest, files, outlines, samples, target, workers)
         shared = {
             "info": {"description": f"{manifest.meta.split} {subset}", "version": "1.0"},
-            "images": _images(manifest, samples),
+            **_images(manifest, samples),
             "categories": _categories(manifest),
         }
         annotations = target / "annotations"
@@ -57,6 +66,7 @@ def write_coco(manifest: Manifest, files: OwnFiles, target: Path, workers: int |
 def _masks(
     manifest: Manifest,
     files: OwnFiles,
+    outlines: Outlines,
     samples: Sequence[Sample],
     target: Path,
     workers: int | None,
@@ -66,91 +76,101 @@ def _masks(
     panoptic = target / f"panoptic_{subset}"
     panoptic.mkdir()
     values = {row.name: row.mask_value for row in manifest.meta.classes}
-    sounding = [_by_value(sample, values) for sample in samples]
-    firsts = itertools.accumulate(map(len, sounding), initial=1)
+    grouped = [group_sources(sample, values, outlines) for sample in samples]
+    firsts = itertools.accumulate(map(len, grouped), initial=1)
 
-    def describe(task: tuple[int, int, Sample, ByValue]) -> tuple[list[Json], Json]:
-        number, first, sample, sources = task
+    def describe(task: tuple[int, int, Sample, Groups]) -> tuple[list[Json], Json]:
+        number, first, sample, groups = task
         decode = partial(decode_mask, width=sample.width, height=sample.height)
         mask = files.load(manifest.folder / sample.mask, decode)
-        regions = list(_regions(sources, mask, number, first))
+        regions = draw_regions(manifest.folder, sample, groups, mask, outlines)
         path = panoptic / f"{sample.sample_id}.png"
-        return regions, _write_panoptic(mask, regions, path, number)
+        annotations = [_annotation(row, number, at) for at, row in enumerate(regions, first)]
+        return annotations, _write_panoptic(paint(regions), regions, path, number, first)
 
-    tasks = list(zip(itertools.count(1), firsts, samples, sounding, strict=False))
+    tasks = list(zip(itertools.count(1), firsts, samples, grouped, strict=False))
     described = list(in_threads(describe, tasks, workers, f"export: masks of {subset}"))
-    return [region for regions, _ in described for region in regions], [s for _, s in described]
+    return [row for rows, _ in described for row in rows], [s for _, s in described]
 
 
-def _images(manifest: Manifest, samples: Sequence[Sample]) -> list[Json]:
-    credit = read_credits(manifest.folder)
-    return [
-        _image(sample, number, _name(sample), credit.get(sample.image_id, ("", ""))[0])
-        for number, sample in enumerate(samples, start=1)
-    ]
+def _images(manifest: Manifest, samples: Sequence[Sample]) -> Json:
+    """Return the table of licences, numbered in the order of their names, and the image records."""
+    known = read_credits(manifest.folder)
+    credits = [known.get(sample.image_id, Credit()) for sample in samples]
+    found = sorted({(credit.licence, credit.licence_url) for credit in credits})
+    ids = {licence: number for number, licence in enumerate(found, start=1)}
+    return {
+        "licenses": [
+            {"id": number, "name": name or "unknown", "url": url}
+            for (name, url), number in ids.items()
+        ],
+        "images": [
+            _image(sample, number, credit, ids[credit.licence, credit.licence_url])
+            for number, (sample, credit) in enumerate(zip(samples, credits, strict=True), start=1)
+        ],
+    }
 
 
 def _name(sample: Sample) -> str:
-    return PurePosixPath(sample.image).name
+    return sample.sample_id + PurePosixPath(sample.image).suffix
 
 
-def _image(sample: Sample, number: int, name: str, licence: str) -> Json:
+def _image(sample: Sample, number: int, credit: Credit, licence: int) -> Json:
     return {
         "id": number,
-        "file_name": name,
+        "file_name": _name(sample),
         "width": sample.width,
         "height": sample.height,
+        "license": licence,
         "sample_id": sample.sample_id,
         "coco_id": sample.image_id,
-        "licence": licence,
+        "author_page": credit.author_page,
         "silent": sample.silent,
     }
 
 
-def _by_value(sample: Sample, values: Mapping[str, int]) -> ByValue:
-    """Return the sources of a sample, by rising mask value."""
-    found: ByValue = {}
-    for source in sample.sources:
-        found.setdefault(values[source.category], []).append(source)
-    return dict(sorted(found.items()))
-
-
-def _regions(
-    sounding: ByValue, mask: npt.NDArray[np.uint8], image: int, first: int
-) -> Iterator[Json]:
-    """Yield an annotation for each class that sounds in a sample, numbered from `first`."""
-    for number, (value, sources) in enumerate(sounding.items(), start=first):
-        code = coco_mask.encode(np.asfortranarray(mask == value))
-        yield {
-            "id": number,
-            "image_id": image,
-            "category_id": value,
-            "segmentation": {"size": code["size"], "counts": code["counts"].decode("ascii")},
-            "area": int(coco_mask.area(code)),
-            "bbox": coco_mask.toBbox(code).tolist(),
-            "iscrowd": 0,
-            "sources": [
-                {"ann_id": s.ann_id, "audio": f"audio/{s.clip_id}.wav", "pan": s.pan}
-                for s in sources
-            ],
-        }
+def _annotation(region: Region, image: int, number: int) -> Json:
+    code = region.code
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": region.value,
+        "segmentation": {"size": code["size"], "counts": code["counts"].decode("ascii")},
+        "area": int(coco_mask.area(code)),
+        "bbox": coco_mask.toBbox(code).tolist(),
+        "iscrowd": int(region.is_crowd),
+        "sources": [
+            {"ann_id": s.ann_id, "audio": f"audio/{s.clip_id}.wav", "pan": s.pan}
+            for s in region.sources
+        ],
+    }
 
 
 def _write_panoptic(
-    mask: npt.NDArray[np.uint8], regions: Sequence[Json], path: Path, image: int
+    places: npt.NDArray[np.uint8], regions: Sequence[Region], path: Path, image: int, first: int
 ) -> Json:
-    """Write the PNG whose R + 256 G + 65536 B is a segment's id, and return its record."""
-    ids = np.zeros(mask.shape, dtype=np.uint32)
-    for region in regions:
-        ids[mask == region["category_id"]] = region["id"]
+    """Write the PNG whose R + 256 G + 65536 B is a segment's id, and return its record.
+
+    `places` [H, W] holds the place of the region seen, counted from 1; its id is that of its
+    annotation, of which `first` is the first. A region that others cover is no segment.
+    """
+    ids = np.where(places > 0, places + np.uint32(first - 1), 0)
     channels = np.stack([ids & 255, ids >> 8 & 255, ids >> 16 & 255], axis=-1).astype(np.uint8)
     Image.fromarray(channels, "RGB").save(path, "PNG")
-    kept = ("id", "category_id", "area", "bbox", "iscrowd")
-    return {
-        "image_id": image,
-        "file_name": path.name,
-        "segments_info": [{key: region[key] for key in kept} for region in regions],
-    }
+    seen = []
+    for place, region in enumerate(regions, start=1):
+        code = coco_mask.encode(np.asfortranarray(places == place))
+        if area := int(coco_mask.area(code)):
+            seen.append(
+                {
+                    "id": first - 1 + place,
+                    "category_id": region.value,
+                    "area": area,
+                    "bbox": coco_mask.toBbox(code).tolist(),
+                    "iscrowd": int(region.is_crowd),
+                }
+            )
+    return {"image_id": image, "file_name": path.name, "segments_info": seen}
 
 
 def _categories(manifest: Manifest) -> list[Json]:

@@ -3,7 +3,7 @@
 `<sample>.jpg` (or .png), `<sample>.mask.png`, `<sample>.json` and one `<sample>.<n>.wav` for each
 source. Owners, modes and times are fixed and names sorted, so equal datasets give equal bytes.
 Masks are grey, not palette images: WebDataset's decoders turn a palette into its colours and
-would lose the values.
+would lose the values. The card says how to read them and a varying number of sounds.
 """
 
 import io
@@ -20,15 +20,56 @@ from PIL import Image
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.media_files import OwnFiles, decode_mask
 from vpo_builder.dataset.schema import SUBSETS, Sample
+from vpo_builder.export.export_card import write_card
 from vpo_builder.runtime.threads import in_threads
 
+SECTION = """\
+The samples lie in `<subset>-<number>.tar`; the paths under "Files" are those of the dataset that
+they were made from. A mask is a grey PNG of mask values. A sample has as many recordings as
+sources, so a batch is a list and not a stack:
+
+```python
+import io
+from glob import glob
+
+import numpy as np
+import soundfile
+import webdataset
+from PIL import Image
+
+
+def mask_values(data):
+    return np.asarray(Image.open(io.BytesIO(data)))  # [H, W]; the image decoders give colours
+
+
+def waveform(data):
+    return soundfile.read(io.BytesIO(data), dtype="float32")  # samples, rate in Hz
+
+
+def with_sounds(sample):
+    sources = sample["json"]["sources"]  # class, mask_value, pan and the name of its recording
+    return {**sample, "sounds": [sample[source["audio"]] for source in sources]}
+
+
+batches = (
+    webdataset.WebDataset(sorted(glob("train-*.tar")), shardshuffle=False)
+    .decode(
+        webdataset.handle_extension("mask.png", mask_values),
+        webdataset.handle_extension("wav", waveform),
+        "rgb8",
+    )
+    .map(with_sounds)
+    .batched(8, collation_fn=list)
+)
+```
+"""
 SAMPLES_A_SHARD = 1000  # about 500 MB, within the 0.1–1 GB that WebDataset's readers like
 
 
 def write_webdataset(
     manifest: Manifest, files: OwnFiles, target: Path, workers: int | None
 ) -> None:
-    """Write `<subset>-<number>.tar` for every subset that has samples."""
+    """Write `<subset>-<number>.tar` for every subset that has samples, and how to read them."""
     for subset in SUBSETS:
         samples = [sample for sample in manifest.samples if sample.subset == subset]
         read = partial(_members, manifest, files)
@@ -37,6 +78,7 @@ def write_webdataset(
             for number, start in enumerate(range(0, len(samples), SAMPLES_A_SHARD)):
                 path = target / f"{subset}-{number:06d}.tar"
                 _write_shard(samples[start : start + SAMPLES_A_SHARD], members, path)
+    write_card(target, SECTION)
 
 
 def _write_shard(

@@ -9,7 +9,7 @@ import msgspec
 
 from vpo_builder.dataset.class_colours import Colour, css
 from vpo_builder.dataset.schema import SPLIT_NAMES, SUBSETS, Sample
-from vpo_builder.documents.attribution import clip_page, read_credits
+from vpo_builder.documents.attribution import Credit, clip_page, read_credits
 from vpo_builder.gallery.copies import Copies, Shown
 from vpo_builder.runtime.page.rendering import render
 from vpo_builder.statistics.charts import group_colour
@@ -65,7 +65,7 @@ def _clips(datasets: Sequence[Shown], copies: Copies) -> Iterator[dict[str, Any]
 def _samples(dataset: Shown, copies: Copies) -> Iterator[dict[str, Any]]:
     credit = read_credits(dataset.manifest.folder)
     for sample in dataset.samples:
-        licence, page = credit.get(sample.image_id, ("", ""))
+        credited = credit.get(sample.image_id, Credit())
         yield {
             "id": sample.sample_id,
             "subset": sample.subset,
@@ -73,8 +73,8 @@ def _samples(dataset: Shown, copies: Copies) -> Iterator[dict[str, Any]]:
             "mask": copies.masks[dataset.mask(sample)],
             "width": sample.width,
             "height": sample.height,
-            "licence": licence,
-            "page": page,
+            "licence": credited.licence,
+            "page": credited.author_page,
             "sources": list(_sources(dataset, sample, copies)),
             "silent": sample.silent,
         }

@@ -1,7 +1,8 @@
 """`export`: each format is read back by the library that people read it with."""
 
 import hashlib
-import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.builder.dataset_by_hand import AUDIO, VALUES, counterfactual, finish
-from tests.builder.documents.test_documents import write_documents
+from tests.builder.dataset_by_hand import AUDIO, VALUES, finish, waveform
+from tests.builder.documents.test_documents import ATTRIBUTIONS, write_documents
 from vpo_builder.dataset.manifest import META, read_manifest
 from vpo_builder.dataset.schema import Sample
 from vpo_builder.export.export import FORMATS, ExportFormat, export_dataset
@@ -52,6 +53,34 @@ def test_webdataset_reads_every_sample(small_duets: Path, tmp_path: Path) -> Non
             assert item["json"]["sources"][number]["mask_value"] == VALUES[source.category]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_card_says_how_masks_and_sounds_are_decoded(
+    small_duets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("webdataset")
+    (_, *duets) = read_manifest(small_duets).samples
+    alone = replace(duets[0], sources=duets[0].sources[:1])
+    finish(small_duets, "ms", [alone, *duets[1:]])
+    write_documents(small_duets)
+    export_dataset(small_duets, tmp_path / "tars", "webdataset")
+    duo = read_manifest(small_duets).samples
+    card = (tmp_path / "tars" / "README.md").read_text()
+    (snippet,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    monkeypatch.chdir(tmp_path / "tars")
+    scope: dict[str, Any] = {}
+    exec(snippet, scope)
+    read = {item["__key__"]: item for batch in scope["batches"] for item in batch}
+    assert read.keys() == {sample.sample_id for sample in duo if sample.subset == "train"}
+    for sample in duo:
+        if sample.subset == "train":
+            item = read[sample.sample_id]
+            assert np.array_equal(item["mask.png"], mask_of(small_duets, sample))
+            assert len(item["sounds"]) == len(sample.sources)
+            for source, (samples, rate) in zip(sample.sources, item["sounds"], strict=True):
+                assert rate == 16_000
+                assert np.allclose(samples, waveform(source.clip_id), atol=1e-4)
+
+
 def test_shards_hold_the_samples_in_order_and_split_by_number(
     small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,92 +99,57 @@ def test_shards_hold_the_samples_in_order_and_split_by_number(
     assert read == [sample.sample_id for sample in samples if sample.subset == "test"]
 
 
-def test_pycocotools_draws_the_masks_of_the_dataset(small_duets: Path, tmp_path: Path) -> None:
-    from pycocotools.coco import COCO
-
-    write_documents(small_duets)
-    out = tmp_path / "coco"
-    export_dataset(small_duets, out, "coco")
-    samples = {sample.sample_id: sample for sample in read_manifest(small_duets).samples}
-    seen = []
-    for subset in ("train", "test"):
-        annotations = COCO(str(out / "annotations" / f"instances_{subset}.json"))
-        assert {row["name"] for row in annotations.loadCats(annotations.getCatIds())} == set(
-            VALUES
-        ) - {"background"}
-        for image in annotations.loadImgs(annotations.getImgIds()):
-            sample = samples[image["sample_id"]]
-            seen.append(sample.sample_id)
-            assert (image["width"], image["height"]) == (sample.width, sample.height)
-            assert Image.open(out / subset / image["file_name"]).size == (96, 64)
-            assert image["licence"] == "Attribution License"
-            drawn = np.zeros((64, 96), np.uint8)
-            for row in annotations.loadAnns(annotations.getAnnIds(image["id"])):
-                region = annotations.annToMask(row)
-                assert row["area"] == region.sum()
-                drawn[region == 1] = row["category_id"]
-                assert (out / row["sources"][0]["audio"]).is_file()
-            assert np.array_equal(drawn, mask_of(small_duets, sample))
-    assert sorted(seen) == sorted(samples)
-
-
-def test_panoptic_segments_are_the_regions_of_the_mask(small_duets: Path, tmp_path: Path) -> None:
-    out = tmp_path / "coco"
-    export_dataset(small_duets, out, "coco")
-    panoptic = json.loads((out / "annotations" / "panoptic_train.json").read_text())
-    images = {row["id"]: row["sample_id"] for row in panoptic["images"]}
-    samples = {sample.sample_id: sample for sample in read_manifest(small_duets).samples}
-    for row in panoptic["annotations"]:
-        pixels = np.asarray(Image.open(out / "panoptic_train" / row["file_name"])).astype(int)
-        ids = pixels @ [1, 256, 65536]  # the definition of the format
-        drawn = np.zeros(ids.shape, np.uint8)
-        for segment in row["segments_info"]:
-            assert (ids == segment["id"]).sum() == segment["area"]
-            drawn[ids == segment["id"]] = segment["category_id"]
-        assert set(np.unique(ids)) - {0} == {segment["id"] for segment in row["segments_info"]}
-        assert np.array_equal(drawn, mask_of(small_duets, samples[images[row["image_id"]]]))
-
-
-def test_counterfactual_samples_share_a_file_and_keep_apart(
-    small_dataset: Path, tmp_path: Path
-) -> None:
-    samples = list(read_manifest(small_dataset).samples)
-    (source,) = samples[-2].sources
-    twin = counterfactual(small_dataset, samples[-1], source.category, source.clip_id)
-    finish(small_dataset, "ss", [*samples, twin])
-    export_dataset(small_dataset, tmp_path / "coco", "coco")
-    images = json.loads((tmp_path / "coco/annotations/instances_test.json").read_text())["images"]
-    assert [image["coco_id"] for image in images].count(8) == 2
-    assert len({image["id"] for image in images}) == len(images) == 4
-    assert len(list((tmp_path / "coco" / "test").iterdir())) == 3
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("fixture", ["small_dataset", "small_duets"])
-def test_datasets_loads_the_image_folder(
+def test_datasets_loads_the_folder(
     fixture: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("vpo_builder.export.hf.SAMPLES_A_FILE", 2)
+    monkeypatch.setattr("vpo_builder.export.hf.SAMPLES_A_GROUP", 1)
     datasets = pytest.importorskip("datasets")
     folder = request.getfixturevalue(fixture)
     write_documents(folder)
     out = tmp_path / "hf"
     export_dataset(folder, out, "hf")
-    loaded = datasets.load_dataset("imagefolder", data_dir=str(out), cache_dir=str(tmp_path / "c"))
+    loaded = datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
     samples = {sample.sample_id: sample for sample in read_manifest(folder).samples}
     names = {"train": "train", "validation": "val", "test": "test"}
     assert {names[split] for split in loaded} == {sample.subset for sample in samples.values()}
-    rows = {row["sample_id"]: (names[split], row) for split in loaded for row in loaded[split]}
-    assert rows.keys() == samples.keys()
-    for key, (subset, row) in rows.items():
-        sample = samples[key]
-        assert subset == sample.subset
-        assert np.array_equal(np.asarray(row["mask"]), mask_of(folder, sample))
-        assert row["image"].size == (sample.width, sample.height)
-        assert [source["pan"] for source in row["sources"]] == [s.pan for s in sample.sources]
-        assert row["silent"] == ", ".join(sample.silent)
-        for source in row["sources"]:
-            assert (out / subset / source["audio"]).is_file()
+    licences = {a.image_id: (a.license_name, a.license_url) for a in ATTRIBUTIONS}
+    seen = set()
+    for split, table in loaded.items():
+        assert isinstance(table.features["audio"].feature, datasets.Audio)
+        for row in table.cast_column("audio", [datasets.Audio(decode=False)]):
+            sample = samples[row["sample_id"]]
+            seen.add(sample.sample_id)
+            assert names[split] == sample.subset
+            assert np.array_equal(np.asarray(row["mask"]), mask_of(folder, sample))
+            assert row["image"].size == (sample.width, sample.height)
+            assert [source["pan"] for source in row["sources"]] == [s.pan for s in sample.sources]
+            assert [s["ann_id"] for s in row["sources"]] == [s.ann_id for s in sample.sources]
+            assert row["silent"] == list(sample.silent)
+            assert (row["licence"], row["licence_url"]) == licences[sample.image_id]
+            for source, sound in zip(sample.sources, row["audio"], strict=True):
+                assert sound["bytes"] == (folder / AUDIO / f"{source.clip_id}.wav").read_bytes()
+    assert seen == samples.keys()
+
+
+def test_a_dataset_without_a_card_gets_one_that_tells_where_the_data_are(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    export_dataset(small_dataset, tmp_path / "bare", "hf")
+    write_documents(small_dataset)
+    export_dataset(small_dataset, tmp_path / "full", "hf")
+    for name in ("bare", "full"):
+        card = hub.DatasetCard((tmp_path / name / "README.md").read_text())
+        (config,) = card.data.to_dict()["configs"]
+        for rows in config["data_files"]:
+            assert list((tmp_path / name).glob(rows["path"]))
+        assert "load_dataset(" in card.text
+    assert card.data.to_dict()["pretty_name"] == "VPO-SS"
+    assert "## Licences" in card.text
 
 
 @pytest.mark.parametrize("target", FORMATS)
