@@ -56,8 +56,13 @@ class ImageSettings:
 
 @dataclass(frozen=True)
 class AugmentationSettings:
-    """Random views of a training picture; probabilities, factors and ranges as in the preset."""
+    """Views of a training picture; probabilities, factors and ranges as in the preset.
 
+    The side that `image.long_side` gives a length is the one that it is in scoring, or the shorter.
+    """
+
+    side: Literal["as-scored", "shorter"]
+    crop: Literal["random", "centre"]
     flip: Annotated[float, Range(0, 1)]
     scales: Annotated[tuple[float, ...], Range(0.05, 20)]
     brightness: Annotated[float, Range(0, 1)]

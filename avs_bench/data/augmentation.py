@@ -3,25 +3,31 @@
 A view is drawn first and applied afterwards, so that everything random about it is one record.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageEnhance
 
 from avs_bench.config import AugmentationSettings, ImageSettings
-from avs_bench.data.images import PAD_RGB, Picture, resized, scaled_size
+from avs_bench.data.images import PAD_RGB, Picture, at_size, scaled_size
 from avs_bench.data.scaling import scaled_part
 from vpo_builder.dataset.schema import IGNORE
+
+CENTRE = (0.5, 0.5)
 
 
 @dataclass(frozen=True)
 class View:
-    """A random view: `jitter` holds (what, factor) in the order applied; `crop_at` in [0, 1]²."""
+    """A view: `jitter` holds (what, factor) in the order applied; `crop_at` lies in [0, 1]².
+
+    With `shorter`, the shorter side gets the length that `image.long_side` says.
+    """
 
     flip: bool
     scale: float
     jitter: tuple[tuple[str, float], ...]
     crop_at: tuple[float, float]
+    shorter: bool = False
 
 
 def draw_view(settings: AugmentationSettings, random: np.random.Generator) -> View:
@@ -36,12 +42,14 @@ def draw_view(settings: AugmentationSettings, random: np.random.Generator) -> Vi
     ]
     jitter.append(("hue", settings.hue * random.uniform(-1, 1)))
     random.shuffle(jitter)
-    return View(
+    view = View(
         flip=bool(random.random() < settings.flip),
         scale=float(random.choice(settings.scales)),
         jitter=tuple(jitter),
         crop_at=(float(random.random()), float(random.random())),
+        shorter=settings.side == "shorter",
     )
+    return view if settings.crop == "random" else replace(view, crop_at=CENTRE)
 
 
 def apply_view(picture: Picture, view: View, size: ImageSettings) -> Picture:
@@ -54,11 +62,12 @@ def apply_view(picture: Picture, view: View, size: ImageSettings) -> Picture:
         image, target = (
             side.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for side in (image, target)
         )
-    sides, stretched = (size.long_side, view.scale), size.stretched
-    scaled = scaled_size(image.size, *sides, stretched=stretched)
+    scaled = scaled_size(
+        image.size, size.long_side, view.scale, stretched=size.stretched, shorter=view.shorter
+    )
     box = _crop_box(scaled, size.crop, view.crop_at)
     image = scaled_part(image, scaled, box)
-    target = resized(target, *sides, stretched=stretched).crop(box)
+    target = at_size(target, scaled).crop(box)
     for what, factor in view.jitter:  # on the crop alone, which is the smaller part
         image = _jittered(image, what, factor)
     return Picture(_padded(image, size.crop, PAD_RGB), _padded(target, size.crop, IGNORE))

@@ -96,7 +96,11 @@ def resized(
     A `long_side` of 0 is the image's own. Bicubic for RGB, nearest for a mask (protocol §5);
     neither side falls below MIN_SIDE.
     """
-    size = scaled_size(image.size, long_side, scale, stretched=stretched)
+    return at_size(image, scaled_size(image.size, long_side, scale, stretched=stretched))
+
+
+def at_size(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return the image at (width, height), bicubic for RGB, nearest for a mask."""
     if size == image.size:
         return image
     nearest = image.mode == "L"
@@ -105,13 +109,22 @@ def resized(
 
 
 def scaled_size(
-    size: tuple[int, int], long_side: int, scale: float, *, stretched: bool
+    size: tuple[int, int],
+    side: int,
+    scale: float,
+    *,
+    stretched: bool = False,
+    shorter: bool = False,
 ) -> tuple[int, int]:
-    """Return (width, height) of what `resized` makes of an image of `size`."""
-    longer = max(size)
-    factor = scale * (long_side / longer if long_side else 1.0)
-    sides = (longer, longer) if stretched else size
-    width, height = (max(MIN_SIDE, round(side * factor)) for side in sides)
+    """Return (width, height) of an image of `size` whose longer side becomes `side · scale`.
+
+    Both do if `stretched`; with `shorter` it is the shorter one and the shape is kept. A `side` of
+    0 is the image's own; neither falls below MIN_SIDE.
+    """
+    given = min(size) if shorter else max(size)
+    factor = scale * (side / given if side else 1.0)
+    sides = (given, given) if stretched and not shorter else size
+    width, height = (max(MIN_SIDE, round(one * factor)) for one in sides)
     return width, height
 
 
