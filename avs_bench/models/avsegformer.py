@@ -45,7 +45,8 @@ class AVSegFormer(nn.Module):
     `backbone` gives four stages of `widths` channels. `audio_encoder` embeds VGGish examples and
     stays frozen; None if embeddings are given instead. One class is a binary model. No operation
     mixes two frames. `shuffled_items` "score" gives, in contrastive training, the logits of the
-    shuffled pairs too.
+    shuffled pairs too. `width` (a multiple of 32), `hidden` layer of the perceptrons and `depth`
+    are the published ones.
     """
 
     official = "AVSegFormer"
@@ -57,21 +58,25 @@ class AVSegFormer(nn.Module):
         classes: int,
         audio_encoder: nn.Module | None,
         shuffled_items: str = "skip",
+        *,
+        width: int = WIDTH,
+        hidden: int = 2048,
+        depth: int = 6,
     ) -> None:
         super().__init__()
         self.needs = NEEDS
         self.score_shuffled = shuffled_items == "score"
         self.backbone = backbone
         self.audio_encoder = audio_encoder
-        self.audio_projection = nn.Linear(VGGISH_EMBEDDING, WIDTH)
-        self.necks = nn.ModuleList(normed_convolution(width, WIDTH, 1) for width in widths)
-        self.encoder = PixelEncoder(WIDTH)
-        self.lateral = normed_convolution(WIDTH, WIDTH, 1)
-        self.smooth = normed_convolution(WIDTH, WIDTH, 3)
-        self.generator = QueryGenerator(WIDTH)
-        self.decoder = QueryDecoder(WIDTH)
-        self.fusion = ChannelMixer(WIDTH)
-        self.head = QueryMaskHead(WIDTH, classes)
+        self.audio_projection = nn.Linear(VGGISH_EMBEDDING, width)
+        self.necks = nn.ModuleList(normed_convolution(inputs, width, 1) for inputs in widths)
+        self.encoder = PixelEncoder(width, hidden, depth=depth)
+        self.lateral = normed_convolution(width, width, 1)
+        self.smooth = normed_convolution(width, width, 3)
+        self.generator = QueryGenerator(width, hidden // 2, depth)
+        self.decoder = QueryDecoder(width, hidden, depth)
+        self.fusion = ChannelMixer(width)
+        self.head = QueryMaskHead(width, classes, hidden)
         self._initialise()
 
     def forward(

@@ -4,16 +4,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
-from torch import nn
 
 from avs_bench.checkpoints.run_checkpoint import model_of, read_checkpoint
 from avs_bench.commands.main import main
 from avs_bench.config import PRESETS, read_preset
 from avs_bench.models import registry
-from avs_bench.models.resnet import DEPTHS, ResNet
-from avs_bench.models.tpavi import TPAVI
-from avs_bench.models.vgg import VGGish
 from tests.avsbench_trees import write_avss, write_ms3, write_s4
+from tests.bench.models.small_models import SmallVGGish, small_avsegformer, small_tpavi
 from tests.builder.building import run_build
 from tests.builder.building_single_plus import FOLDER, build_from
 from tests.shared_material import CORPUS, needs_corpus
@@ -46,25 +43,11 @@ SMALL = (
 )
 
 
-class SmallVGGish(VGGish):
-    """VGGish with hardly any channels: the published one has 72 M parameters."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.features = nn.Sequential(nn.Conv2d(1, 2, 16, stride=16), nn.ReLU())
-        self.embeddings = nn.Sequential(nn.Linear(48, 128), nn.ReLU())
-        self.requires_grad_(False)
-
-
-def small_tpavi(variant):
-    backbone = ResNet(*DEPTHS["resnet18"], stem="plain", width=8)
-    return TPAVI(backbone, backbone.widths, variant.classes, SmallVGGish())
-
-
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     for name in ("tpavi-r50", "tpavi-pvtv2-b5"):
         monkeypatch.setitem(registry.MODELS, name, small_tpavi)
+    monkeypatch.setitem(registry.MODELS, "avsegformer-r50", small_avsegformer)
 
     def run(*words):
         return CliRunner().invoke(main, [str(word) for word in words])
@@ -100,7 +83,7 @@ def test_a_preset_is_complete_its_model_exists_and_its_head_names_its_command(na
 def test_a_preset_of_avsbench_trains_is_scored_and_reported(name, run, tmp_path):
     kind = name.rpartition("-")[2]
     data, out = TREES[kind](tmp_path / "data"), tmp_path / "run"
-    method = () if name.startswith("tpavi") else ("model.name=tiny", "model.options={}")
+    method = ("model.name=tiny", "model.options={}") if name.startswith("cavp") else ()
     trial = (*SMALL, *method, "train.untrained_vggish=true")
     trained = run("train", "--preset", name, "--data", data, "--out", out, *flags(*trial))
     assert trained.exit_code == 0, trained.output
