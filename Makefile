@@ -15,7 +15,7 @@ SS := $(DATA)/VPO/VPO-SS
 TINY := $(RUNS)/tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test test-media prove-resume mutants lint bench listen clean
+.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test test-media prove-resume prove-kills fuzz mutants lint bench listen clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,13 @@ test-media: $(EVERYTHING) ## run the tests that depend on ffmpeg with the one fr
 
 prove-resume: $(EVERYTHING) ## kill a training run ten times, and compare it with one left alone
 	$(BIN)/python -m pytest -q -s -m proof tests/bench/training/test_killed.py $(ARGS)
+
+prove-kills: $(EVERYTHING) ## kill every other command twenty times, and fill the disk at ten points (minutes)
+	AVS_TEST_KILLS=20 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -s -m "proof or not proof" \
+	    tests/faults tests/builder/fetching/test_killed_shards.py $(ARGS)
+
+fuzz: $(EVERYTHING) ## spoil every kind of input for ten minutes: no traceback, no hang, no write outside
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz $(ARGS)
 
 mutants: $(EVERYTHING) ## change the code in every small way and see that a test fails (minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py $(ARGS)

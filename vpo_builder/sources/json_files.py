@@ -54,6 +54,6 @@ def _first_fault(data: bytes, kind: type[Any]) -> str | None:
                 except msgspec.ValidationError as error:
                     number = msgspec.json.decode(row, type=dict[str, Any]).get("id")
                     return f"{name}[{place}] (id {number}): {error}"
-    except msgspec.ValidationError:
+    except BAD_JSON:  # a fault further on, of the text itself
         return None
     return None

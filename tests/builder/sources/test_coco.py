@@ -12,6 +12,7 @@ from tests.builder.building import build_from, run_build, source_options
 from tests.builder.small_corpus import CATEGORIES, farm
 from vpo_builder.dataset.manifest import META, Manifest, read_manifest
 from vpo_builder.documents.attribution import ATTRIBUTION
+from vpo_builder.runtime.errors import InputError
 
 Rows = dict[str, Any]
 
@@ -284,3 +285,10 @@ def test_a_pipe_in_the_place_of_a_table_is_refused_and_not_waited_for(
     result = run_build(*options)
     assert result.exit_code == 2
     assert f"{path}: cannot be read: is no regular file" in result.stderr
+
+
+def test_a_wrong_field_before_a_byte_that_is_no_text_is_one_line(sources: Path) -> None:
+    path = sources / "coco" / "annotations" / "captions_train2017.json"
+    path.write_bytes(b'{"annotations": 3, "\xff": 1}')
+    with pytest.raises(InputError, match="not as COCO 2017 writes it: Expected `array"):
+        build_from(sources, sources.parent / "out")
