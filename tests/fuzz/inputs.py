@@ -28,7 +28,7 @@ from vpo_builder.runtime.ffmpeg_program import ffmpeg_program
 Command = tuple[str, ...]
 DATASET = "VPO/VPO-SS"
 SCORES = "scores-best-vpo-ss-test.json"
-SETTINGS = tuple(word for setting in SMALL for word in ("--set", setting))
+SETTINGS = tuple(word for setting in (*SMALL, "train.epochs=1") for word in ("--set", setting))
 SPLITS = ("ss", "ms", "msmi")
 
 
