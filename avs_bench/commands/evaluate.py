@@ -102,6 +102,7 @@ def evaluate(
         questions,
         command=_command(choice, folder, subset, questions),
         watch=watcher_of(showcase, dataset) if examples else None,
+        label=f"{dataset.name} {subset}",
     )
     showcase.write(examples_folder(home, result))
     stored = write_result(home, result)

@@ -54,6 +54,7 @@ def predict(
     from avs_bench.prediction.predict import PAGE, predict_all
     from avs_bench.prediction.segmenter import Segmenter
     from avs_bench.runtime.device import open_device
+    from vpo_builder.runtime.progress import say_beside
 
     tasks = tasks_of(inputs, audio, out, read_rate(fps))
     hold(out)
@@ -65,7 +66,7 @@ def predict(
         Segmenter(opened, attention),
         out,
         command=shlex.join(["avs-bench", *sys.argv[1:]]),
-        note=lambda line: say(line, err=True),
+        note=say_beside,
     )
     for item in made.items:
         say(f"{item.name}: {', '.join(item.classes) or 'nothing'}")

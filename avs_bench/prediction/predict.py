@@ -15,6 +15,7 @@ from avs_bench.prediction.predictions import PredictedItem, Predictions
 from avs_bench.prediction.segmenter import Segmenter
 from avs_bench.prediction.videos import predict_video
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.progress import progress
 from vpo_builder.runtime.whole_files import write_atomically
 
 INDEX, PAGE = "predictions.json", "index.html"
@@ -34,7 +35,7 @@ def predict_all(
     is noted and the others are; raises InputError at the end if any could not.
     """
     items, failures = [], []
-    for task in tasks:
+    for task in progress(tasks, len(tasks), "inputs") if len(tasks) > 1 else tasks:
         try:
             items.append(_predict(task, segmenter, note))
         except InputError as error:

@@ -46,6 +46,11 @@ class Video:
     seconds: float | None
     sound: str | None
 
+    @property
+    def frames(self) -> int | None:
+        """About how many frames there are, None if the file does not announce its length."""
+        return round(self.seconds * self.rate) if self.seconds else None
+
 
 def read_video(path: Path) -> Video:
     """Look at a video's first frame; raise InputError for a file that is none."""

@@ -17,6 +17,7 @@ from avs_bench.prediction.segmenter import Prediction, Segmenter
 from avs_bench.prediction.sound_files import lasting, read_sound, window
 from avs_bench.prediction.video_files import Video, frames_of, overlay_writer, read_video
 from vpo_builder.dataset.class_colours import class_colours
+from vpo_builder.runtime.progress import progress
 from vpo_builder.runtime.whole_files import write_atomically
 
 BATCH = 8
@@ -48,7 +49,9 @@ def predict_video(
     sound = read_sound(task.sound, segmenter.opened.settings.audio.channels)
     spans = Spans(video.rate, task.rate)
     note(f"{task.video}: {video.width}×{video.height}, {float(video.rate):.2f} frames a second")
-    moments = tuple(_predict(task, video, sound, spans, segmenter))
+    masks = spans.of(video.frames - 1) + 1 if video.frames else None
+    predicted = _predict(task, video, sound, spans, segmenter)
+    moments = tuple(progress(predicted, masks, f"{task.video.name}: masks"))
     made = _paint(task, video, spans, segmenter, len(moments))
     return PredictedItem(
         name=task.video.name,
@@ -152,7 +155,8 @@ def _paint(task: VideoTask, video: Video, spans: Spans, segmenter: Segmenter, ma
             stack.enter_context(overlay_writer(task.folder / name, video, task.sound))
             for name in names
         ]
-        for count, picture in enumerate(frames_of(video), start=1):
+        pictures = progress(frames_of(video), video.frames, f"{task.video.name}: overlay")
+        for count, picture in enumerate(pictures, start=1):
             span = min(spans.of(count - 1), masks - 1)
             if span != shown:
                 shown, current = span, tints(span)

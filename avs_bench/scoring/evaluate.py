@@ -1,6 +1,6 @@
 """Scores of a model on a subset: the counts of every picture or video, and of every probe."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 import torch
@@ -16,9 +16,10 @@ from avs_bench.probes import ProbeScorer
 from avs_bench.results.records import ScoredItem, ScoredSet, scored_set
 from avs_bench.results.showcase import Candidate, Showcase
 from avs_bench.runtime.processes import ALONE, Processes
-from avs_bench.scoring.scorers import Answer, scorer_of
+from avs_bench.scoring.scorers import Answer, Scorer, scorer_of
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.progress import progress
 
 Watcher = Callable[[Batch, int, Tensor], None]
 """Is shown each batch, the row of an example in it, and its prediction [H', W'] uint8."""
@@ -63,15 +64,16 @@ def evaluate(
     watch: Watcher | None = None,
     processes: Processes = ALONE,
     stopped_by: Callable[[], int] = _never,
+    label: str = "",
 ) -> tuple[ScoredSet, ...]:
     """Return what the model scores on a subset, in the dataset's own family and then in `families`.
 
     The model sees pictures as `settings.image.long_side` says and is scored at the masks' own
     size, so runs at different sizes compare. Nothing depends on the batch, so `processes` score
     whole units each and every one returns all counts; `probes` are asked about the same pictures
-    on the way, and keep what this process hears of them. Raises InputError for
-    an empty subset and for logits that are not numbers, and ScoringStoppedError in every process
-    after the batch in which `stopped_by` was not 0 in one.
+    on the way, and keep what this process hears of them. A `label` has progress shown under it.
+    Raises InputError for an empty subset and for logits that are not numbers, and
+    ScoringStoppedError in every process after the batch in which `stopped_by` was not 0 in one.
     """
     examples = dataset.subsets[subset]
     if not examples:
@@ -79,9 +81,30 @@ def evaluate(
     model.eval()
     chosen = dict.fromkeys([dataset.family, *families])
     scorers = [scorer_of(name, len(dataset.classes), examples, unseen) for name in chosen]
-    for batch in plain_batches(dataset, _share(examples, processes), settings):
+    own = _share(examples, processes)
+    batches = plain_batches(dataset, own, settings)
+    scored = _scored(model, batches, device, scorers, probes, watch, stopped_by)
+    total = sum(example.mask is not None for example in own)
+    for _ in progress(scored, total, label) if label else scored:
+        continue
+    if processes.largest(stopped_by()):
+        raise ScoringStoppedError
+    return tuple(_joined(scorer.scores(), processes) for scorer in scorers)
+
+
+def _scored(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    device: torch.device,
+    scorers: Sequence[Scorer],
+    probes: Sequence[ProbeScorer],
+    watch: Watcher | None,
+    stopped_by: Callable[[], int],
+) -> Iterator[None]:
+    """Give scorers, probes and watcher what they are to see; yield once for each example scored."""
+    for batch in batches:
         if stopped_by():
-            break
+            return
         asking = [probe for probe in probes if probe.asks(batch)]
         hearings = [batch, *(probe.hearing(batch) for probe in asking)]
         answers = segment_hearings(model, hearings, device)
@@ -95,11 +118,9 @@ def evaluate(
                 scorer.add(own)
             if watch:
                 watch(batch, row, preds[row])
+            yield
         for probe, heard, answer in zip(asking, hearings[1:], answers, strict=True):
             probe.add(heard, predicted_classes(answer).cpu())
-    if processes.largest(stopped_by()):
-        raise ScoringStoppedError
-    return tuple(_joined(scorer.scores(), processes) for scorer in scorers)
 
 
 def _share(examples: Sequence[Example], processes: Processes) -> Sequence[Example]:

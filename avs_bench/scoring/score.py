@@ -49,6 +49,7 @@ def score(
     *,
     command: str = "",
     watch: Watcher | None = None,
+    label: str = "",
 ) -> Result:
     """Return what a model scores and answers, with the settings that it was opened with.
 
@@ -78,6 +79,7 @@ def score(
         unseen=unseen,
         probes=probes,
         watch=watch,
+        label=label,
     )
     return Result(
         model=opened.name,

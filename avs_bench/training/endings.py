@@ -1,7 +1,10 @@
 """Steps that cannot go on: memory that is full, and a loss that is no longer a number."""
 
+import contextlib
 import math
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -55,11 +58,13 @@ class StoppedError(Exception):
 class StopRequest:
     """Remembers the first SIGTERM or SIGINT while the context is open; a second one ends at once.
 
-    `signal` is its number, 0 as long as there was none.
+    `signal` is its number, 0 as long as there was none. A request that `answers` says at once that
+    it was heard.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, answers: bool = False) -> None:
         self.signal = 0
+        self._answers = answers
         self._before: dict[int, Any] = {}  # what `signal.signal` takes and gives back
 
     def __enter__(self) -> "StopRequest":
@@ -74,8 +79,18 @@ class StopRequest:
     def _remember(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
         self._restore()
+        if self._answers:
+            _write_at_once("stopping after this step; a second time stops at once")
 
     def _restore(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before.clear()
+
+
+def _write_at_once(line: str) -> None:
+    """Write a line to stderr from a signal's handler, which may have stopped another writer."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # no stderr, or no real one
+        number = sys.stderr.fileno()
+        below_a_bar = "\n" if os.isatty(number) else ""
+        os.write(number, f"{below_a_bar}{line}\n".encode())

@@ -55,7 +55,7 @@ def fit(
     order = training_order(dataset, settings)
     learner = Learner(settings, len(dataset.classes), device, order.steps_per_epoch, processes)
     loaded = _load(weights, learner, partial_weights, announce)
-    stop = StopRequest()
+    stop = StopRequest(answers=processes.leads)
     validation = Validation(learner, dataset, settings, processes, lambda: stop.signal)
     run = RunFolder(folder, origin_of(settings, dataset), writes=processes.leads)
     progress = _begun(run, learner, resume, processes)

@@ -16,7 +16,7 @@ from avs_bench.metrics import miou_dataset
 from avs_bench.runtime.processes import Processes
 from avs_bench.scoring.evaluate import ScoringStoppedError, evaluate
 from avs_bench.training import validation
-from avs_bench.training.endings import StoppedError
+from avs_bench.training.endings import StoppedError, StopRequest
 from avs_bench.training.fit import fit
 from avs_bench.training.learner import Learner
 from tests.bench.training.test_distributed import ENVIRONMENT, command
@@ -71,7 +71,7 @@ def test_patience_needs_a_val(impatient, dataset, tmp_path):
 
 @pytest.mark.parametrize("epoch", [1, 3])
 def test_a_signal_while_val_is_scored_repeats_no_more_than_the_scoring(
-    settings, dataset, tmp_path, monkeypatch, epoch
+    settings, dataset, tmp_path, monkeypatch, capfd, epoch
 ):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     fit(settings, dataset, whole, device=CPU, announce=silent)
@@ -86,6 +86,8 @@ def test_a_signal_while_val_is_scored_repeats_no_more_than_the_scoring(
     monkeypatch.setattr(validation, "evaluate", interrupted)
     with pytest.raises(StoppedError, match=f"after step {2 * epoch}"):
         fit(settings, dataset, stopped, device=CPU, announce=silent)
+    answer = "stopping after this step; a second time stops at once\n"
+    assert capfd.readouterr().err.count(answer) == 1
     assert len((stopped / "history.jsonl").read_text().splitlines()) == epoch - 1
     assert read_checkpoint(stopped / "last.pt").training["progress"]["step"] == 2 * epoch
 
@@ -116,6 +118,15 @@ def test_scoring_stops_after_the_batch_under_way(settings, dataset):
             stopped_by=lambda: signal.SIGTERM if seen else 0,
         )
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_request_answers_at_once_if_it_is_to(capfd, answers):
+    with StopRequest(answers=answers) as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        said = capfd.readouterr().err
+    assert stop.signal == signal.SIGINT
+    assert said == "stopping after this step; a second time stops at once\n" * answers
 
 
 class BesideOneThatWasStopped(Processes):
