@@ -12,7 +12,7 @@ import soundfile
 from PIL import Image
 
 from vpo_builder.dataset.manifest import CHECKSUMS, MANIFEST, META, encode_samples, write_manifest
-from vpo_builder.dataset.places import vpo_files
+from vpo_builder.dataset.places import MS_HOME, vpo_files
 from vpo_builder.dataset.schema import ClassRow, ManifestMeta, Sample, Source, Split, Subset
 
 AUDIO = "../../vggsound_bench/VGGSound/audios"
@@ -110,9 +110,10 @@ def finish(folder: Path, split: Split, samples: Sequence[Sample]) -> None:
     (folder / MANIFEST).write_bytes(encode_samples(samples))
     own = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     clips = {f"{AUDIO}/{source.clip_id}.wav" for s in samples for source in s.sources}
+    shared = {path for s in samples for path in (s.image, s.mask) if path.startswith(MS_HOME)}
     lines = [
         f"{hashlib.sha256((folder / path).read_bytes()).hexdigest()}  {path}\n"
-        for path in sorted(own | clips)
+        for path in sorted(own | clips | shared)
     ]
     listing = "".join(lines).encode()
     (folder / CHECKSUMS).write_bytes(listing)

@@ -208,7 +208,7 @@ def gallery(
 @click.option(
     "--format",
     "target",
-    type=click.Choice(["webdataset", "coco", "hf"]),
+    type=click.Choice(["webdataset", "coco", "hf", "vpo-clean", "published"]),
     required=True,
     help="Whose reader it is for.",
 )
@@ -216,7 +216,11 @@ def gallery(
 @WORKERS
 @one_line_errors
 def export(folder: Path, target: Any, out: Path | None, workers: int | None) -> None:
-    """Write a dataset as WebDataset tars, COCO annotations or Hugging Face Parquet."""
+    """Write a dataset as others read it: tars, COCO annotations, Parquet, or VPO as published.
+
+    webdataset: tars. coco: instances and panoptic masks. hf: Parquet, for datasets.load_dataset.
+    vpo-clean: the layout of DDESeg and EASE. published: the layout of VPO's authors, nothing else.
+    """
     from vpo_builder.export.export import export_dataset
 
     given = out or Path(f"{folder.resolve().name}-{target}")

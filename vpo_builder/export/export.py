@@ -10,6 +10,8 @@ from vpo_builder.dataset.media_files import OwnFiles
 from vpo_builder.documents.documents import ATTRIBUTION, CARD
 from vpo_builder.export.coco import write_coco
 from vpo_builder.export.hf import write_hf
+from vpo_builder.export.published import write_published
+from vpo_builder.export.vpo_clean import write_vpo_clean
 from vpo_builder.export.webdataset import write_webdataset
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.whole_folders import atomic_folder
@@ -17,14 +19,18 @@ from vpo_builder.verify.listing import read_checksums
 
 __all__ = ["FORMATS", "Export", "ExportFormat", "export_dataset"]
 
-ExportFormat = Literal["webdataset", "coco", "hf"]
+ExportFormat = Literal["webdataset", "coco", "hf", "vpo-clean", "published"]
 FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
 WRITERS: dict[ExportFormat, Callable[[Manifest, OwnFiles, Path, int | None], None]] = {
     "webdataset": write_webdataset,
     "coco": write_coco,
     "hf": write_hf,
+    "vpo-clean": write_vpo_clean,
+    "published": write_published,
 }
+VPO_ONLY: tuple[ExportFormat, ...] = ("vpo-clean", "published")
+"""Layouts of VPO's own, which AVSBench does not have."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +48,10 @@ def export_dataset(
     """Write the dataset in `folder` to the new folder `out`, with its card and attributions.
 
     The same dataset gives the same bytes, in any number of threads (`workers`; default: one a
-    processor). Raises InputError for an unfinished dataset, a file
-    that is missing, changed or reached by a link that leads out of the dataset, and an `out` that
-    is not empty; `out` appears when it is complete.
+    processor). The layout of VPO's authors holds their files alone. Raises InputError for an
+    unfinished dataset, a file that is missing, changed or reached by a link that leads out of the
+    dataset, a format that its split has not, and an `out` that is not empty; `out` appears when
+    it is complete.
     """
     manifest = read_manifest(folder)
     checksums, faults = read_checksums(folder, manifest.meta)
@@ -53,11 +60,18 @@ def export_dataset(
     files = OwnFiles(folder, checksums)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out}: is not empty: give a new folder with --out")
+    if target in VPO_ONLY and manifest.meta.split == "avsbench-single-plus":
+        raise InputError(
+            f"{folder}: --format {target} is a layout of VPO, and this is AVSBench-Single+: choose "
+            f"{', '.join(kind for kind in FORMATS if kind not in VPO_ONLY)}"
+        )
+    ours = target != "published"  # whose readers may take a file of ours for one of theirs
     with atomic_folder(out) as fresh:
         for name in (CARD, ATTRIBUTION):
-            if name in checksums:
+            if ours and name in checksums:
                 files.copy(folder / name, fresh / name)
         WRITERS[target](manifest, files, fresh, workers)
-        (fresh / META).write_bytes(encode_meta(manifest.meta))
+        if ours:
+            (fresh / META).write_bytes(encode_meta(manifest.meta))
     number = sum(path.is_file() for path in out.rglob("*"))
     return Export(out, number, len(manifest.samples))

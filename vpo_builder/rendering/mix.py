@@ -1,7 +1,7 @@
 """Mixes: what the published loader makes of a sample's clips, written to disk on request."""
 
 import hashlib
-import io
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from vpo_builder.runtime.whole_files import write_atomically
 
 MIX_SECONDS = 3.0  # what the published VPO loader takes from each clip (protocol §2)
 MIX_FOLDER = "mix"
+IEEE_FLOAT = 3  # wFormatTag of RIFF WAVE
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,9 @@ def write_mix(task: MixTask) -> str:
     rate = rates.pop()
     length = round(MIX_SECONDS * rate)
     waveforms = [centre_tiled(_read(path), length) for path in task.clips]
-    buffer = io.BytesIO()
-    soundfile.write(buffer, mix(waveforms, task.pans), rate, subtype="FLOAT", format="WAV")
-    write_atomically(task.target, buffer.getvalue())
-    return hashlib.sha256(buffer.getvalue()).hexdigest()
+    wav = encode_float_wav(mix(waveforms, task.pans), rate)
+    write_atomically(task.target, wav)
+    return hashlib.sha256(wav).hexdigest()
 
 
 def mix(waveforms: Sequence[NDArray[np.float32]], pans: Sequence[float]) -> NDArray[np.float32]:
@@ -70,6 +70,23 @@ def mix(waveforms: Sequence[NDArray[np.float32]], pans: Sequence[float]) -> NDAr
     for waveform, pan in zip(waveforms, pans, strict=True):
         stereo += waveform[:, None] * np.array([1.0 - pan, pan], np.float32)
     return stereo
+
+
+def encode_float_wav(waveform: NDArray[np.float32], rate: int) -> bytes:
+    """Return a waveform [samples] or [samples, channels] as a wav of 32-bit floats.
+
+    libsndfile would write the time of day beside the highest level (its chunk PEAK).
+    """
+    data = waveform.astype("<f4").tobytes()
+    frames, channels = waveform.reshape(len(waveform), -1).shape
+    block = 4 * channels  # bytes
+    chunks = [
+        (b"fmt ", struct.pack("<HHIIHH", IEEE_FLOAT, channels, rate, rate * block, block, 32)),
+        (b"fact", struct.pack("<I", frames)),
+        (b"data", data),
+    ]
+    body = b"".join(name + struct.pack("<I", len(held)) + held for name, held in chunks)
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body
 
 
 def centre_tiled(waveform: NDArray[np.float32], length: int) -> NDArray[np.float32]:
