@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from vpo_builder.dataset.schema import Split
 from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.settings import Range, load_settings
+from vpo_builder.runtime.settings import Later, Range, load_settings
 
 PRESETS = Path(__file__).parent / "presets"
 SINGLE_PLUS_PRESETS = PRESETS / "single-plus"
@@ -14,16 +15,19 @@ SINGLE_PLUS_PRESETS = PRESETS / "single-plus"
 
 @dataclass(frozen=True)
 class SubsetSettings:
-    """How train2017 and VGGSound's train clips are divided into train and val."""
+    """How train2017 and VGGSound's train clips are divided, and where test comes from."""
 
     val_fraction: Annotated[float, Range(0, 0.9)]
+    test: Annotated[Literal["val2017", "share"], Later("val2017")]
+    test_fraction: Annotated[float, Range(0, 0.9), Later(0.1)]
 
 
 @dataclass(frozen=True)
 class FilterSettings:
-    """Which objects are large enough to sound."""
+    """Which objects are large enough to sound, and which repeats keep a picture out."""
 
     min_area_fraction: Annotated[float, Range(0, 1)]
+    repeats: Annotated[Literal["any", "sounding"], Later("any")]
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class PersonSettings:
 
     policy: Literal["captions", "merge", "drop"]
     child: Literal["drop", "adult"]
+    ambiguous: Annotated[Literal["drop", "silent"], Later("drop")]
     min_captions: Annotated[int, Range(1, 100)]
     baby: tuple[str, ...]
     female: tuple[str, ...]
@@ -73,6 +78,7 @@ class SelectionSettings:
 
     inverse_class_frequency: bool
     counterfactual_test: bool
+    min_sources: Annotated[int, Range(1, 100), Later(2)]
     max_sources: Annotated[int, Range(2, 100)]
 
 
@@ -81,10 +87,13 @@ class LimitSettings:
     """How many samples a class may have, and how many images may be missing."""
 
     per_class: Annotated[int | dict[str, int], Range(0, 1_000_000_000)]
+    per_class_in: Annotated[dict[Split, dict[str, int]], Range(0, 1_000_000_000), Later({})]
     max_missing_fraction: Annotated[float, Range(0, 1)]
 
-    def of(self, category: str) -> int | None:
-        """Return the limit of a class, None for no limit."""
+    def of(self, category: str, split: Split) -> int | None:
+        """Return the limit of a class in a split, None for no limit."""
+        if category in self.per_class_in.get(split, {}):
+            return self.per_class_in[split][category]
         if isinstance(self.per_class, int):
             return self.per_class or None
         return self.per_class.get(category)
@@ -122,11 +131,17 @@ class BuildConfig:
     synthetic: SyntheticSettings
 
     def __post_init__(self) -> None:
-        """Refuse lengths that no clip could have."""
+        """Refuse lengths that no clip could have, and a smallest number above the largest."""
         shortest, longest = self.clips.min_seconds, self.clips.max_seconds
         if shortest > longest:
             raise InputError(
                 f"setting clips.max_seconds: {longest} is below clips.min_seconds, {shortest}: "
+                "give at least that"
+            )
+        fewest, most = self.selection.min_sources, self.selection.max_sources
+        if fewest > most:
+            raise InputError(
+                f"setting selection.max_sources: {most} is below selection.min_sources, {fewest}: "
                 "give at least that"
             )
 

@@ -21,11 +21,16 @@ BUILD = [
 
 
 def build_from(
-    sources: Path, out: Path, split: Any = "ss", overrides: tuple[str, ...] = (), **options: Any
+    sources: Path,
+    out: Path,
+    split: Any = "ss",
+    overrides: tuple[str, ...] = (),
+    preset: str = "default",
+    **options: Any,
 ) -> BuildReport:
     """Build a split from `sources`/coco and `sources`/vggsound."""
     folders = Sources(sources / "coco", sources / "vggsound")
-    config = load_config("default", overrides)
+    config = load_config(preset, overrides)
     return build(BuildRequest(split, out, folders, config, work=Work(**options)))
 
 

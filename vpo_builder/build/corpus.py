@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vpo_builder.build.coco_parts import side_by_side
 from vpo_builder.classes import PERSON, SoundingClass, classes_of_categories
+from vpo_builder.config import SubsetSettings
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.documents.documents import Attribution
 from vpo_builder.planning.matching import image_subsets
@@ -89,36 +90,38 @@ def read_corpus(
     coco: Path,
     vggsound: Path,
     table: tuple[SoundingClass, ...],
-    val_fraction: float,
+    subsets: SubsetSettings,
     vggsounder: Path | None = None,
     vggsound_csv: Path | None = None,
 ) -> Corpus:
     """Return the corpus of two folders, for the classes of a table.
 
-    `vggsounder` is the csv that says which labels can be heard in which clips; `vggsound_csv` is
-    given if VGGSound's csv lies elsewhere than beside its recordings.
+    COCO's val2017 is read only where test comes from it. `vggsounder` is the csv that says which
+    labels can be heard in which clips; `vggsound_csv` is given if VGGSound's csv lies elsewhere
+    than beside its recordings.
     """
     categories = {row.category for row in table}
-    described = PARTS if PERSON in categories else ()
+    names = PARTS if subsets.test == "val2017" else PARTS[:1]
+    described = names if PERSON in categories else ()
     annotations = coco / "annotations"
     with ThreadPoolExecutor(1) as thread:
-        instances = [JsonFile(annotations / f"instances_{part}.json", thread) for part in PARTS]
+        instances = [JsonFile(annotations / f"instances_{part}.json", thread) for part in names]
         told = [JsonFile(annotations / f"captions_{part}.json", thread) for part in described]
         labels = frozenset(label for row in table for label in row.labels)
         sounds = read_vggsound(vggsound, labels, vggsound_csv)
         parts = side_by_side(
             [
                 read_coco(file, coco / part, categories)
-                for file, part in zip(instances, PARTS, strict=True)
+                for file, part in zip(instances, names, strict=True)
             ]
         )
         captions = [read_captions(file) for file in told]
     photos = [
         pair
-        for name, part in zip(PARTS, parts, strict=True)
+        for name, part in zip(names, parts, strict=True)
         for pair in zip(
             part.photos,
-            image_subsets(name, [photo.id for photo in part.photos], val_fraction),
+            image_subsets(name, [photo.id for photo in part.photos], subsets),
             strict=True,
         )
     ]
@@ -141,10 +144,10 @@ def read_corpus(
 
 def refuse_absent_folders(corpus: Corpus, vggsound: Path) -> None:
     """Raise InputError if there is no folder of images or of recordings at all."""
-    for name, part in zip(PARTS, corpus.parts, strict=True):
+    for part in corpus.parts:
         if part.photos and not part.images.is_dir():
             raise InputError(
-                f"{part.images}: no such folder: expected the images that instances_{name}.json "
+                f"{part.images}: no such folder: expected the images that {part.path.name} "
                 "lists; --download fetches those that are needed"
             )
     if not has_recordings(vggsound):

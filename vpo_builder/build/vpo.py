@@ -69,7 +69,7 @@ def read_material(request: VpoRequest) -> Material:
             needed(sources.coco),
             needed(sources.vggsound),
             table,
-            config.subsets.val_fraction,
+            config.subsets,
             sources.vggsounder,
             sources.vggsound_csv,
         )

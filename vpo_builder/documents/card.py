@@ -7,11 +7,11 @@ from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.schema import SPLIT_NAMES
 from vpo_builder.documents.licences import Licence, conditions
 from vpo_builder.documents.wording import (
-    SUMMARIES,
     citation,
     file_rows,
     notes,
     source_licences,
+    summary,
 )
 from vpo_builder.runtime.outside_text import markdown_text
 from vpo_builder.statistics.counts import (
@@ -57,7 +57,7 @@ def _about(manifest: Manifest) -> dict[str, Any]:
         "split": meta.split,
         "seed": meta.seed,
         "synthetic": meta.synthetic,
-        "summary": SUMMARIES[meta.split],
+        "summary": summary(meta),
         "files": list(file_rows(meta)),
         "notes": list(notes(meta)),
         "source_licences": source_licences(meta.split),

@@ -8,7 +8,7 @@ from typing import Any
 from vpo_builder.dataset.manifest import MANIFEST, Manifest
 from vpo_builder.dataset.schema import SPLIT_NAMES
 from vpo_builder.documents.licences import Licence
-from vpo_builder.documents.wording import SUMMARIES, citation
+from vpo_builder.documents.wording import citation, summary
 
 MIME = {".jpg": "image/jpeg", ".png": "image/png", ".wav": "audio/x-wav"}
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
@@ -50,7 +50,7 @@ def encode_croissant(manifest: Manifest, licences: Sequence[Licence]) -> bytes:
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
         "name": SPLIT_NAMES[meta.split],
-        "description": SUMMARIES[meta.split],
+        "description": summary(meta),
         "url": "https://arxiv.org/abs/2304.02970",
         "license": [row.url or row.name for row in licences if row.url or row.name],
         "version": f"{meta.schema_version}.0.0",

@@ -1,18 +1,26 @@
 """What the documents say in words, by split."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
 
+import msgspec
+
+from vpo_builder.config import load_config
 from vpo_builder.dataset.instances import INSTANCES
 from vpo_builder.dataset.schema import ManifestMeta, Split
+from vpo_builder.runtime.outside_text import markdown_text
 
-SUMMARIES: dict[Split, str] = {
+RULES = ("subsets", "filters", "person", "selection", "limits")
+"""The settings that say what is in a dataset; the others say how it is made and checked."""
+_SUMMARIES: dict[Split, str] = {
     "ss": (
         "Photographs of COCO 2017 in which one object sounds: a recording of VGGSound is paired "
         "with it by class, and its mask is the label. Every other object stays visible and silent."
     ),
     "ms": (
-        "Photographs of COCO 2017 in which two or more objects of different classes sound: each is "
-        "paired by class with a recording of VGGSound, and one mask holds them all."
+        "Photographs of COCO 2017 in which {fewest} or more objects of different classes sound: "
+        "each is paired by class with a recording of VGGSound, and one mask holds them all."
     ),
     "msmi": (
         "Photographs of COCO 2017 in which several objects sound, also of one class: each is "
@@ -87,6 +95,13 @@ def source_licences(split: Split) -> str:
     return AVSBENCH_LICENCES if _is_avsbench(split) else VPO_LICENCES
 
 
+def summary(meta: ManifestMeta) -> str:
+    """Return what a dataset is, in a sentence or two."""
+    fewest = str(_settings(meta, "selection").get("min_sources", 2))
+    named = {"1": "one", "2": "two"}.get(fewest) or markdown_text(fewest)
+    return _SUMMARIES[meta.split].format(fewest=named)
+
+
 def notes(meta: ManifestMeta) -> Iterator[str]:
     """Yield what a reader should know before she uses the dataset."""
     if _is_avsbench(meta.split):
@@ -96,14 +111,17 @@ def notes(meta: ManifestMeta) -> Iterator[str]:
         "The papers publish neither their label lists nor their rules for persons and subsets: "
         "those here are this program's, and scores are comparable between builds of one manifest."
     )
+    other = "; ".join(_other_rules(meta))
+    if other:
+        yield f"Built by other rules than the default ones: {other}."
     yield (
         "Picture and sound come from different recordings and share a class, nothing else; what "
         "VGGSound calls by a label may hold other sounds too."
     )
-    policy = meta.config.get("person", {}).get("policy")
+    policy = _settings(meta, "person").get("policy")
     if policy in PERSON_NOTES:
         yield PERSON_NOTES[policy]
-    if meta.split == "ss":
+    if meta.split == "ss" and _settings(meta, "selection").get("counterfactual_test", True):
         yield (
             "In test each object that could sound has its own sample of the same picture "
             "(`image_id` is shared), which tells listening from looking."
@@ -116,6 +134,30 @@ def notes(meta: ManifestMeta) -> Iterator[str]:
         "The csv is for published loaders, which read val as test: its column `split` says train "
         "for val. The subsets are those of `manifest.jsonl`."
     )
+
+
+def _settings(meta: ManifestMeta, group: str) -> Mapping[str, Any]:
+    """Return a group of the settings, which a manifest from outside may not have."""
+    settings = meta.config.get(group)
+    return settings if isinstance(settings, dict) else {}
+
+
+def _other_rules(meta: ManifestMeta) -> Iterator[str]:
+    """Yield each setting of the rules that is not the default's, with both values."""
+    default = asdict(load_config("default"))
+    for group in RULES:
+        for name, value in _settings(meta, group).items():
+            usual = default[group].get(name, value)
+            if value == (list(usual) if isinstance(usual, tuple) else usual):
+                continue
+            if isinstance(value, dict | list):
+                yield f"`{group}.{name}` (its values are in `manifest.meta.json`)"
+            else:
+                yield f"`{group}.{name}` is {_as_written(value)}, not {_as_written(usual)}"
+
+
+def _as_written(value: object) -> str:
+    return markdown_text(msgspec.json.encode(value).decode())
 
 
 def _single_plus_notes(meta: ManifestMeta) -> Iterator[str]:

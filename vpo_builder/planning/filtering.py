@@ -57,32 +57,46 @@ def filter_images(
     image's captions and is asked only for images with a person that come so far.
     """
     table = _ObjectTable(photos, tuple(objects), class_of, config.filters.min_area_fraction)
-    reasons = _reasons_against(table, split)
+    lone = config.filters.repeats == "sounding" and split != "msmi"
+    mute = table.repeating if lone else np.zeros_like(table.repeating)
+    reasons = _reasons_against(table, split, mute)
     resolver = PersonResolver(config.person)
     decisions = {}
-    for place in np.flatnonzero(table.count(table.whole & table.person)).tolist():
+    for place in np.flatnonzero(table.count(table.whole & table.person & ~mute)).tolist():
         if reasons[place] is None:
             number = photos[place][0].id
             decisions[place] = resolver.resolve(number, captions(number))
-            if decisions[place].verdict == AMBIGUOUS:
-                reasons[place] = Reason.PERSON_AMBIGUOUS
-    for place in np.flatnonzero(table.count(table.large) == 0).tolist():
+    ambiguous = [place for place, item in decisions.items() if item.verdict == AMBIGUOUS]
+    if config.person.ambiguous == "drop":
+        for place in ambiguous:
+            reasons[place] = Reason.PERSON_AMBIGUOUS
+    unclear = table.person & np.isin(table.image, ambiguous)
+    eligible = table.large & ~mute & ~unclear
+    for place in np.flatnonzero(table.count(table.large & ~mute) == 0).tolist():
         reasons[place] = reasons[place] or Reason.NO_ELIGIBLE_OBJECT
+    for place in np.flatnonzero(table.count(eligible) == 0).tolist():
+        reasons[place] = reasons[place] or Reason.PERSON_AMBIGUOUS
     kept = np.array([reason is None for reason in reasons], dtype=bool)
     rejections = [
         Rejection("image", str(photo.id), reason)
         for (photo, _), reason in zip(photos, reasons, strict=True)
         if reason is not None
     ]
-    rejections += table.rejections(kept)
+    rejections += table.rejections(kept, mute, unclear)
     verdicts = {place: decision.verdict for place, decision in decisions.items()}
-    return Filtered(table.candidates(kept, verdicts), rejections, list(decisions.values()))
+    candidates = table.candidates(kept, eligible, verdicts)
+    return Filtered(candidates, rejections, list(decisions.values()))
 
 
-def _reasons_against(table: "_ObjectTable", split: Split) -> list[Reason | None]:
-    """Return, for each image, the first rule against it that its annotations alone decide."""
+def _reasons_against(table: "_ObjectTable", split: Split, mute: Flags) -> list[Reason | None]:
+    """Return, for each image, the first rule against it that its annotations alone decide.
+
+    `mute` objects stay silent since their class repeats, instead of keeping their image out.
+    """
     reasons: list[Reason | None] = [None] * len(table.photos)
     unwanted, reason = table.repeated, Reason.REPEATED_INSTANCES
+    if mute.any():
+        unwanted = table.count(table.whole & ~mute) == 0
     if split == "msmi":
         unwanted, reason = table.crowded, Reason.CROWD
     for place in np.flatnonzero(unwanted).tolist():
@@ -96,8 +110,9 @@ class _ObjectTable:
     """The objects as columns, and what they say of each image.
 
     `whole` objects have an area and an outline, `large` ones are whole and large enough to sound.
-    An image is `crowded` if a crowd is among its whole objects, and `repeated` if it is crowded
-    or two of them are of one class. `image` holds places in `photos`.
+    An object is `repeating` if several whole ones of its image are of its class, a crowd counting
+    as several. An image is `crowded` if a crowd is among its whole objects, and `repeated` if
+    some of them repeat. `image` holds places in `photos`.
     """
 
     def __init__(
@@ -125,24 +140,27 @@ class _ObjectTable:
         self.large: Flags = self.whole & (area >= np.array([*smallest, np.inf])[self.image])
         self.person: Flags = code == names.get(PERSON, -1)
         self.crowded: Flags = self.count(self.whole & crowd) > 0
-        self.repeated: Flags = self.crowded | self._has_twins(code)
+        self.repeating: Flags = self._have_twins(code, crowd)
+        self.repeated: Flags = self.count(self.whole & self.repeating) > 0
 
     def count(self, which: Flags) -> NDArray[np.int64]:
         """Return how many of some objects each image has."""
         return np.bincount(self.image[which], minlength=len(self.photos))
 
-    def rejections(self, kept: Flags) -> list[Rejection]:
+    def rejections(self, kept: Flags, mute: Flags, unclear: Flags) -> list[Rejection]:
         """Return a rejection for each object that is not eligible, in the order of numbers."""
         image_kept = np.append(kept, False)[self.image]
         reasons = np.select(
-            [self.image == NOT_LISTED, ~self.whole, ~image_kept, ~self.large],
-            [1, 2, 3, 4],
+            [self.image == NOT_LISTED, ~self.whole, ~image_kept, ~self.large, mute, unclear],
+            [1, 2, 3, 4, 5, 6],
         )
         names = (
             Reason.IMAGE_NOT_LISTED,
             Reason.WITHOUT_AREA,
             Reason.IMAGE_DROPPED,
             Reason.TOO_SMALL,
+            Reason.REPEATED_INSTANCES,
+            Reason.PERSON_AMBIGUOUS,
         )
         order = np.argsort(self.number, kind="stable")
         order = order[reasons[order] > 0]
@@ -152,9 +170,11 @@ class _ObjectTable:
             for number, code in zip(numbers, codes, strict=True)
         ]
 
-    def candidates(self, kept: Flags, persons: Mapping[int, str]) -> list[Candidates]:
+    def candidates(
+        self, kept: Flags, eligible: Flags, persons: Mapping[int, str]
+    ) -> list[Candidates]:
         """Return the kept images with their eligible objects, in the order of images and ids."""
-        found = np.flatnonzero(self.large & np.append(kept, False)[self.image])
+        found = np.flatnonzero(eligible & np.append(kept, False)[self.image])
         found = found[np.lexsort((self.number[found], self.image[found]))]
         objects: dict[int, list[Candidate]] = defaultdict(list)
         for place, at in zip(self.image[found].tolist(), found.tolist(), strict=True):
@@ -174,9 +194,10 @@ class _ObjectTable:
         found = np.append(listed, NOT_LISTED)[at] == image_ids
         return np.where(found, np.append(first, NOT_LISTED)[at], NOT_LISTED)
 
-    def _has_twins(self, code: NDArray[np.int64]) -> Flags:
-        """Tell which images have two whole objects of one class."""
+    def _have_twins(self, code: NDArray[np.int64], crowd: Flags) -> Flags:
+        """Tell which objects are of a class of which their image has several whole ones."""
         images, classes = len(self.photos), len(set(self._class_of.values()))
-        pairs = self.image[self.whole] * classes + code[self.whole]
-        counts = np.bincount(pairs, minlength=images * classes).reshape(images, classes)
-        return np.asarray((counts > 1).any(axis=1))
+        listed = self.image != NOT_LISTED
+        pairs = np.where(listed, self.image * classes + code, 0)
+        counts = np.bincount(pairs[self.whole], 1 + crowd[self.whole], max(1, images * classes))
+        return np.asarray(listed & (counts[pairs] > 1))

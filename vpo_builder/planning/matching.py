@@ -5,17 +5,26 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 
 from vpo_builder.classes import SoundingClass
+from vpo_builder.config import SubsetSettings
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.records import Clip, Reason, Rejection, VggSound
 from vpo_builder.runtime.stateless_hash import mix, text_key, unit
 
 
-def image_subsets(part: str, image_ids: Sequence[int], val_fraction: float) -> list[Subset]:
-    """Return the subset of each image of "train2017" or "val2017" (protocol §2, subsets)."""
+def image_subsets(part: str, image_ids: Sequence[int], settings: SubsetSettings) -> list[Subset]:
+    """Return the subset of each image of "train2017" or "val2017" (protocol §2, subsets).
+
+    Where test is a share of train2017, val and train divide the rest as they would without it.
+    """
     if part == "val2017":
         return ["test"] * len(image_ids)
-    draws = unit(mix("image subset", np.asarray(image_ids, np.uint64)))
-    return ["val" if draw < val_fraction else "train" for draw in draws]
+    ids = np.asarray(image_ids, np.uint64)
+    subsets = np.where(unit(mix("image subset", ids)) < settings.val_fraction, "val", "train")
+    if settings.test == "share":
+        tested = unit(mix("image in test", ids)) < settings.test_fraction
+        subsets = np.where(tested, "test", subsets)
+    chosen: list[Subset] = subsets.tolist()
+    return chosen
 
 
 def match_clips(

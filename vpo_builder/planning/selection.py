@@ -34,16 +34,17 @@ def choose_sounding(
         if chosen:
             scenes.extend(chosen)
         else:
-            reason = _reason_for_none(candidates)
+            reason = _reason_for_none(candidates, split)
             rejections.append(Rejection("image", str(candidates.photo.id), reason))
-    scenes, dropped = _limit(scenes, config.limits, draws)
+    scenes, dropped = _limit(scenes, config.limits, split, draws)
     return scenes, rejections + dropped
 
 
-def _reason_for_none(candidates: Candidates) -> Reason:
+def _reason_for_none(candidates: Candidates, split: Split) -> Reason:
     if not candidates.objects:
         return Reason.NO_CLIP_FOR_CLASS
-    return Reason.NO_ELIGIBLE_REPEAT if candidates.repeated else Reason.ONE_CLASS_ONLY
+    instances = candidates.repeated and split == "msmi"
+    return Reason.NO_ELIGIBLE_REPEAT if instances else Reason.ONE_CLASS_ONLY
 
 
 def _with_clips(
@@ -118,12 +119,13 @@ def _choose_single(
 def _choose_multiple(
     candidates: Candidates, settings: SelectionSettings, draws: _Draws
 ) -> list[Scene]:
-    """MS: between two and min(n, max_sources) of n objects of different classes."""
-    if len(candidates.objects) < 2:
+    """MS: between min_sources and min(n, max_sources) of n objects of different classes."""
+    if len(candidates.objects) < settings.min_sources:
         return []
     ordered = draws.in_order(candidates)
     highest = min(len(ordered), settings.max_sources)
-    return [_scene(candidates, ordered[: draws.number_between(2, highest, candidates.photo)])]
+    number = draws.number_between(settings.min_sources, highest, candidates.photo)
+    return [_scene(candidates, ordered[:number])]
 
 
 def _choose_instances(
@@ -158,7 +160,7 @@ def _scene(candidates: Candidates, sounding: Sequence[Candidate]) -> Scene:
 
 
 def _limit(
-    scenes: list[Scene], limits: LimitSettings, draws: _Draws
+    scenes: list[Scene], limits: LimitSettings, split: Split, draws: _Draws
 ) -> tuple[list[Scene], list[Rejection]]:
     """Keep a scene if it is within the limit of each class that sounds in it.
 
@@ -171,7 +173,7 @@ def _limit(
             by_class[category].append((key, place))
     over: set[int] = set()
     for category, keys in by_class.items():
-        limit = limits.of(category)
+        limit = limits.of(category, split)
         if limit is not None:
             over.update(place for _, place in sorted(keys)[limit:])
     kept = [scene for place, scene in enumerate(scenes) if place not in over]

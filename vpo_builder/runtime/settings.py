@@ -3,7 +3,8 @@
 A preset may begin with `extends = "other"`; the values below it then replace the other's, key by
 key. Dataclasses carry no defaults: the presets are the only place where a value is written, and
 the comment beside it says where it comes from. The range of a number stands with its field:
-`epochs: Annotated[int, Range(1, 1000)]`.
+`epochs: Annotated[int, Range(1, 1000)]`. So does, for a setting that was added later, what held
+before it: `Later`.
 """
 
 import dataclasses
@@ -49,6 +50,16 @@ class Range:
         return f"{'0 or ' * self.zero}[{self.lowest}, {self.highest}{closing}"
 
 
+@dataclass(frozen=True)
+class Later:
+    """What a setting was before it existed, which is how a record that lacks it is read.
+
+    It is stored only where it is something else, so that older records keep their bytes.
+    """
+
+    value: Any
+
+
 def load_settings(
     kind: type[T], folder: Path, preset: str, overrides: Iterable[str] = (), prefix: str = ""
 ) -> T:
@@ -72,7 +83,7 @@ def from_tree(kind: type[T], tree: Mapping[str, Any], where: str, prefix: str = 
     """Return `kind` from nested mappings; `where` names their source in the errors."""
     _refuse_unknown_keys(kind, tree, "", where)
     try:
-        settings = msgspec.convert(tree, kind)
+        settings = msgspec.convert(_completed(kind, tree), kind)
     except msgspec.ValidationError as error:
         raise InputError(f"{where}: {_readable(error, kind, prefix)}") from None
     for path, value, range_ in _ranged(settings):
@@ -85,8 +96,17 @@ def from_tree(kind: type[T], tree: Mapping[str, Any], where: str, prefix: str = 
 
 
 def to_tree(settings: Any) -> Tree:
-    """Return the settings as nested mappings of json's values, equal to what json gives back."""
+    """Return the settings as nested mappings of json's values, equal to what json gives back.
+
+    A setting that was added later is left out where it has the value of before (`Later`).
+    """
     tree: Tree = msgspec.json.decode(msgspec.json.encode(settings), type=dict)
+    for name, hint in get_type_hints(type(settings), include_extras=True).items():
+        value = getattr(settings, name)
+        if dataclasses.is_dataclass(value):
+            tree[name] = to_tree(value)
+        elif any(later.value == value for later in _of_kind(Later, hint)):
+            del tree[name]
     return tree
 
 
@@ -150,13 +170,29 @@ def _refuse_unknown_keys(kind: Any, tree: Mapping[str, Any], prefix: str, where:
             _refuse_unknown_keys(hints[key], value, f"{prefix}{key}.", where)
 
 
+def _completed(kind: Any, tree: Mapping[str, Any]) -> Tree:
+    """Return the tree with the value of before for each later setting that it lacks."""
+    whole = dict(tree)
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        if dataclasses.is_dataclass(hint) and isinstance(whole.get(name), Mapping):
+            whole[name] = _completed(hint, whole[name])
+        for later in _of_kind(Later, hint):
+            whole.setdefault(name, later.value)
+    return whole
+
+
+def _of_kind(kind: type[T], hint: Any) -> Iterator[T]:
+    """Yield what is said of a setting beside its type."""
+    return (said for said in getattr(hint, "__metadata__", ()) if isinstance(said, kind))
+
+
 def _ranged(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any, Range]]:
     """Yield path, value and range of every setting that has a range."""
     for name, hint in get_type_hints(type(settings), include_extras=True).items():
         value, path = getattr(settings, name), prefix + name
         if dataclasses.is_dataclass(value):
             yield from _ranged(value, f"{path}.")
-        for range_ in getattr(hint, "__metadata__", ()):
+        for range_ in _of_kind(Range, hint):
             yield path, value, range_
 
 
@@ -166,8 +202,8 @@ def _shown(value: Any) -> str:
 
 def _readable(error: msgspec.ValidationError, kind: Any, prefix: str) -> str:
     """Turn msgspec's "... - at `$.a.b`" into "setting a.b: ...", with a Literal's choices."""
-    text, _, place = str(error).partition(" - at `$")
-    path = place.rstrip("`").lstrip(".")
+    text, _, place = str(error).partition(" - at `")
+    path = place.removeprefix("key` in `").strip("`$.")
     missing = re.fullmatch(r"Object missing required field `(\w+)`", text)
     if missing:
         name = ".".join(filter(None, [path, missing.group(1)]))
@@ -178,6 +214,7 @@ def _readable(error: msgspec.ValidationError, kind: Any, prefix: str) -> str:
     hint = kind
     for name in filter(None, path.split(".")):
         hint = get_type_hints(hint).get(name) if dataclasses.is_dataclass(hint) else None
-    choices = [str(c) for c in getattr(hint, "__args__", ()) if isinstance(c, str)]
+    args = getattr(hint, "__args__", ())  # those of a Literal, or the keys of a table
+    choices = [c for a in args for c in getattr(a, "__args__", (a,)) if isinstance(c, str)]
     among = f" (choose one of {', '.join(choices)})" if choices else ""
     return f"setting {prefix}{path}: {text}{among}" if path else text

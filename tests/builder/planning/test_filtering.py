@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpo_builder.config import load_config
+from vpo_builder.config import BuildConfig, load_config
 from vpo_builder.dataset.schema import Split
 from vpo_builder.planning.filtering import filter_images
 from vpo_builder.records import ObjectMask, Photo, Reason
@@ -30,35 +32,65 @@ ROWS = st.lists(
 )
 
 
-def verdict_of_one(objects: Sequence[ObjectMask], image: int, split: Split) -> Reason | list[int]:
+def verdict_of_one(
+    objects: Sequence[ObjectMask], image: int, split: Split, repeats: str, ambiguous: str
+) -> Reason | list[int]:
     """Return why an image is dropped, or the ids of its eligible objects, by the protocol."""
     whole = [o for o in objects if o.area > 0 and bytes(o.segmentation) not in (b"[]", b"[[]]")]
-    counts = Counter(o.category_id for o in whole)
+    counts = Counter(o.category_id for o in whole for _ in range(1 + bool(o.iscrowd)))
     crowd = any(o.iscrowd for o in whole)
     if not whole:
         return Reason.NO_SOUNDING_OBJECT
     if split == "msmi" and crowd:
         return Reason.CROWD
-    if split != "msmi" and (crowd or max(counts.values()) > 1):
-        return Reason.REPEATED_INSTANCES
-    if counts[1] and image == 2:
+    if split != "msmi":
+        alone = [o for o in whole if counts[o.category_id] == 1]
+        if not alone or (repeats == "any" and len(alone) < len(whole)):
+            return Reason.REPEATED_INSTANCES
+        whole = alone
+    persons = {o.id for o in whole if o.category_id == 1 and image == 2}
+    if persons and ambiguous == "drop":
         return Reason.PERSON_AMBIGUOUS
-    eligible = [o.id for o in whole if o.area >= SMALLEST]
-    return sorted(eligible) or Reason.NO_ELIGIBLE_OBJECT
+    eligible = {o.id for o in whole if o.area >= SMALLEST}
+    if not eligible:
+        return Reason.NO_ELIGIBLE_OBJECT
+    return sorted(eligible - persons) or Reason.PERSON_AMBIGUOUS
 
 
-@given(ROWS, st.permutations(range(12)), st.sampled_from(["ss", "ms", "msmi"]))
+def with_rules(repeats: Any, ambiguous: Any) -> BuildConfig:
+    return replace(
+        CONFIG,
+        filters=replace(CONFIG.filters, repeats=repeats),
+        person=replace(CONFIG.person, ambiguous=ambiguous),
+    )
+
+
+@settings(max_examples=200)
+@given(
+    ROWS,
+    st.permutations(range(12)),
+    st.sampled_from(["ss", "ms", "msmi"]),
+    st.sampled_from(["any", "sounding"]),
+    st.sampled_from(["drop", "silent"]),
+)
 def test_every_image_and_object_ends_as_the_protocol_says(
-    rows: list[tuple[int, int, float, int, bytes]], numbers: list[int], split: Split
+    rows: list[tuple[int, int, float, int, bytes]],
+    numbers: list[int],
+    split: Split,
+    repeats: str,
+    ambiguous: str,
 ) -> None:
     objects = [
         ObjectMask(number, image, category, area, crowd, msgspec.Raw(outline))
         for number, (image, category, area, crowd, outline) in zip(numbers, rows, strict=False)
     ]
     photos = [(Photo(image, f"{image}.jpg", SIDE, SIDE), "train") for image in range(3)]
-    filtered = filter_images(photos, objects, CLASS_OF, CAPTIONS.__getitem__, split, CONFIG)
+    config = with_rules(repeats, ambiguous)
+    filtered = filter_images(photos, objects, CLASS_OF, CAPTIONS.__getitem__, split, config)
     expected = {
-        image: verdict_of_one([o for o in objects if o.image_id == image], image, split)
+        image: verdict_of_one(
+            [o for o in objects if o.image_id == image], image, split, repeats, ambiguous
+        )
         for image in range(3)
     }
     kept = {item.photo.id: [o.mask.id for o in item.objects] for item in filtered.kept}
@@ -77,14 +109,40 @@ def test_every_image_and_object_ends_as_the_protocol_says(
             assert reasons[row.id] is Reason.WITHOUT_AREA
         elif row.image_id in dropped:
             assert reasons[row.id] is Reason.IMAGE_DROPPED
-        elif row.id not in eligible:
+        elif row.area < SMALLEST:
             assert reasons[row.id] is Reason.TOO_SMALL
+        elif row.id not in eligible:
+            unclear = row.category_id == 1 and row.image_id == 2
+            assert reasons[row.id] in (Reason.REPEATED_INSTANCES, Reason.PERSON_AMBIGUOUS)
+            assert unclear or reasons[row.id] is Reason.REPEATED_INSTANCES
 
     repeated = {item.photo.id for item in filtered.kept if item.repeated}
     twins = Counter(
-        (o.image_id, o.category_id) for o in objects if reasons.get(o.id) is not Reason.WITHOUT_AREA
+        (o.image_id, o.category_id)
+        for o in objects
+        for _ in range(1 + bool(o.iscrowd))
+        if reasons.get(o.id) is not Reason.WITHOUT_AREA
     )
     assert repeated == {image for (image, _), n in twins.items() if n > 1} & kept.keys()
+
+
+def test_without_images_nothing_is_kept() -> None:
+    rows = [ObjectMask(10, 0, 17, 900.0, 0, msgspec.Raw(b"[[1,2,3,4,5,6]]"))]
+    filtered = filter_images([], rows, CLASS_OF, CAPTIONS.__getitem__, "ss", CONFIG)
+    assert filtered.kept == []
+    assert [item.reason for item in filtered.rejections] == [Reason.IMAGE_NOT_LISTED]
+
+
+def test_captions_are_not_asked_for_persons_that_stay_silent_since_they_repeat() -> None:
+    outline = msgspec.Raw(b"[[1,2,3,4,5,6]]")
+    objects = [
+        ObjectMask(n, 2, category, 900.0, 0, outline) for n, category in enumerate((1, 1, 17))
+    ]
+    photos = [(Photo(2, "2.jpg", SIDE, SIDE), "train")]
+    rules = with_rules("sounding", "drop")
+    filtered = filter_images(photos, objects, CLASS_OF, CAPTIONS.__getitem__, "ss", rules)
+    assert filtered.decisions == []
+    assert [[item.mask.id for item in row.objects] for row in filtered.kept] == [[2]]
 
 
 def test_persons_are_resolved_where_an_image_comes_so_far() -> None:

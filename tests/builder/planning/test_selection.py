@@ -51,6 +51,38 @@ def test_ms_takes_between_two_and_five_of_different_classes() -> None:
     assert [item.record for item in rejections] == ["999"]
 
 
+@pytest.mark.parametrize(("fewest", "numbers"), [(1, {1, 2, 3}), (2, {2, 3}), (3, {3})])
+def test_ms_takes_no_fewer_than_it_must(fewest: int, numbers: set[int]) -> None:
+    images = [kept(i, *CLASSES) for i in range(100)] + [
+        kept(1000 + n, *CLASSES[:n]) for n in range(1, 4)
+    ]
+    config = replace(CONFIG, selection=replace(CONFIG.selection, min_sources=fewest))
+    rows, rejections = choose_sounding(images, "ms", EVERYWHERE, config, SEED)
+    assert {len(row.sounding) for row in rows} == numbers
+    assert [item.record for item in rejections] == [str(1000 + n) for n in range(1, fewest)]
+    assert choose_sounding(images, "msmi", EVERYWHERE, config, SEED) == (rows, rejections)
+
+
+def test_ms_takes_one_of_an_image_in_which_another_class_repeats() -> None:
+    images = [kept(1, "cat", repeated=True)]
+    config = replace(CONFIG, selection=replace(CONFIG.selection, min_sources=1))
+    rows, _ = choose_sounding(images, "ms", EVERYWHERE, config, SEED)
+    assert sounding(rows) == ["cat"]
+    _, rejections = choose_sounding(images, "ms", EVERYWHERE, CONFIG, SEED)
+    assert rejections == [Rejection("image", "1", Reason.ONE_CLASS_ONLY)]
+
+
+def test_a_limit_may_be_of_one_split_alone() -> None:
+    images = [kept(i, "cat", "cow") for i in range(9)]
+    limits = replace(CONFIG.limits, per_class={"cat": 4, "cow": 5}, per_class_in={"ms": {"cat": 7}})
+    config = replace(CONFIG, limits=limits)
+    rows, _ = choose_sounding(images, "ms", EVERYWHERE, config, SEED)
+    assert len(rows) == 5
+    config = replace(CONFIG, limits=replace(limits, per_class={"cat": 4}))
+    sizes = [len(choose_sounding(images, s, EVERYWHERE, config, SEED)[0]) for s in ("ms", "msmi")]
+    assert sizes == [7, 4]
+
+
 def test_msmi_takes_instances_of_one_repeated_class() -> None:
     images = [kept(i, "cat", "cat", "dog", "cat", repeated=True) for i in range(200)]
     rows, _ = choose_sounding(images, "msmi", EVERYWHERE, CONFIG, 0)

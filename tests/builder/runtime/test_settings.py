@@ -1,6 +1,7 @@
 import dataclasses
 import math
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -8,13 +9,20 @@ from typing import Any, get_type_hints
 import pytest
 
 from avs_bench.config import Settings
-from vpo_builder.config import BuildConfig, SinglePlusConfig, load_config
+from vpo_builder.config import PRESETS, BuildConfig, SinglePlusConfig, load_config
 from vpo_builder.fetching.settings import FetchSettings
 from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.settings import Range, from_tree, load_settings, preset_names, to_tree
+from vpo_builder.runtime.settings import (
+    Later,
+    Range,
+    from_tree,
+    load_settings,
+    preset_names,
+    to_tree,
+)
 
 
-@pytest.mark.parametrize("preset", ["default", "paper-sized"])
+@pytest.mark.parametrize("preset", preset_names(PRESETS))
 def test_every_preset_is_complete(preset: str) -> None:
     config = load_config(preset)
     assert from_tree(BuildConfig, to_tree(config), "round trip") == config
@@ -26,10 +34,67 @@ def test_a_set_value_replaces_the_presets() -> None:
     assert config.person.policy == "merge"
 
 
-def test_the_paper_sized_preset_limits_by_class() -> None:
+def test_the_paper_sized_preset_limits_by_class_and_split() -> None:
     limits = load_config("paper-sized").limits
-    assert (limits.of("sports ball"), limits.of("nothing")) == (171, None)
-    assert load_config("default").limits.of("dog") is None
+    assert (limits.of("sports ball", "ss"), limits.of("nothing", "ss")) == (171, None)
+    assert [limits.of("car", split) for split in ("ss", "ms", "msmi")] == [1119, 1670, 1119]
+    assert limits.of("sports ball", "ms") == 171
+    assert load_config("default").limits.of("dog", "ms") is None
+
+
+LATER = {
+    "subsets.test": "share",
+    "subsets.test_fraction": 0.25,
+    "filters.repeats": "sounding",
+    "person.ambiguous": "silent",
+    "selection.min_sources": 1,
+    "limits.per_class_in": "{ms = {dog = 3}}",
+}
+"""Settings that came after the first manifests were published, each with another value."""
+
+
+def flat(tree: Any, prefix: str = "") -> dict[str, Any]:
+    leaves: dict[str, Any] = {}
+    for name, value in tree.items():
+        inner = isinstance(value, dict) and not prefix
+        leaves |= flat(value, f"{name}.") if inner else {prefix + name: value}
+    return leaves
+
+
+@pytest.mark.parametrize("preset", ["default", "paper-sized"])
+def test_a_later_setting_is_stored_only_where_it_differs(preset: str) -> None:
+    plain = load_config(preset)
+    before = flat(to_tree(plain))
+    for path, value in LATER.items():
+        changed = load_config(preset, [f"{path}={value}"])
+        stored = to_tree(changed)
+        assert flat(stored).keys() - before.keys() <= {path}
+        assert path in flat(stored)
+        assert from_tree(BuildConfig, stored, "stored") == changed != plain
+    differing = {"limits.per_class_in"} if preset == "paper-sized" else set()
+    assert LATER.keys() & before.keys() == differing
+
+
+def test_a_record_from_before_a_setting_existed_is_read_as_what_it_was() -> None:
+    stored = to_tree(load_config("default"))
+    assert "repeats" not in stored["filters"]
+    assert from_tree(BuildConfig, stored, "stored") == load_config("default")
+    del stored["filters"]["min_area_fraction"]  # one that has always been there
+    with pytest.raises(InputError, match=r"setting filters.min_area_fraction is missing"):
+        from_tree(BuildConfig, stored, "stored")
+
+
+def test_the_default_preset_says_what_held_before_each_later_setting() -> None:
+    tree = tomllib.loads((PRESETS / "default.toml").read_text())
+    said = {
+        f"{group}.{name}": later.value
+        for group, kind in get_type_hints(BuildConfig).items()
+        for name, hint in get_type_hints(kind, include_extras=True).items()
+        for later in getattr(hint, "__metadata__", ())
+        if isinstance(later, Later)
+    }
+    assert said.keys() == LATER.keys()
+    assert said == {path: flat(tree)[path] for path in said}
 
 
 @pytest.mark.parametrize(
@@ -42,6 +107,11 @@ def test_the_paper_sized_preset_limits_by_class() -> None:
         ("filters.min_area_fraction=7", r"filters.min_area_fraction: 7.* is outside \[0, 1\]"),
         ("limits.max_missing_fraction=nan", r"nan is outside"),
         ("clips.max_seconds=0.5", r"clips.max_seconds: 0.5 is below clips.min_seconds, 1.0: give"),
+        ("selection.min_sources=6", r"selection.max_sources: 5 is below selection.min_sources, 6"),
+        ("selection.min_sources=0", r"selection.min_sources: 0 is outside \[1, 100\]"),
+        ("subsets.test=train2017", r"subsets.test: .*choose one of val2017, share"),
+        ("limits.per_class_in={mono={dog=1}}", r"limits.per_class_in: .*'mono'.* one of ss, ms"),
+        ("limits.per_class_in={ms={dog=-1}}", r"limits.per_class_in: .* is outside"),
         ("limits.per_class={dog=1, cat=-1}", r"limits.per_class: .* is outside \[0, 1000000000\]"),
         ("filters", r"expected key.path=value"),
         ("filters.min_area_fraction.x=1", r"'min_area_fraction' is a value, not a group"),
@@ -53,7 +123,9 @@ def test_a_wrong_setting_is_named_with_its_choices(override: str, said: str) -> 
 
 
 def test_an_unknown_preset_is_named_with_the_choices() -> None:
-    with pytest.raises(InputError, match=r"no preset '\.\./x': choose one of default, paper-sized"):
+    with pytest.raises(
+        InputError, match=r"no preset '\.\./x': choose one of as-published, default, p"
+    ):
         load_config("../x")
 
 
@@ -63,8 +135,8 @@ def test_a_preset_extends_another_key_by_key(tmp_path: Path) -> None:
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "mine.toml").write_text('extends = "paper-sized"\n[limits.per_class]\ndog = 3\n')
     config = load_settings(BuildConfig, tmp_path, "mine")
-    assert preset_names(tmp_path) == ["default", "mine", "paper-sized"]
-    assert (config.limits.of("dog"), config.limits.of("cat")) == (3, 590)
+    assert preset_names(tmp_path) == ["as-published", "default", "mine", "paper-sized"]
+    assert (config.limits.of("dog", "ss"), config.limits.of("cat", "ss")) == (3, 590)
 
 
 def test_what_presets_share_is_no_preset_by_itself(tmp_path: Path) -> None:
