@@ -5,6 +5,7 @@ torch takes seconds to import, so each command imports what it runs when it runs
 
 import click
 
+from avs_bench.commands.embed import embed_sounds
 from avs_bench.commands.evaluate import evaluate
 from avs_bench.commands.models import export, models, profile
 from avs_bench.commands.predict import predict
@@ -27,5 +28,5 @@ def main() -> None:
     """Train and evaluate audio-visual segmentation models on datasets made by vpo-build."""
 
 
-for command in (train, evaluate, report, predict, models, profile, export):
+for command in (train, evaluate, report, predict, models, profile, export, embed_sounds):
     main.add_command(command)

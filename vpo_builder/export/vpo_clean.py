@@ -30,7 +30,12 @@ COLUMNS = ("uid", "frame_path", "mask_path", "category", "split", "type")
 SECTION = """\
 This is the layout that DDESeg and EASE read: `vpo_data_clean.csv`, and a folder for each sample
 with `frames/`, `labels_semantic/` (class indices), `mono_audio.wav` and `stereo_audio.wav`. Its
-split `val` is ours: their trainers read train and test alone.
+split `val` is ours: their trainers read train and test alone. EASE also wants an embedding of each
+sound, which needs torch and the weights of VGGish:
+
+```
+avs-bench embed-sounds . --weights vggish-10086976.pth
+```
 
 The paths under "Files" are those of the dataset that this copy was made from.
 """
