@@ -1,7 +1,7 @@
 """The settings of a build; `presets/*.toml` holds every value and says where it comes from."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -147,6 +147,14 @@ class BuildConfig:
 
 
 @dataclass(frozen=True)
+class ImportConfig:
+    """Everything that decides which dataset is made of a published copy: its rules are its own."""
+
+    subsets: SubsetSettings
+    audit: AuditSettings
+
+
+@dataclass(frozen=True)
 class WindowSettings:
     """The window of sound that goes with a frame of AVSBench-Single+.
 
@@ -196,6 +204,15 @@ class SinglePlusConfig:
 def load_config(preset: str, overrides: Iterable[str] = ()) -> BuildConfig:
     """Return the preset's settings with `key.path=value` overrides applied."""
     return load_settings(BuildConfig, PRESETS, preset, overrides)
+
+
+def import_config(val_fraction: float) -> ImportConfig:
+    """Return the settings of an import, of whose train so much becomes val; 0 invents no val."""
+    default = load_config("default")
+    return ImportConfig(
+        replace(default.subsets, val_fraction=val_fraction),
+        replace(default.audit, near_duplicates="warn"),
+    )
 
 
 def load_single_plus_config(preset: str, overrides: Iterable[str] = ()) -> SinglePlusConfig:

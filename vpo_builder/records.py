@@ -48,6 +48,14 @@ class Reason(StrEnum):
     MASK_CORRUPT = "mask_corrupt"
     MASK_EMPTY = "mask_empty"
 
+    MASK_SIZE_DIFFERS = "mask_size_differs"
+    MASK_OF_NO_CLASS = "mask_value_of_no_class"
+    MASK_OF_OTHERS = "mask_not_of_its_sources"
+
+    ROW_UNUSABLE = "row_unusable"
+    ROW_TWICE = "listed_twice"
+    ROW_IN_TWO_SUBSETS = "listed_in_two_subsets"
+
     CLIP_VANISHED = "clip_vanished"
     CLIP_IN_BOTH_SPLITS = "clip_in_both_splits"
     CLIP_UNDECODABLE = "clip_undecodable"
@@ -86,7 +94,8 @@ DAMAGE = frozenset(
 class Rejection(msgspec.Struct, frozen=True, gc=False):
     """A record that a rule or a fault kept out: its kind, id and why.
 
-    Kinds are image, object and clip, and for AVSBench video and frame.
+    Kinds are image, object and clip, for AVSBench video and frame, and for what is imported row
+    (its line in the list), sample and clip.
     """
 
     kind: str

@@ -55,7 +55,7 @@ def _examples(manifest: Manifest, rows: Iterable[ClassRow], subset: Subset) -> t
             height=sample.height,
             width=sample.width,
             sources=_sources(manifest, sample, class_index),
-            groups=_groups(sample, per_image),
+            groups=_groups(sample, per_image, imported=manifest.meta.imported),
             silent=tuple(class_index[name] for name in sample.silent),
             picture_id=str(sample.image_id),
         )
@@ -72,14 +72,16 @@ def _sources(
     )
 
 
-def _groups(sample: Sample, per_image: Mapping[int, int]) -> dict[str, str]:
+def _groups(sample: Sample, per_image: Mapping[int, int], *, imported: bool) -> dict[str, str]:
     """Say which parts of the subset a sample is scored with (protocol §2, SS and MS).
 
     Where every object that could sound does, the picture alone gives the answer away; where one
-    picture comes with several sounds, nothing but the sound tells the masks apart.
+    picture comes with several sounds, nothing but the sound tells the masks apart. Of an import
+    it is not known what could have sounded.
     """
+    listening = {} if imported else {"listening": "some-silent" if sample.silent else "all-sound"}
     return {
-        "listening": "some-silent" if sample.silent else "all-sound",
+        **listening,
         "picture": "counterfactual" if per_image[sample.image_id] > 1 else "single",
         "sources": str(len(sample.sources)),
     }

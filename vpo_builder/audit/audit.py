@@ -62,7 +62,8 @@ class AuditReport:
     """Everything an audit found.
 
     `unlicensed` are image ids without a known licence; `untrained` are classes that sound in test
-    but not in train.
+    but not in train. In an `imported` dataset licences that are not known are told, and no fault:
+    published copies come without.
     """
 
     folder: Path
@@ -70,14 +71,18 @@ class AuditReport:
     near_duplicates: tuple[Likeness, ...]
     unlicensed: tuple[int, ...]
     untrained: tuple[str, ...]
+    imported: bool = False
 
     def passes(self, policy: NearDuplicatePolicy = "warn") -> bool:
-        """Whether nothing leaks and every licence is known; `policy` is for near-duplicates.
+        """Whether nothing leaks and every licence is known; an import's need not be.
+
+        `policy` is for near-duplicates.
 
         Under "drop" none may be left: the build drops them before it renders.
         """
         refused = policy != "warn" and bool(self.near_duplicates)
-        return not (self.leaks or self.unlicensed or refused)
+        unlicensed = bool(self.unlicensed) and not self.imported
+        return not (self.leaks or unlicensed or refused)
 
 
 def audit(
@@ -108,6 +113,7 @@ def audit(
         tuple(pair for pair in alike if pixels[pair.first] != pixels[pair.second]),
         tuple(sorted({s.image_id for s in manifest.samples if not licences.get(s.image_id)})),
         _untrained(manifest.samples),
+        manifest.meta.imported,
     )
 
 

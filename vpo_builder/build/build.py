@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vpo_builder.build.from_manifest import FROM_MANIFEST
+from vpo_builder.build.published import PUBLISHED
 from vpo_builder.build.recipe import AnyRecipe
 from vpo_builder.build.request import BuildReport, BuildRequest
 from vpo_builder.build.single_plus import SINGLE_PLUS
@@ -28,7 +29,7 @@ def build(request: BuildRequest[Any]) -> BuildReport:
     before the sources have been read and found usable.
     """
     with output_lock(request.out):
-        if request.split == "msmi" and request.published is None:
+        if _recipe_of(request) is VPO and request.split == "msmi":
             refuse_foreign(request.folder)  # before hours go into MS
             _build(replace(request, split="ms"))
         return _build(request)
@@ -60,4 +61,6 @@ def _build(request: BuildRequest[Any]) -> BuildReport:
 def _recipe_of(request: BuildRequest[Any]) -> AnyRecipe:
     if request.split == "avsbench-single-plus":
         return SINGLE_PLUS
+    if request.sources.published_copy is not None:
+        return PUBLISHED
     return VPO if request.published is None else FROM_MANIFEST

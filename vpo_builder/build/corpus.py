@@ -1,7 +1,7 @@
 """Reads both sources into one corpus: photos and objects of COCO, clips of VGGSound."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -55,21 +55,7 @@ class Corpus:
     @cached_property
     def attributions(self) -> tuple[Attribution, ...]:
         """Whose each photo is, by the licences of its own file."""
-        unknown = License(0, "", "")
-        rows = []
-        for part in self.parts:
-            licenses = {row.id: row for row in part.licenses}
-            rows += [(photo, licenses.get(photo.license or 0, unknown)) for photo in part.photos]
-        return tuple(
-            Attribution(
-                photo.id,
-                row.name or "",
-                row.url or "",
-                photo.flickr_url or "",
-                photo.coco_url or "",
-            )
-            for photo, row in rows
-        )
+        return attributions_of(self.parts)
 
     @cached_property
     def _part_of(self) -> dict[int, int]:
@@ -84,6 +70,25 @@ class Corpus:
     def image_path(self, photo: Photo) -> Path:
         """Return where a photo's file should be."""
         return self.parts[self._part_of[photo.id]].image_path(photo)
+
+
+def attributions_of(parts: Iterable[CocoPart]) -> tuple[Attribution, ...]:
+    """Return whose each photo of COCO's files is, by the licences of its own file."""
+    unknown = License(0, "", "")
+    rows = []
+    for part in parts:
+        licenses = {row.id: row for row in part.licenses}
+        rows += [(photo, licenses.get(photo.license or 0, unknown)) for photo in part.photos]
+    return tuple(
+        Attribution(
+            photo.id,
+            row.name or "",
+            row.url or "",
+            photo.flickr_url or "",
+            photo.coco_url or "",
+        )
+        for photo, row in rows
+    )
 
 
 def read_corpus(

@@ -35,7 +35,13 @@ def read_published(path: Path) -> Manifest:
     """Return the manifest in a file `manifest.jsonl`, checked against the meta beside it."""
     if path.name != MANIFEST:
         raise InputError(f"{path}: expected a file named {MANIFEST} with its meta beside it")
-    return read_manifest(path.parent)
+    manifest = read_manifest(path.parent)
+    if manifest.meta.imported:
+        raise InputError(
+            f"{path}: of a published copy, which no rules of ours make again: run vpo-data import "
+            "on that copy"
+        )
+    return manifest
 
 
 def _published(request: VpoRequest) -> Manifest:

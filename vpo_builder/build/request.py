@@ -7,14 +7,25 @@ from typing import Generic, TypeAlias, TypeVar
 
 from vpo_builder.build.supply import FolderSupply, Supply
 from vpo_builder.classes import CLASS_TABLE
-from vpo_builder.config import BuildConfig, SinglePlusConfig
+from vpo_builder.config import BuildConfig, ImportConfig, SinglePlusConfig
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.schema import Split
 from vpo_builder.layout import dataset_folder
 from vpo_builder.publishing.funnel import Funnel
 from vpo_builder.runtime.executors import ExecutorKind
 
-Config_co = TypeVar("Config_co", bound=BuildConfig | SinglePlusConfig, covariant=True)
+Config_co = TypeVar(
+    "Config_co", bound=BuildConfig | SinglePlusConfig | ImportConfig, covariant=True
+)
+
+
+@dataclass(frozen=True)
+class PublishedCopy:
+    """A published copy of VPO to import; its recordings may lie elsewhere, its files be linked."""
+
+    folder: Path
+    audio: Path | None = None
+    link: bool = True
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,7 @@ class Sources:
     vggsounder: Path | None = None
     class_table: Path = CLASS_TABLE
     vggsound_csv: Path | None = None
+    published_copy: PublishedCopy | None = None
     synthetic: bool = False
 
 
@@ -75,6 +87,7 @@ class BuildRequest(Generic[Config_co]):
 
 VpoRequest: TypeAlias = BuildRequest[BuildConfig]
 SinglePlusRequest: TypeAlias = BuildRequest[SinglePlusConfig]
+ImportRequest: TypeAlias = BuildRequest[ImportConfig]
 
 
 @dataclass(frozen=True)

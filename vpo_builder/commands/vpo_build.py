@@ -3,8 +3,6 @@
 Everything heavy is imported inside the function that needs it, so that `--help` answers at once.
 """
 
-import sys
-from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,13 +13,14 @@ from vpo_builder.commands.asked import Asked
 from vpo_builder.commands.option_groups import GroupedCommand
 from vpo_builder.commands.option_records import Choices, Fetching, Folders, Running, What
 from vpo_builder.commands.options import EXAMPLES, GROUPS
+from vpo_builder.commands.reports import print_lines, print_report
 from vpo_builder.runtime.command_help import CONTEXT, version_option
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.interruption import resumable
 from vpo_builder.runtime.outside_text import say
 
 if TYPE_CHECKING:
-    from vpo_builder.build.request import BuildReport, BuildRequest
+    from vpo_builder.build.request import BuildRequest
     from vpo_builder.fetching.fetch_request import FetchOptions
 
 
@@ -42,17 +41,17 @@ def build_command(
     if fetching.plan and options is not None:
         from vpo_builder.fetching.cost_estimate import plan_lines
 
-        _print_lines(plan_lines(request, options, download=fetching.download))
+        print_lines(plan_lines(request, options, download=fetching.download))
     elif fetching.shard is not None:
         from vpo_builder.fetching.completing import do_share
 
-        _print_lines(do_share(request, options, fetching.shard))
+        print_lines(do_share(request, options, fetching.shard))
     else:
         from vpo_builder.build.build import build
 
         with _completed(request, options, merge=fetching.merge) as completed:
             report = build(completed)
-        _print_report(report)
+        print_report(report)
 
 
 def _completed(
@@ -102,21 +101,3 @@ def _say_synthetic(request: "BuildRequest[Any]", sources: str) -> None:
         "Building from the embedded SYNTHETIC corpus, for trying and testing only. For the real "
         f"one: vpo-build --split {request.split} --out {request.out} {sources}"
     )
-
-
-def _print_report(report: "BuildReport") -> None:
-    from vpo_builder.publishing.funnel import format_funnel
-
-    if report.already_built:
-        say(f"{report.folder}: already built from the same inputs: nothing to do")
-    else:
-        _print_lines([*format_funnel(report.funnel), *report.notes])
-        say(f"{report.folder}: {report.funnel['samples']['entered']} samples")
-    if not report.complete:
-        say("incomplete: not every sample of the manifest could be built", err=True)
-        sys.exit(1)
-
-
-def _print_lines(lines: Iterable[str]) -> None:
-    for line in lines:
-        say(line)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from vpo_builder.commands.import_copy import import_command
 from vpo_builder.commands.option_groups import FILE, GroupedCommand
 from vpo_builder.commands.option_records import AvsBenchVideos, HowToFetchVideos, HowToRun
 from vpo_builder.commands.options import FETCH_AVSBENCH_GROUPS
@@ -37,7 +38,10 @@ WORKERS = click.option(
 )
 @version_option()
 def data_command() -> None:
-    """Check, count and show a dataset that vpo-build made."""
+    """Check, count and show a dataset that vpo-build made, or import a published one."""
+
+
+data_command.add_command(import_command)
 
 
 @data_command.command(

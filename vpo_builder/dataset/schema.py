@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from msgspec import UNSET, UnsetType
+
 Split = Literal["ss", "ms", "msmi", "avsbench-single-plus"]
 Subset = Literal["train", "val", "test"]
+Origin = Literal["published"]
+"""Where samples come from that no build of ours chose: somebody's published copy, imported."""
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 SUBSETS: tuple[Subset, ...] = get_args(Subset)
@@ -89,7 +93,9 @@ class ManifestMeta:
     `audio` is the folder of the clips relative to the dataset's folder; `inputs` maps each input
     to its sha256; `funnel` maps stage, then outcome, to a count; `files` is the number of files
     in SHA256SUMS and `checksums_sha256` the hash of that list; `manifest_sha256` is the hash of
-    manifest.jsonl and `sha256` that of this record with `sha256` empty.
+    manifest.jsonl and `sha256` that of this record with `sha256` empty. `origin` is written only
+    for what was imported: its rules are its authors', and what else could have sounded in a
+    picture is not known.
     """
 
     schema_version: int
@@ -107,3 +113,9 @@ class ManifestMeta:
     checksums_sha256: str
     manifest_sha256: str
     sha256: str = ""
+    origin: Origin | UnsetType = UNSET
+
+    @property
+    def imported(self) -> bool:
+        """Whether others chose the samples."""
+        return self.origin == "published"

@@ -44,6 +44,8 @@ def meta_faults(meta: ManifestMeta) -> Iterator[str]:
     for field in ("samples", "files"):
         if getattr(meta, field) < 0:
             yield f"{field} is {getattr(meta, field)}, expected a count"
+    if meta.imported and meta.split == "avsbench-single-plus":
+        yield "origin is 'published', which only copies of VPO have"
     yield from class_faults(meta.classes)
 
 

@@ -58,6 +58,7 @@ def _about(manifest: Manifest) -> dict[str, Any]:
         "seed": meta.seed,
         "synthetic": meta.synthetic,
         "summary": summary(meta),
+        "imported": meta.imported,
         "files": list(file_rows(meta)),
         "notes": list(notes(meta)),
         "source_licences": source_licences(meta.split),

@@ -84,6 +84,18 @@ CITATIONS = {
 }
 
 
+IMPORTED_NOTES = (
+    "This is an import of a published copy: pictures, masks, sounds, subsets and the choice of "
+    "what sounds are its authors'. The rules behind them are not published.",
+    "What else in a picture could have sounded is not known, so that samples with a silent object "
+    "are not told from those in which everything sounds.",
+    "VPO's authors took their test pictures from COCO's train2017, so that a model trained on "
+    "another VPO may have seen them: vpo-data reconcile tells which.",
+    "A recording of less than 3 s is tiled by this program's readers; the published ones repeat "
+    "its end alone.",
+)
+
+
 def citation(split: Split) -> str:
     """Return the BibTeX of the works that a split comes from."""
     works = ("avsbench", "vpo") if _is_avsbench(split) else ("vpo", "coco", "vggsound")
@@ -97,7 +109,7 @@ def source_licences(split: Split) -> str:
 
 def summary(meta: ManifestMeta) -> str:
     """Return what a dataset is, in a sentence or two."""
-    fewest = str(_settings(meta, "selection").get("min_sources", 2))
+    fewest = str(_settings(meta, "selection").get("min_sources", 1 if meta.imported else 2))
     named = {"1": "one", "2": "two"}.get(fewest) or markdown_text(fewest)
     return _SUMMARIES[meta.split].format(fewest=named)
 
@@ -106,6 +118,9 @@ def notes(meta: ManifestMeta) -> Iterator[str]:
     """Yield what a reader should know before she uses the dataset."""
     if _is_avsbench(meta.split):
         yield from _single_plus_notes(meta)
+        return
+    if meta.imported:
+        yield from _imported_notes(meta)
         return
     yield (
         "The papers publish neither their label lists nor their rules for persons and subsets: "
@@ -160,6 +175,21 @@ def _as_written(value: object) -> str:
     return markdown_text(msgspec.json.encode(value).decode())
 
 
+def _imported_notes(meta: ManifestMeta) -> Iterator[str]:
+    yield from IMPORTED_NOTES
+    fraction = _settings(meta, "subsets").get("val_fraction")
+    if isinstance(fraction, float) and fraction:
+        yield (
+            f"val is {100 * fraction:g} % of the copy's train pictures; recordings are heard in "
+            "both."
+        )
+    if not any(name.startswith("coco/") for name in meta.inputs):
+        yield (
+            "The licences of the photographs are not known: vpo-data import --coco reads them from "
+            "COCO's annotations."
+        )
+
+
 def _single_plus_notes(meta: ManifestMeta) -> Iterator[str]:
     yield "The published link to Single+ was empty; this follows the description of its papers."
     window = meta.config.get("audio")
@@ -187,16 +217,18 @@ def file_rows(meta: ManifestMeta) -> Iterator[tuple[str, str]]:
         yield "data.csv", "names, categories and subsets as published loaders read them"
     else:
         folders = "<class>/" if meta.split == "ss" else ""
-        yield f"data/{folders}", "photographs, byte for byte those of COCO"
+        whose = "the published copy" if meta.imported else "COCO"
+        yield f"data/{folders}", f"photographs, byte for byte those of {whose}"
         yield (
             f"mask/{folders}",
             "palette PNG; a pixel's value is the class's COCO id, 92–94 persons",
         )
-        if meta.split == "msmi":
+        if meta.split == "msmi" and not meta.imported:
             yield INSTANCES, "every sounding object's own outline: COCO's run-length code"
         yield f"{meta.audio}/", "recordings, mono PCM16, shared by the splits of one folder"
         yield f"vpo_{meta.split}_data_stereo.csv", "one row a source, as published loaders read it"
-        yield "persons.jsonl", "how each picture of persons was decided"
+        if not meta.imported:
+            yield "persons.jsonl", "how each picture of persons was decided"
     yield "manifest.jsonl", "one sample a line: subset, image, mask, sources with clip and pan"
     yield "manifest.meta.json", "what the dataset was made from; written last"
     yield "rejections.jsonl", "what was left out, and why"

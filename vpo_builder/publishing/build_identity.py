@@ -52,8 +52,8 @@ def refuse_foreign(folder: Path) -> None:
         refuse_content(
             folder,
             "none of which this program wrote",
-            "give another --out, or move them away; taking such a folder over is planned, as "
-            "vpo-data import, and not possible yet",
+            "give another --out, or move them away; vpo-data import makes a dataset of a published "
+            "copy of VPO, in another folder",
         )
 
 

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import UNSET, UnsetType
+
 from vpo_builder.dataset.instances import Instance
 from vpo_builder.dataset.manifest import Manifest, encode_samples
-from vpo_builder.dataset.schema import SCHEMA_VERSION, ClassRow, ManifestMeta, Sample
+from vpo_builder.dataset.schema import SCHEMA_VERSION, ClassRow, ManifestMeta, Origin, Sample
 from vpo_builder.documents.documents import Attribution
 from vpo_builder.publishing.build_identity import BuildIdentity
 from vpo_builder.publishing.funnel import Funnel
@@ -36,6 +38,7 @@ class Publication:
     notes: Sequence[str] = ()
     instances: Sequence[Instance] = ()
     funnel: Funnel = field(default_factory=dict)
+    origin: Origin | UnsetType = UNSET
 
     def manifest(self, folder: Path, identity: BuildIdentity) -> Manifest:
         """Return the dataset's manifest, in whose meta the checksums are not listed yet."""
@@ -54,6 +57,7 @@ class Publication:
             files=0,
             checksums_sha256="",
             manifest_sha256=sha256(encode_samples(self.samples)),
+            origin=self.origin,
         )
         return Manifest(folder, meta, tuple(self.samples))
 

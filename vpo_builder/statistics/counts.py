@@ -48,13 +48,17 @@ class SubsetCount:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Counts of a dataset by class and subset, in the order of the class table and of SUBSETS."""
+    """Counts of a dataset by class and subset, in the order of the class table and of SUBSETS.
+
+    Of an `imported` one it is not known what else could have sounded.
+    """
 
     name: str
     split: Split
     synthetic: bool
     classes: tuple[ClassCount, ...]
     subsets: tuple[SubsetCount, ...]
+    imported: bool = False
 
     def of_class(self, category: str) -> tuple[ClassCount, ...]:
         """Return the counts of a class, one for each subset."""
@@ -98,6 +102,7 @@ def count(manifest: Manifest) -> Statistics:
         manifest.meta.synthetic,
         tuple(classes),
         tuple(_count_subset(subset, samples) for subset, samples in by_subset.items()),
+        manifest.meta.imported,
     )
 
 
@@ -115,11 +120,12 @@ def scarcities(statistics: Statistics) -> tuple[Scarcity, ...]:
 def format_statistics(statistics: Statistics) -> Iterator[str]:
     """Yield the lines of the text report: classes, subsets, and what is scarce."""
     origin = ", synthetic corpus: for trying and testing only" if statistics.synthetic else ""
+    origin += ", imported from a published copy" if statistics.imported else ""
     yield f"{statistics.name}: {statistics.samples} samples{origin}"
     yield ""
     yield from aligned(_class_table(statistics), left=2)
     yield ""
-    yield from aligned(_subset_table(statistics.subsets), left=1)
+    yield from aligned(_subset_table(statistics.subsets, imported=statistics.imported), left=1)
     scarce = scarcities(statistics)
     for subset, least in (("val", MIN_VAL_SAMPLES), ("test", MIN_TEST_SAMPLES)):
         named = [f"{row.category} {row.samples}" for row in scarce if row.subset == subset]
@@ -170,7 +176,7 @@ def _class_table(statistics: Statistics) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _subset_table(subsets: Sequence[SubsetCount]) -> Iterator[tuple[str, ...]]:
+def _subset_table(subsets: Sequence[SubsetCount], *, imported: bool) -> Iterator[tuple[str, ...]]:
     most = max(len(row.by_sources) for row in subsets)
     numbers = range(1, max(most, 2))
     names = (f"{n} source{'s' * (n > 1)}" for n in numbers)
@@ -178,8 +184,9 @@ def _subset_table(subsets: Sequence[SubsetCount]) -> Iterator[tuple[str, ...]]:
     for row in subsets:
         share = f"{100 * row.some_silent / row.samples:.1f} %" if row.samples else "–"
         by_sources = [row.by_sources[n] if n < len(row.by_sources) else 0 for n in numbers]
-        counts = (row.images, row.samples, *by_sources, row.some_silent)
-        yield row.subset, *map(str, counts), share
+        counts = map(str, (row.images, row.samples, *by_sources))
+        silent = ("unknown", "–") if imported else (str(row.some_silent), share)
+        yield row.subset, *counts, *silent
 
 
 def aligned(rows: Iterable[tuple[str, ...]], left: int) -> Iterator[str]:

@@ -2,7 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from avs_bench.data.datasets import read_dataset
 from avs_bench.data.example import UNKNOWN
 from avs_bench.data.vpo import mask_lookup, read_vpo
 from avs_bench.report.published_rows import published_rows
@@ -17,6 +19,7 @@ from tests.builder.dataset_by_hand import (
     finish,
     write_dataset,
 )
+from vpo_builder.commands.vpo_data import data_command
 from vpo_builder.dataset.manifest import META, read_manifest
 from vpo_builder.dataset.schema import SPLITS
 from vpo_builder.runtime.errors import InputError
@@ -121,3 +124,21 @@ def test_no_folder_and_an_unfinished_build_are_each_one_line(folder, tmp_path):
     (folder / META).unlink()
     with pytest.raises(InputError, match="its build was not finished"):
         read_vpo(folder)
+
+
+def test_a_published_copy_is_imported_first_and_then_read(tmp_path):
+    folder = write_dataset(tmp_path / "archive")
+    for path in [*folder.glob("manifest.*"), folder / "SHA256SUMS"]:
+        path.unlink()
+    for place in (folder, tmp_path / "archive"):
+        with pytest.raises(InputError, match="vpo-data import"):
+            read_dataset(place)
+    out = tmp_path / "out"
+    result = CliRunner().invoke(
+        data_command, ["import", str(tmp_path / "archive"), "--out", str(out)]
+    )
+    assert result.exit_code == 0, result.output
+    dataset = read_dataset(out / "VPO" / "VPO-SS")
+    assert [e.example_id for e in dataset.subsets["test"]]
+    # What else could have sounded is not published, so that no score is told of it.
+    assert all("listening" not in e.groups for e in dataset.subsets["test"])
