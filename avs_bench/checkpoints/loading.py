@@ -1,12 +1,13 @@
 """Loading weights by name: published checkpoints, ImageNet backbones, VGGish and our own."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor, nn
 
+from avs_bench.checkpoints.folded_names import fold_names
+from avs_bench.checkpoints.published_files import classifiers_of, published_at
 from avs_bench.checkpoints.published_names import (
     NAMINGS,
     dead_entries,
@@ -14,29 +15,9 @@ from avs_bench.checkpoints.published_names import (
     published_names,
 )
 from avs_bench.checkpoints.state_dicts import StateDict, read_state_dict
-from avs_bench.models.protocol import official_of, parts_of
+from avs_bench.models.protocol import fresh_of, official_of, parts_of
 from vpo_builder.runtime.errors import InputError
 
-# Where the authors put their files; read in their READMEs, none is ours to pass on.
-PUBLISHED_AT = {
-    "CAVP": "github.com/cyh-0/CAVP, README, Results (AVSBench at 224 pixels)",
-    "TPAVI": "github.com/OpenNLPLab/AVSBench, README (backbones only: ResNet-50, PVTv2-b5, VGGish)",
-    "AVSegFormer": "github.com/vvvb-github/AVSegFormer, README, since 2023-08-14 (512 pixels)",
-    "VGGish": "github.com/harritaylor/torchvggish, release v0.1, vggish-10086976.pth",
-    "ResNet, plain stem": "download.pytorch.org/models/resnet50-0676ba61.pth",
-    "ResNet, deep stem": "github.com/charlesCXK/TorchSemiSeg, Getting started, resnet50_v1c.pth "
-    "and resnet101_v1c.pth",
-    "HRNetV2-w48": "github.com/HRNet/HRNet-Image-Classification, README, HRNet-W48-C",
-    "PVTv2-b5": "github.com/whai362/PVT, release v2, pvt_v2_b5.pth",
-}
-
-# What ImageNet checkpoints hold behind the part that serves as a backbone.
-CLASSIFIERS: dict[str, tuple[str, ...]] = {
-    "ResNet, plain stem": ("fc.",),
-    "ResNet, deep stem": ("fc.",),
-    "HRNetV2-w48": ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier."),
-    "PVTv2-b5": ("head.",),
-}
 COUNTER = "num_batches_tracked"  # absent from old files; only a norm without momentum reads it
 
 
@@ -44,12 +25,14 @@ COUNTER = "num_batches_tracked"  # absent from old files; only a norm without mo
 class Layout:
     """A way of naming a model's entries: `names` maps a file's names to ours.
 
-    `skipped` are names, or beginnings of names that end in a dot, of what is read past.
+    `skipped` are names, or beginnings of names that end in a dot, of what is read past; `fresh` our
+    names of what such a file leaves as it was initialised.
     """
 
     title: str
     names: Mapping[str, str]
     skipped: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
 
     def skips(self, name: str) -> bool:
         """Whether an entry of a file is read past."""
@@ -63,36 +46,44 @@ class Layout:
 class LoadedWeights:
     """What a file gave: the layout it was read in and, by the file's names, what did not fit.
 
-    `untouched` names the model's parts of which nothing was loaded, such as everything but the
-    backbone after an ImageNet file.
+    `path` is the file's; `loaded` and `fresh` are our names, the latter of what the file of a part
+    cannot fill. `untouched` names the model's parts of which nothing was loaded, such as everything
+    but the backbone after an ImageNet file.
     """
 
+    path: Path
     layout: str
     loaded: tuple[str, ...]
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     misshapen: tuple[str, ...]
     untouched: tuple[str, ...]
+    fresh: tuple[str, ...] = ()
 
-    def summary(self, path: Path) -> str:
-        """Return what was loaded from `path` on one line."""
-        parts = [f"{path}: {len(self.loaded)} entries loaded, layout {self.layout}"]
+    def summary(self) -> str:
+        """Return what was loaded on one line."""
+        filled = ", ".join(dict.fromkeys(_part_of(name) for name in self.loaded))
+        layout = f"layout {self.layout}"
+        parts = [f"{self.path}: {len(self.loaded)} entries loaded, into {filled}; {layout}"]
         for title in ("missing", "unexpected", "misshapen"):
             names = getattr(self, title)
             if names:
                 parts.append(f"{title} {len(names)}: {fold_names(names)}")
+        if self.fresh:
+            parts.append(f"as initialised: {fold_names(self.fresh)}")
         if self.untouched:
-            parts.append(f"not in it: {', '.join(self.untouched)}")
+            parts.append(f"nothing loaded into {', '.join(self.untouched)}")
         return "; ".join(parts)
 
 
 def load_weights(model: nn.Module, path: Path, *, partial: bool = False) -> LoadedWeights:
     """Load a file's weights into `model` by name, whichever known layout fits best.
 
-    Known are our names, the published ones, those of an ImageNet backbone (then only the
-    backbone is loaded) and VGGish's (only the frozen audio encoder). Dead entries of published
-    files are dropped. Raises InputError listing every missing, unexpected and misshapen entry,
-    before anything is changed, unless `partial`: then what fits is loaded, at least one entry.
+    Known are our names, the published ones, and those of the file of a part, such as an ImageNet
+    backbone or VGGish: then that part alone is loaded. Dead entries of published files are dropped.
+    Raises InputError listing every missing, unexpected and misshapen entry, before anything is
+    changed. With `partial` the parts of the model that a file holds whole are loaded, at least one,
+    and the others stay as they are.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file: official weights are at {published_at(model)}")
@@ -100,34 +91,45 @@ def load_weights(model: nn.Module, path: Path, *, partial: bool = False) -> Load
     other = other_network(model, state)
     if other:
         raise InputError(f"{path}: holds {other}: give one of those at {published_at(model)}")
-    layout = max(layouts(model), key=lambda layout: sum(name in layout.names for name in state))
-    fitting, report = match(model, state, layout)
-    faulty = report.missing or report.unexpected or report.misshapen
-    if (faulty and not partial) or not fitting:
+    layout = best_layout(model, state)
+    fitting, report = match(model, state, layout, path)
+    if report.missing or report.unexpected or report.misshapen:
+        whole = _whole_parts(layout, report) if partial else set()
+        if not whole:
+            raise InputError(_misfit(path, state, model, layout, report))
+        fitting = {name: value for name, value in fitting.items() if _part_of(name) in whole}
+        untouched = tuple(n for n in _children(model) if n not in whole)
+        report = replace(report, loaded=tuple(fitting), untouched=untouched)
+    if not fitting:
         raise InputError(_misfit(path, state, model, layout, report))
     model.load_state_dict(fitting, strict=False)
     return report
 
 
-def published_at(model: nn.Module) -> str:
-    """Return where the official weights of a model and of its parts are."""
-    keys = (official_of(module) for module in (model, *parts_of(model).values()))
-    return "; ".join(f"{key}: {PUBLISHED_AT[key]}" for key in keys if key in PUBLISHED_AT)
+def best_layout(model: nn.Module, state: Mapping[str, Tensor]) -> Layout:
+    """Return the layout in which most entries of a file fit, by name and shape."""
+    shapes = {name: value.shape for name, value in model.state_dict().items()}
+
+    def fit(layout: Layout) -> tuple[int, int]:
+        known = [name for name in state if name in layout.names]
+        return sum(state[name].shape == shapes[layout.names[name]] for name in known), len(known)
+
+    return max(layouts(model), key=fit)
 
 
 def layouts(model: nn.Module) -> list[Layout]:
     """Return every way in which a file may name what `model` holds, our own first."""
     ours = list(model.state_dict())
-    found = [Layout("our own", {name: name for name in ours}, _classifier_of(model))]
+    found = [Layout("our own", {name: name for name in ours}, classifiers_of(model))]
     if official_of(model) in NAMINGS:
         published = {theirs: name for name, theirs in published_names(model).items()}
         found.append(Layout("published", published, tuple(dead_entries(model))))
-    found += (_part(name, part, ours) for name, part in parts_of(model).items())
+    found += (_part(name, part) for name, part in parts_of(model).items())
     return found
 
 
 def match(
-    model: nn.Module, state: Mapping[str, Tensor], layout: Layout
+    model: nn.Module, state: Mapping[str, Tensor], layout: Layout, path: Path
 ) -> tuple[StateDict, LoadedWeights]:
     """Return the entries of `state` that fit, under our names, and what became of the rest."""
     shapes = {name: value.shape for name, value in model.state_dict().items()}
@@ -143,24 +145,52 @@ def match(
         else:
             fitting[ours] = value
     missing = [n for n in layout.names if n not in state and not n.endswith(COUNTER)]
-    touched = {layout.names[name].split(".")[0] for name in state if name in layout.names}
-    untouched = [n for n, part in model.named_children() if part.state_dict() and n not in touched]
+    touched = {_part_of(layout.names[name]) for name in state if name in layout.names}
+    untouched = [name for name in _children(model) if name not in touched]
     report = LoadedWeights(
-        layout.title, tuple(fitting), tuple(missing), tuple(unexpected), tuple(misshapen),
-        tuple(untouched),
+        path, layout.title, tuple(fitting), tuple(missing), tuple(unexpected), tuple(misshapen),
+        tuple(untouched), layout.fresh,
     )  # fmt: skip
     return fitting, report
 
 
-def _part(name: str, part: nn.Module, ours: list[str]) -> Layout:
-    prefix = f"{name}."
-    names = {n.removeprefix(prefix): n for n in ours if n.startswith(prefix)}
-    title = f"{type(part).__name__} (the {name} alone)"
-    return Layout(title, names, _classifier_of(part))
+def _whole_parts(layout: Layout, report: LoadedWeights) -> set[str]:
+    """Return the parts of a model that a file holds whole, in its shapes, and nothing beside."""
+    owners: dict[str, set[str]] = {}
+    for theirs, ours in layout.names.items():
+        for beginning in _beginnings(theirs):
+            owners.setdefault(beginning, set()).add(_part_of(ours))
+    broken = {_part_of(layout.names[name]) for name in (*report.missing, *report.misshapen)}
+    for name in report.unexpected:
+        broken |= next((owners[b] for b in _beginnings(name) if b in owners), set())
+    return {_part_of(name) for name in report.loaded} - broken
 
 
-def _classifier_of(module: nn.Module) -> tuple[str, ...]:
-    return CLASSIFIERS.get(official_of(module), ())
+def _beginnings(name: str) -> Iterable[str]:
+    """Yield what a dotted name lies in, from the nearest on."""
+    while "." in name:
+        name = name.rpartition(".")[0]
+        yield name
+
+
+def _part_of(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _children(model: nn.Module) -> list[str]:
+    """Return the names of the parts that hold anything."""
+    return [name for name, part in model.named_children() if part.state_dict()]
+
+
+def _part(name: str, part: nn.Module) -> Layout:
+    names, fresh = published_names(part), fresh_of(part)
+    left = {ours: theirs for ours, theirs in names.items() if fresh and ours.startswith(fresh)}
+    return Layout(
+        title=f"{type(part).__name__} (the {name} alone)",
+        names={theirs: f"{name}.{ours}" for ours, theirs in names.items() if ours not in left},
+        skipped=(*classifiers_of(part), *left.values()),
+        fresh=tuple(f"{name}.{ours}" for ours in left),
+    )
 
 
 def _misfit(
@@ -190,7 +220,10 @@ def _misfit(
     if counts and not report.missing and not report.unexpected:
         remedy = f"it was trained for {counts[0]} classes, this model has {counts[1]}"
     else:
-        remedy = "give the file of this very model and its options, or ask for a partial load"
+        remedy = (
+            "give the file of this very model and its options, or one that holds some part of it "
+            "whole to train --partial-weights"
+        )
     return f"{path}: does not fit, read in the layout {layout.title}: {'; '.join(faults)}; {remedy}"
 
 
@@ -200,39 +233,3 @@ def class_counts(pairs: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> tuple[
         return None
     firsts = {(found[0], wanted[0]) for found, wanted in pairs if found and wanted}
     return firsts.pop() if len(firsts) == 1 else None
-
-
-Tree = dict[str, Any]
-
-
-def fold_names(names: Iterable[str]) -> str:
-    """Return dotted names sorted and folded as a shell would unfold them.
-
-    >>> fold_names(["a.0.weight", "a.1.weight", "a.0.bias", "a.1.bias", "b"])
-    'a.{0,1}.{bias,weight}, b'
-    """
-    tree: Tree = {}
-    for name in sorted(set(names)):
-        node = tree
-        for part in name.split("."):
-            node = node.setdefault(part, {})
-    return ", ".join(_branches(tree))
-
-
-def _branches(tree: Tree) -> list[str]:
-    """Return each distinct subtree once, behind the names of all siblings that have it."""
-    owners: dict[str, list[str]] = {}
-    for name, subtree in tree.items():
-        owners.setdefault(_braced(_branches(subtree)), []).append(name)
-    return [
-        f"{_braced(sorted(siblings, key=_numbers_first))}{'.' if below else ''}{below}"
-        for below, siblings in owners.items()
-    ]
-
-
-def _braced(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{{{','.join(parts)}}}" if parts else ""
-
-
-def _numbers_first(name: str) -> tuple[int, str]:
-    return (int(name), "") if name.isdecimal() else (1 << 31, name)

@@ -14,8 +14,8 @@ from avs_bench.checkpoints.catalogue import usual_classes
 from avs_bench.checkpoints.choice import ModelChoice
 from avs_bench.checkpoints.loading import (
     LoadedWeights,
+    best_layout,
     class_counts,
-    layouts,
     load_weights,
     match,
 )
@@ -212,8 +212,8 @@ def _count_logits(settings: Settings, files: Sequence[Path]) -> int | None:
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     for path in files:
         state = read_state_dict(path)
-        best = max(layouts(model), key=lambda one: sum(name in one.names for name in state))
-        _, report = match(model, state, best)
+        best = best_layout(model, state)
+        _, report = match(model, state, best, path)
         odd = [(tuple(state[n].shape), shapes[best.names[n]]) for n in report.misshapen]
         counts = class_counts(odd)
         if counts:

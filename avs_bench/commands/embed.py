@@ -32,5 +32,5 @@ def embed_sounds(folder: Path, weights: Path, device: str) -> None:
 
     sounds = find_sounds(folder)
     loaded = embed_sounds(sounds, weights, open_device(device))
-    say(loaded.summary(weights))
+    say(loaded.summary())
     say(f"{folder}: {EMBEDDING} beside each of {len(sounds)} sounds")

@@ -32,17 +32,25 @@ def models(context: click.Context) -> None:
         return
     require_torch()
     from avs_bench.checkpoints.catalogue import markdown, rows
-    from avs_bench.checkpoints.loading import PUBLISHED_AT
+    from avs_bench.checkpoints.published_files import START_FILES, WHOLE_MODELS, listed_starts
 
-    click.echo(markdown(rows()))
+    listed = rows()
+    click.echo(markdown(listed))
     click.echo(
-        "\nparameters: those in use; frozen: the VGGish among them; dead: in the published "
-        "checkpoints and counts, but read by no forward pass.\n"
+        "\nin use: parameters that a forward pass reads; frozen: the VGGish among them; dead: what "
+        "only the published checkpoint holds; published: in use and dead; quoted: by the paper.\n"
         "GFLOPs: one item's forward pass, a multiplication and an addition counting two.\n"
         "paper: mIoU in per cent as published, every table by its own rules.\n\n"
-        "Official weights (avs-bench loads them by their own names):"
+        "What the published rows begin with (avs-bench train --weights FILE, once for each):"
     )
-    for what, where in PUBLISHED_AT.items():
+    for row in listed:
+        if row.starts:
+            click.echo(f"  {row.name}: {listed_starts(row.starts.items())}")
+    click.echo("\nThese files:")
+    for file in START_FILES.values():
+        click.echo(f"  {file}")
+    click.echo("\nOfficial weights of whole models (avs-bench loads them by their own names):")
+    for what, where in WHOLE_MODELS.items():
         click.echo(f"  {what}: {where}")
 
 
@@ -97,7 +105,7 @@ def profile(
 ) -> None:
     """Measure a model's parameters, FLOPs, latency and peak memory."""
     require_torch()
-    from avs_bench.checkpoints.catalogue import count_flops
+    from avs_bench.checkpoints.catalogue import count_flops, dead_of
     from avs_bench.checkpoints.opening import open_model
     from avs_bench.models import profiling
     from avs_bench.models.execution import Execution, refuse_unrunnable
@@ -114,9 +122,10 @@ def profile(
     measured = profiling.profile(
         model, images, sounds, execution, repeats=repeats, training=training
     )
-    parameters = sum(p.numel() for p in model.parameters())
+    parameters, dead = sum(p.numel() for p in model.parameters()), dead_of(opened.name, model)
+    published = f", {(parameters + dead) / 1e6:.3f} M with the published file's dead ones"
     _echo_lines(
-        model=f"{opened.name}, {parameters / 1e6:.3f} M parameters",
+        model=f"{opened.name}, {parameters / 1e6:.3f} M parameters{published if dead else ''}",
         input=f"images {list(images.shape)}, spectrograms {list(sounds.shape)}",
         flops=f"{flops / 1e9:.2f} G a forward pass",
         device=measured.device,
@@ -150,8 +159,8 @@ def export(
     from avs_bench.models.exporting import export_onnx
 
     opened = open_model(choice, torch.device("cpu"))
-    for file, loaded in zip(opened.files, opened.loaded, strict=False):
-        click.echo(loaded.summary(file))
+    for loaded in opened.loaded:
+        click.echo(loaded.summary())
     if not opened.files:
         click.echo("no --weights given: the file will hold random ones", err=True)
     difference = export_onnx(opened.module, path, *opened.needs.example(1))

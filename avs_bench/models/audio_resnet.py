@@ -13,6 +13,9 @@ class AudioResNet18(nn.Module):
     follows the last linear layer. `width` is 64 in the published models.
     """
 
+    official = "ResNet18, for sound"
+    fresh = ("trunk.conv1.", "fc.")  # published: new ones behind ImageNet's, which sees 3 colours
+
     def __init__(self, channels: int, embedding: int, width: int = 64) -> None:
         super().__init__()
         self.trunk = ResNet(BasicBlock, (2, 2, 2, 2), stem="plain", channels=channels, width=width)

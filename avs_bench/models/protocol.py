@@ -4,7 +4,8 @@ A model is any `nn.Module` whose `forward(images, sounds)` returns an `AVSOutput
 from the defaults has an attribute `needs`; one that has `see` and `hear` besides (`SeesOnce`) is
 shown a picture once, however many sounds it is heard with. A model whose weights are published, and
 a part of one that has a file of its own, such as an ImageNet backbone, says where by an attribute
-`official`: a key of `PUBLISHED_AT` and of `NAMINGS` in the room `checkpoints`.
+`official`: a key of `WHOLE_MODELS` or `START_FILES`, and of `NAMINGS`, in the room `checkpoints`.
+What the file of a part cannot fill, the part names by `fresh`: the beginnings of its entries.
 """
 
 from collections.abc import Callable, Mapping
@@ -111,6 +112,12 @@ def official_of(module: object) -> str:
     """Return what a model, or a part of one, is published as, or nothing."""
     official: str = getattr(module, "official", "")
     return official
+
+
+def fresh_of(part: object) -> tuple[str, ...]:
+    """Return the beginnings of what the published file of a part leaves as it was initialised."""
+    fresh: tuple[str, ...] = getattr(part, "fresh", ())
+    return fresh
 
 
 def parts_of(model: nn.Module) -> dict[str, nn.Module]:

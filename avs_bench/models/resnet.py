@@ -102,7 +102,8 @@ class ResNet(nn.Module):
             self.add_module(f"layer{i + 1}", stage)
             inputs = (width << i) * block.expansion
         self.widths = tuple((width << i) * block.expansion for i in range(4))
-        self.official = f"ResNet, {stem} stem"
+        convolutions = sum(depths) * (3 if block is Bottleneck else 2)
+        self.official = f"ResNet{convolutions + 2}, {stem} stem"
         initialise_convolutions(self)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

@@ -13,12 +13,17 @@ class AudioVGG(nn.Module):
     """Embeds log-mels [N, channels, 96, 64] as [N, embedding], none below zero.
 
     Raises ValueError for another picture size. (The published VGGish applies a PCA behind this;
-    neither paper's code does.)
+    neither paper's code does.) CAVP's begins with VGGish's weights and a new last layer.
     """
+
+    official = "VGGish"
 
     def __init__(self, channels: int, embedding: int) -> None:
         super().__init__()
         self.width = embedding
+        self.fresh: tuple[str, ...] = ("embeddings.4.",)
+        if channels != 1:  # VGGish hears mono
+            self.fresh += ("features.0.",)
         layers: list[nn.Module] = []
         for width in WIDTHS:
             if isinstance(width, str):
@@ -33,9 +38,11 @@ class AudioVGG(nn.Module):
             nn.ReLU(inplace=True),
             nn.Linear(4096, 4096),
             nn.ReLU(inplace=True),
-            nn.Linear(4096, embedding),
+            last := nn.Linear(4096, embedding),
             nn.ReLU(inplace=True),
         )
+        nn.init.kaiming_normal_(last.weight)  # published: Kaiming, without a bias at first
+        nn.init.zeros_(last.bias)
 
     def forward(self, spectrograms: Tensor) -> Tensor:
         if spectrograms.shape[-2:] != (EXAMPLE_FRAMES, MELS):
@@ -50,10 +57,9 @@ class AudioVGG(nn.Module):
 class VGGish(AudioVGG):
     """The frozen VGGish of TPAVI: no gradient, and evaluation mode in training too."""
 
-    official = "VGGish"
-
     def __init__(self) -> None:
         super().__init__(channels=1, embedding=VGGISH_EMBEDDING)
+        self.fresh = ()
         self.requires_grad_(False)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from avs_bench.checkpoints.loading import LoadedWeights, load_weights
+from avs_bench.checkpoints.loading import load_weights
 from avs_bench.checkpoints.run_checkpoint import origin_of
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
@@ -15,11 +15,11 @@ from avs_bench.data.loader import training_batches, training_order
 from avs_bench.runtime.processes import ALONE, Processes
 from avs_bench.training.endings import StoppedError, StopRequest
 from avs_bench.training.event_files import EventFiles, require_tensorboard
-from avs_bench.training.frozen_parts import refuse_untrained_vggish
 from avs_bench.training.learner import Learner
-from avs_bench.training.narration import Narrator, closing_line, opening_line, step_bar
+from avs_bench.training.narration import Narrator, closing_line, opening_lines, step_bar
 from avs_bench.training.progress import Progress
 from avs_bench.training.run_folder import RunFolder
+from avs_bench.training.starts import missing_starts
 from avs_bench.training.validation import Validation
 from vpo_builder.runtime.errors import InputError
 
@@ -54,14 +54,14 @@ def fit(
     dataset = _without(train.holdout_classes, dataset, announce)
     order = training_order(dataset, settings)
     learner = Learner(settings, len(dataset.classes), device, order.steps_per_epoch, processes)
-    loaded = _load(weights, learner, partial_weights, announce)
+    loaded = [load_weights(learner.model, path, partial=partial_weights) for path in weights]
     stop = StopRequest(answers=processes.leads)
     validation = Validation(learner, dataset, settings, processes, lambda: stop.signal)
     run = RunFolder(folder, origin_of(settings, dataset), writes=processes.leads)
     progress = _begun(run, learner, resume, processes)
-    announce(opening_line(dataset, learner, progress, train))
-    if not progress.step:
-        refuse_untrained_vggish(settings, learner.model, loaded)
+    missing = "" if progress.step else missing_starts(settings, learner.model, loaded)
+    for line in opening_lines(dataset, learner, progress, train, missing, loaded):
+        announce(line)
     drawn = tensorboard and processes.leads
     events = EventFiles(folder, progress.step, len(dataset.classes)) if drawn else None
     narrator = Narrator(announce, train, events)
@@ -110,16 +110,6 @@ def _without(
     if classes:
         announce(holdout_line(dataset, kept, classes))
     return kept
-
-
-def _load(
-    weights: Sequence[Path], learner: Learner, partial: bool, announce: Callable[[str], None]
-) -> list[LoadedWeights]:
-    """Load weights to begin with, and say what of each file was taken."""
-    reports = [load_weights(learner.model, path, partial=partial) for path in weights]
-    for path, report in zip(weights, reports, strict=True):
-        announce(report.summary(path))
-    return reports
 
 
 def _begun(run: RunFolder, learner: Learner, resume: bool, processes: Processes) -> Progress:

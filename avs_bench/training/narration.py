@@ -2,13 +2,14 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
 from tqdm import tqdm
 
+from avs_bench.checkpoints.loading import LoadedWeights
 from avs_bench.config import AS_PUBLISHED, TrainSettings
 from avs_bench.data.example import AVSDataset
 from avs_bench.training.event_files import EventFiles
@@ -90,20 +91,31 @@ def step_bar(batches: Iterable[Item], done: int, steps: int, shown: bool) -> "tq
     )
 
 
-def opening_line(
-    dataset: AVSDataset, learner: Learner, progress: Progress, train: TrainSettings
-) -> str:
-    """Say what is trained on what, and from where."""
+def opening_lines(
+    dataset: AVSDataset,
+    learner: Learner,
+    progress: Progress,
+    train: TrainSettings,
+    missing: str = "",
+    loaded: Sequence[LoadedWeights] = (),
+) -> Iterator[str]:
+    """Say what is trained on what, and from where.
+
+    `missing` names the files that the published model began with and this one does not.
+    """
     sizes = ", ".join(f"{len(examples)} {name}" for name, examples in dataset.subsets.items())
     parameters = sum(p.numel() for p in learner.model.parameters()) / 1e6
     begun = f"goes on after step {progress.step}" if progress.step else "begins"
+    if missing:
+        begun += f" WITHOUT what the published model began with, by --weights: {missing}"
     if progress.is_over(train.epochs):
         begun = f"{_end_of(progress)}, nothing left to do"
-    return _warned(
+    yield _warned(
         train,
         f"{dataset.name}: {sizes} samples; model of {parameters:.2f} M parameters on "
         f"{learner.device}; {learner.steps} steps, {learner.epoch_steps} an epoch; {begun}",
     )
+    yield from (report.summary() for report in loaded)
 
 
 def epoch_line(progress: Progress, epochs: int) -> str:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from avs_bench.checkpoints.catalogue import CARDS, count_flops, markdown, rows
+from avs_bench.checkpoints.catalogue import CARDS, PRESET_CARDS, count_flops, markdown, rows
 from avs_bench.models import MODELS, build_model
 from avs_bench.models.protocol import needs_of
 
@@ -15,9 +15,11 @@ def listed():
 
 
 def test_every_model_has_a_row(listed):
-    assert list(listed) == list(MODELS) == list(CARDS)
+    presets = [f"cavp-deeplabv3plus-r50 by preset {name}" for name in PRESET_CARDS]
+    assert list(CARDS) == list(MODELS)
+    assert list(listed) == [*MODELS, *presets]
     table = markdown(list(listed.values())).splitlines()
-    assert len(table) == 2 + len(MODELS)
+    assert len(table) == 2 + len(MODELS) + len(presets)
     assert len({line.count("|") for line in table}) == 1
 
 
@@ -38,6 +40,24 @@ def test_parameters_in_use_and_dead_add_up_to_the_published_count(listed, name, 
     # 71 classes cost 33·70 weights more than one, and the semantic alignment has no bias.
     extra = (33 * 70 - 4 * 256) / 1e6 if name.startswith("tpavi") else 0
     assert count - extra == pytest.approx(millions, abs=6e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),  # measured and, where a paper gives it, quoted
+    [
+        ("cavp-deeplabv3plus-r50", "| 58.238 |  |"),
+        ("cavp-deeplabv3plus-r50 by preset cavp-single-plus", "| 119.775 | 119.78 |"),
+        ("tpavi-r50", "| 163.543 | 163.55 |"),  # 71 classes and VGGish
+        ("avsegformer-r50", "| 150.907 | 150.90 |"),
+        ("avsegformer-pvtv2-b5", "| 186.058 | 186.05 |"),
+        ("tiny", "|  |  |"),
+    ],
+)
+def test_the_published_count_stands_beside_the_one_in_use(listed, name, shown):
+    row = listed[name]
+    line = markdown([row]).splitlines()[-1]
+    assert f"| {row.parameters / 1e6:.3f} |" in line
+    assert shown in line
 
 
 def test_the_frozen_part_is_vggish(listed):

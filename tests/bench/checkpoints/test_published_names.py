@@ -67,7 +67,7 @@ def filled(key):
     fill = fixture_fill().fill
     state = {name: torch.from_numpy(np.asarray(fill(name, s))) for name, s in shapes.items()}
     layout = next(layout for layout in layouts(model) if layout.title == "published")
-    fitting, report = match(model, state, layout)
+    fitting, report = match(model, state, layout, Path(key))
     assert (report.missing, report.unexpected, report.misshapen) == ((), (), ())
     model.load_state_dict(fitting)
     return model
