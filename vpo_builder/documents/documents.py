@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.documents.attribution import ATTRIBUTION, Attribution, encode_attributions
 from vpo_builder.documents.card import encode_card
-from vpo_builder.documents.croissant import encode_croissant
+from vpo_builder.documents.croissant import SAMPLES, encode_croissant, encode_croissant_samples
 from vpo_builder.documents.licences import count_licences
 
 __all__ = ["ATTRIBUTION", "CARD", "CROISSANT", "Attribution", "render_documents"]
@@ -15,7 +15,7 @@ CROISSANT = "croissant.json"
 
 
 def render_documents(manifest: Manifest, attributions: Iterable[Attribution]) -> dict[str, bytes]:
-    """Return name -> bytes of README.md, ATTRIBUTION.csv and croissant.json.
+    """Return name -> bytes of README.md, ATTRIBUTION.csv, croissant.json and its samples.
 
     `manifest` may be one whose list of checksums is not written yet: of its hashes only
     `manifest_sha256` is read. `attributions` may cover more images than are in use.
@@ -30,4 +30,5 @@ def render_documents(manifest: Manifest, attributions: Iterable[Attribution]) ->
         CARD: encode_card(manifest, licences),
         ATTRIBUTION: encode_attributions(owned.values(), manifest),
         CROISSANT: encode_croissant(manifest, licences),
+        SAMPLES: encode_croissant_samples(manifest),
     }

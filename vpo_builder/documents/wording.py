@@ -233,7 +233,7 @@ def file_rows(meta: ManifestMeta) -> Iterator[tuple[str, str]]:
     yield "manifest.meta.json", "what the dataset was made from; written last"
     yield "rejections.jsonl", "what was left out, and why"
     yield "ATTRIBUTION.csv", "whose picture and whose recording each file is"
-    yield "croissant.json", "this description for programs (Croissant 1.1)"
+    yield "croissant.json, croissant-samples.json", "this description for programs (Croissant 1.1)"
     yield "SHA256SUMS", "the hash of every file"
 
 
