@@ -5,15 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import pandas as pd
 
 from vpo_builder.dataset.places import MS_HOME, vpo_files
-from vpo_builder.dataset.schema import SPLIT_NAMES, VPO_CSV_COLUMNS, Sample, Source, Split
+from vpo_builder.dataset.schema import VPO_CSV_COLUMNS, Sample, Source, Split
 from vpo_builder.records import Scene
-
-
-def dataset_folder(split: Split) -> str:
-    """Return a split's folder relative to the output folder."""
-    if split == "avsbench-single-plus":
-        return "avsbench_data_single_plus"
-    return f"VPO/{SPLIT_NAMES[split]}"
 
 
 def csv_name(split: Split) -> str:

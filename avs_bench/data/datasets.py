@@ -6,7 +6,7 @@ from avs_bench.data.avsbench import avsbench_dataset
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.vpo import read_vpo
 from vpo_builder.dataset.avsbench_trees import FORMATS, find_trees
-from vpo_builder.dataset.manifest import MANIFEST, META
+from vpo_builder.dataset.manifest import MANIFEST, META, refuse_output_folder
 from vpo_builder.dataset.published_lists import holds_published_copy
 from vpo_builder.runtime.errors import InputError
 
@@ -23,6 +23,8 @@ def read_dataset(folder: Path) -> AVSDataset:
     if any((folder / name).exists() for name in (MANIFEST, META)):
         return read_vpo(folder)
     trees = find_trees(folder)
+    if not trees:
+        refuse_output_folder(folder)
     if not trees and holds_published_copy(folder):
         raise InputError(
             f"{folder}: a published copy of VPO, without a manifest: run vpo-data import {folder} "

@@ -16,6 +16,7 @@ from avs_bench.results.files import read_result, read_results
 from avs_bench.results.records import Result, ScoredSet
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import BAD_JSON, InputError
+from vpo_builder.runtime.progress import progress
 
 HISTORY = "history.jsonl"
 CHOSEN_ON_TEST = "(CHOSEN ON TEST)"
@@ -75,7 +76,8 @@ def read_runs(paths: Sequence[Path]) -> tuple[Run, ...]:
     for path, full in zip(paths, resolved, strict=True):
         if resolved.count(full) > 1:
             raise InputError(f"{path}: given twice: give each run once")
-    runs = tuple(chain.from_iterable(map(_read_path, paths, _names(resolved))))
+    read = progress(map(_read_path, paths, _names(resolved)), len(paths), "reading runs")
+    runs = tuple(chain.from_iterable(read))
     refuse_other_items(runs)
     return runs
 

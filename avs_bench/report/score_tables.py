@@ -17,6 +17,7 @@ from avs_bench.report.runs import Entry, Place, Run, by_place, seed_groups
 from avs_bench.report.table import Number, Row, Table, unique
 from avs_bench.results.listening import false_positive_rate, listening_gain, pan_sensitivity
 from avs_bench.results.records import ProbedSet, ScoredSet, as_confusion
+from vpo_builder.runtime.progress import progress
 
 FAMILIES = {
     "dataset": "dataset level",
@@ -102,7 +103,8 @@ def _score_table(place: Place, entries: Sequence[Entry]) -> Table:
     names = tuple(figure.name for figure in named)
     published = published_rows(place.dataset, place.subset, place.family)
     groups = seed_groups(entries)
-    rows = [_score_row(group, figures) for group in groups]
+    told = progress(groups, len(groups), f"intervals: {title_of(place)}")
+    rows = [_score_row(group, figures) for group in told]
     notes = [f"{figure.name}: {figure.rules}." for figure in named]
     notes += [INTERVALS] * any(len(group) == 1 for group in groups)
     notes += [SPREADS] * any(len(group) > 1 for group in groups)
@@ -149,7 +151,8 @@ def _number(group: Sequence[Entry], figure: RecordFigure) -> Number:
 def _group_table(place: Place, entries: Sequence[Entry]) -> Table:
     leading, *others = PART_FIGURES[place.family]
     rows = []
-    for entry in entries:
+    told = progress(entries, len(entries), f"intervals of parts: {title_of(place)}")
+    for entry in told:
         for group, part in entry.scores.groups().items():
             if group == OVERALL or len(part.items) == len(entry.scores.items):
                 continue

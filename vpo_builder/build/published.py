@@ -23,9 +23,16 @@ from vpo_builder.build.recipe import Recipe
 from vpo_builder.build.request import BuildReport, ImportRequest
 from vpo_builder.config import SubsetSettings
 from vpo_builder.dataset.manifest import META, read_manifest
-from vpo_builder.dataset.places import AUDIO_FOLDER, MS_HOME, SampleFiles, audio_folder, vpo_files
+from vpo_builder.dataset.places import (
+    AUDIO_FOLDER,
+    MS_HOME,
+    SampleFiles,
+    audio_folder,
+    dataset_folder,
+    vpo_files,
+)
 from vpo_builder.dataset.schema import Sample, Source, Split
-from vpo_builder.layout import csv_name, dataset_folder, encode_csv
+from vpo_builder.layout import csv_name, encode_csv
 from vpo_builder.planning.matching import image_subsets
 from vpo_builder.publishing.build_identity import BuildIdentity
 from vpo_builder.publishing.funnel import (

@@ -9,11 +9,10 @@ from pathlib import Path
 from vpo_builder.build.corpus import attributions_of
 from vpo_builder.build.request import ImportRequest, PublishedCopy
 from vpo_builder.classes import CLASS_TABLE, class_rows, read_class_table
-from vpo_builder.dataset.places import AUDIO_FOLDER
+from vpo_builder.dataset.places import AUDIO_FOLDER, dataset_folder
 from vpo_builder.dataset.published_lists import LISTS, find_authors_lists
 from vpo_builder.dataset.schema import ClassRow, Split
 from vpo_builder.documents.documents import Attribution
-from vpo_builder.layout import dataset_folder
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.authors_archive import find_recordings, read_authors_list
 from vpo_builder.sources.coco import read_coco

@@ -9,8 +9,8 @@ from vpo_builder.build.supply import FolderSupply, Supply
 from vpo_builder.classes import CLASS_TABLE
 from vpo_builder.config import BuildConfig, ImportConfig, SinglePlusConfig
 from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.dataset.places import dataset_folder
 from vpo_builder.dataset.schema import Split
-from vpo_builder.layout import dataset_folder
 from vpo_builder.publishing.funnel import Funnel
 from vpo_builder.runtime.executors import ExecutorKind
 

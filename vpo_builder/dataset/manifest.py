@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from vpo_builder.dataset.places import CHECKSUMS, MANIFEST, META
+from vpo_builder.dataset.places import CHECKSUMS, MANIFEST, META, datasets_below
 from vpo_builder.dataset.schema import SCHEMA_VERSION, ManifestMeta, Sample
 from vpo_builder.dataset.untrusted import meta_faults, sample_faults
 from vpo_builder.runtime.errors import BAD_JSON, InputError
@@ -34,6 +34,7 @@ __all__ = [
     "encode_samples",
     "read_manifest",
     "read_meta",
+    "refuse_output_folder",
     "seal",
     "write_manifest",
 ]
@@ -140,6 +141,7 @@ def decode_meta(folder: Path) -> ManifestMeta:
             f"{folder}: no such folder: expected a built dataset such as data/VPO/VPO-SS"
         )
     if not path.exists():
+        refuse_output_folder(folder)
         raise InputError(
             f"{folder}: no {META}: this is no dataset, or its build was not finished; "
             "run the same vpo-build command again to finish it"
@@ -154,6 +156,15 @@ def decode_meta(folder: Path) -> ManifestMeta:
     if seal(meta).sha256 != meta.sha256 or resealed != data:
         raise InputError(f"{path}: its own sha256 does not match: the file was edited")
     return meta
+
+
+def refuse_output_folder(folder: Path) -> None:
+    """Raise InputError for a folder that is no dataset and holds some: say which could be meant."""
+    found = datasets_below(folder)
+    if found:
+        raise InputError(
+            f"{folder}: holds datasets and is none: give {' or '.join(map(str, found))}"
+        )
 
 
 def _refuse_newer(data: bytes, path: Path) -> None:

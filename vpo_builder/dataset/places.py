@@ -4,8 +4,9 @@ A build writes there, and a manifest that names another place is refused.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from vpo_builder.dataset.schema import Split
+from vpo_builder.dataset.schema import SPLIT_NAMES, SPLITS, Split
 
 MANIFEST = "manifest.jsonl"
 META = "manifest.meta.json"
@@ -25,6 +26,20 @@ class SampleFiles:
     sample_id: str
     image: str
     mask: str
+
+
+def dataset_folder(split: Split) -> str:
+    """Return a split's folder relative to the output folder."""
+    if split == "avsbench-single-plus":
+        return "avsbench_data_single_plus"
+    return f"VPO/{SPLIT_NAMES[split]}"
+
+
+def datasets_below(folder: Path) -> list[Path]:
+    """Return the finished datasets below an output folder, or beside each other right in it."""
+    places = [Path(dataset_folder(split)) for split in SPLITS]
+    found = [folder / place for place in places] + [folder / place.name for place in places]
+    return [path for path in dict.fromkeys(found) if (path / META).is_file()]
 
 
 def audio_folder(split: Split) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.media_files import OwnFiles
-from vpo_builder.layout import csv_name, dataset_folder, encode_csv
+from vpo_builder.dataset.places import dataset_folder
+from vpo_builder.layout import csv_name, encode_csv
 
 
 def write_published(manifest: Manifest, files: OwnFiles, target: Path, workers: int | None) -> None:

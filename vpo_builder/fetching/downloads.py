@@ -61,7 +61,7 @@ class FetchedClips(ClipFolder):
 
     def seek(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
         """Fetch clips that have no file here; return those that cannot be had or used."""
-        return self._worklist.work_off(clip_ids, Job(prepare_clip, self._task, "clips"))
+        return self._worklist.work_off(clip_ids, Job(prepare_clip, self._task, self.label))
 
     def _task(self, clip: str, recording: Path) -> ClipTask:
         if not self._whole_videos:

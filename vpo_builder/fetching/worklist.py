@@ -94,7 +94,8 @@ class Worklist:
         for number in range(1, self._fetching.attempts + 1):
             if wanted:
                 this = _Round(last=number == self._fetching.attempts)
-                for _ in progress(self._one_round(wanted, job, this), len(wanted), job.label):
+                label = job.label + f", attempt {number}" * (number > 1)
+                for _ in progress(self._one_round(wanted, job, this), len(wanted), label):
                     continue
                 rejected |= this.rejected
                 wanted = this.again

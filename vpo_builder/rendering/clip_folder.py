@@ -38,6 +38,7 @@ class ClipFolder:
         self._notes = read_notes(folder)
         self._promised = promised_clips(folder)
         self._made: set[str] = set()
+        self._rounds = 0
         self._config = config
         self._executor = executor
 
@@ -48,10 +49,17 @@ class ClipFolder:
         was made of; the others are made, and what lies in their place is judged by ClipPlace.
         """
         wanted = self._not_in_place(clip_ids)
+        self._rounds += bool(wanted)
         here = [clip_id for clip_id in wanted if clip_id in self._paths]
         failed = self.seek(sorted(set(wanted) - set(here))) | self._write(here)
         self._made.update(set(wanted) - failed.keys())
         return failed
+
+    @property
+    def label(self) -> str:
+        """What progress is shown under: planning asks again, for others in place of unusable."""
+        again = f", round {self._rounds}, in place of those that cannot be used"
+        return "clips" + again * (self._rounds > 1)
 
     def seek(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
         """Return those clips without a recording that cannot be had: here, all of them."""
@@ -86,7 +94,7 @@ class ClipFolder:
         if not clip_ids:
             return {}
         tasks = [self.task(clip_id, self._paths[clip_id]) for clip_id in clip_ids]
-        reasons = self._executor(prepare_clip, tasks, "clips")
+        reasons = self._executor(prepare_clip, tasks, self.label)
         outcomes = zip(clip_ids, reasons, strict=True)
         return {clip_id: reason for clip_id, reason in outcomes if reason is not None}
 

@@ -15,9 +15,8 @@ from pathlib import Path
 import msgspec
 
 from vpo_builder.dataset.manifest import CHECKSUMS, META, STATE
-from vpo_builder.dataset.places import AUDIO_FOLDER, audio_folder
+from vpo_builder.dataset.places import AUDIO_FOLDER, audio_folder, dataset_folder
 from vpo_builder.dataset.schema import Split
-from vpo_builder.layout import dataset_folder
 from vpo_builder.records import ArchiveMember
 from vpo_builder.runtime.errors import BAD_JSON
 from vpo_builder.runtime.regular_files import read_regular

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vpo_builder.dataset.avsbench_trees import Part, Tree, Video
 from vpo_builder.dataset.schema import SUBSETS, Subset
+from vpo_builder.runtime.progress import progress
 from vpo_builder.statistics.counts import aligned
 
 TITLES: Mapping[Part, str] = {
@@ -56,7 +57,7 @@ def count_tree(tree: Tree) -> TreeStatistics:
     by_folder: dict[Key, VideoCount] = defaultdict(VideoCount)
     by_category: dict[Key, VideoCount] = defaultdict(VideoCount)
     lacking = []
-    for video in tree.videos:
+    for video in progress(tree.videos, len(tree.videos), f"{tree.part}: videos"):
         found = sum(mask.is_file() for mask in video.masks)
         counted = VideoCount(1, len(video.masks), found)
         by_folder[video.folder, video.subset] += counted

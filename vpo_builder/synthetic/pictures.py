@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 from pycocotools import mask as rle
 
+from vpo_builder.runtime.progress import progress
 from vpo_builder.runtime.whole_files import write_atomically
 from vpo_builder.synthetic.backdrops import backdrop
 from vpo_builder.synthetic.figures import FIGURES, SOUNDING, crowd_of
@@ -44,7 +45,7 @@ def write_pictures(folder: Path, *, images: int, seed: int, awkward: bool) -> No
     tables: dict[str, dict[str, list[Row]]] = {
         subset: {"images": [], "instances": [], "captions": []} for subset in _SUBSETS
     }
-    for index in range(images):
+    for index in progress(range(images), images, "drawing the synthetic pictures"):
         scene = plan_scene(seed, index, awkward=awkward)
         table = tables[scene.subset]
         table["images"].append(_image_row(scene, index))

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from vpo_builder.runtime.progress import progress
 from vpo_builder.runtime.whole_files import write_atomically
 from vpo_builder.synthetic.ogg import with_serial
 from vpo_builder.synthetic.sounds import Take
@@ -115,7 +116,7 @@ def plan_recordings(clips_per_class: int, seed: int, *, awkward: bool) -> list[R
 def write_recordings(folder: Path, *, clips_per_class: int, seed: int, awkward: bool) -> None:
     """Write `vggsound.csv` (no header) and `audios/` into `folder`."""
     rows = plan_recordings(clips_per_class, seed, awkward=awkward)
-    for row in rows:
+    for row in progress(rows, len(rows), "making the synthetic recordings"):
         if row.fault != "vanished":
             write_atomically(folder / "audios" / row.file_name, render(row, seed))
     text = io.StringIO()

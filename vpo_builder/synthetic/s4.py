@@ -17,6 +17,7 @@ from vpo_builder.dataset.avsbench_trees import FRAMES
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.rendering.clip_sound import encode_wav
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.progress import progress
 from vpo_builder.runtime.whole_files import write_atomically
 from vpo_builder.synthetic.backdrops import PLACES, backdrop
 from vpo_builder.synthetic.corpus import claim_corpus, finish_corpus
@@ -82,7 +83,7 @@ def write_synthetic_s4(folder: Path, *, videos_per_category: int = 12, seed: int
         return folder
     count = videos_per_category * len(FIGURES)
     videos = [_plan(number, seed) for number in range(count)]
-    for video in videos:
+    for video in progress(videos, len(videos), "drawing the synthetic videos"):
         if video.number != _VANISHED:
             _write_video(folder / "s4_data", video, seed)
     text = io.StringIO()

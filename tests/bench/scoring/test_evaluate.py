@@ -13,6 +13,7 @@ from avs_bench.models.inference import answer, object_logits, predicted_classes,
 from avs_bench.probes import PROBES, ProbeScorer, score_probe
 from avs_bench.scoring.evaluate import evaluate
 from avs_bench.scoring.scorers import groups_of
+from vpo_builder.runtime import progress
 from vpo_builder.runtime.errors import InputError
 
 CPU = torch.device("cpu")
@@ -38,6 +39,18 @@ def test_scores_do_not_depend_on_the_batch_and_cover_every_group(model, dataset,
     heard = parts["listening", "some-silent"], parts["listening", "all-sound"]
     assert heard[0].overall + heard[1].overall == one.overall
     assert len(parts["sources", "1"].items) == len(parts["size", "large"].items) == 3
+
+
+def test_progress_is_told_under_a_label_and_without_one_nothing(
+    model, dataset, settings, capsys, monkeypatch
+):
+    monkeypatch.setattr(progress, "LINE_AFTER_SECONDS", 0.0)
+    evaluate(model, dataset, "test", settings, CPU)
+    assert capsys.readouterr().err == ""
+    evaluate(model, dataset, "test", batched(settings, 2), CPU, label="VPO-SS test")
+    *first, last = capsys.readouterr().err.splitlines()
+    assert last.startswith("VPO-SS test: 3, ")
+    assert first[0].startswith("VPO-SS test: 1/3, ")
 
 
 def test_families_are_scored_from_the_same_answers(model, dataset, settings):

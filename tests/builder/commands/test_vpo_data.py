@@ -1,5 +1,6 @@
 """`vpo-data`: what each command prints and the code it exits with."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.builder.documents.test_documents import write_documents
 from vpo_builder.commands.vpo_data import data_command
 from vpo_builder.dataset.manifest import META, encode_lines, read_manifest
 from vpo_builder.records import PersonDecision
-from vpo_builder.runtime import threads
+from vpo_builder.runtime import progress, threads
 
 COMMANDS = ("verify", "stats", "audit", "gallery")
 
@@ -85,6 +86,33 @@ def test_workers_reach_the_work(
     assert run(command, small_dataset, *rest, "--workers", 5).exit_code == 0
     assert set(given) == {5}
     assert run(command, small_dataset, *rest, "--workers", 0).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("verify",), ["files"]),
+        (("audit",), ["audit: photographs", "audit: clips"]),
+        (("gallery",), ["gallery: photographs", "gallery: masks", "gallery: clips"]),
+        (("export", "--format", "coco"), ["export: clips", "export: photographs of train"]),
+        (("export", "--format", "hf"), ["export: samples of train", "export: samples of val"]),
+        (("export", "--format", "webdataset"), ["export: samples of train"]),
+    ],
+)
+def test_long_work_says_how_far_it_is_beside_its_output(
+    words: tuple[str, ...], told: list[str], small_dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_documents(small_dataset)
+    command, *rest = words
+    rest += ["--out", "here"] if rest else []
+    short = run(command, small_dataset, *rest)
+    assert short.stderr == ""
+    shutil.rmtree("here", ignore_errors=True)
+    monkeypatch.setattr(progress, "LINE_AFTER_SECONDS", 0.0)
+    slow = run(command, small_dataset, *rest)
+    labels = [line.rpartition(": ")[0] for line in slow.stderr.splitlines()]
+    assert list(dict.fromkeys(labels))[: len(told)] == told
+    assert slow.stdout == short.stdout
 
 
 def test_export_says_where_it_went(small_dataset: Path) -> None:

@@ -11,7 +11,8 @@ from tests.builder.building import build_from, run_build, source_options
 from tests.builder.dataset_by_hand import CSV_COLUMNS, mask_png, photograph
 from tests.builder.small_corpus import farm
 from vpo_builder.dataset.manifest import META
-from vpo_builder.layout import csv_name, dataset_folder
+from vpo_builder.dataset.places import dataset_folder
+from vpo_builder.layout import csv_name
 from vpo_builder.publishing.media_record import MEDIA_RECORD, note_media
 from vpo_builder.verify.verify import verify
 

@@ -13,9 +13,12 @@ import soundfile
 from tests.builder.begun_again import begun_again
 from tests.builder.building import build_from, run_build, source_options
 from tests.builder.small_corpus import farm, tone
+from vpo_builder.config import load_config
 from vpo_builder.dataset.manifest import CHECKSUMS, META, read_manifest
 from vpo_builder.dataset.places import AUDIO_FOLDER
+from vpo_builder.records import Clip, Reason
 from vpo_builder.rendering import clip_sound
+from vpo_builder.rendering.clip_folder import ClipFolder
 from vpo_builder.rendering.clip_record import add_note, read_notes, record_path
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.verify.verify import verify
@@ -75,6 +78,23 @@ def holes(wav: bytes) -> bytes:
 
 
 TORN = [cut, half_zero, all_zero, empty, holes]
+
+
+def test_a_round_of_planning_says_which_it_is_and_what_for(tmp_path: Path) -> None:
+    labels = []
+
+    def executor(function: object, tasks: list[object], label: str) -> list[Reason]:
+        labels.append(label)
+        return [Reason.CLIP_UNDECODABLE] * len(tasks)
+
+    clips = [Clip(f"clip{n}", "id", "label", "dog", "test", tmp_path / f"{n}.wav") for n in "abc"]
+    folder = ClipFolder(tmp_path / "audios", clips, load_config("default"), executor)  # type: ignore[arg-type]
+    for clip in clips[:2]:
+        assert folder.check([clip.clip_id]) == {clip.clip_id: Reason.CLIP_UNDECODABLE}
+    folder.check([])
+    folder.check([clips[2].clip_id])
+    because = "in place of those that cannot be used"
+    assert labels == ["clips", f"clips, round 2, {because}", f"clips, round 3, {because}"]
 
 
 @pytest.mark.parametrize("torn", TORN)

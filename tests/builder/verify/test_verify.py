@@ -1,6 +1,7 @@
 """`verify`: a finished build passes, and any change to any file of it is a fault."""
 
 import hashlib
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -223,6 +224,19 @@ def test_an_unfinished_build_and_a_missing_folder_say_so(small_dataset: Path) ->
         verify(small_dataset)
     with pytest.raises(InputError, match="no such folder"):
         verify(small_dataset / "nowhere")
+
+
+def test_a_folder_that_holds_datasets_says_which_to_give(
+    small_dataset: Path, small_duets: Path
+) -> None:
+    out = small_dataset.parents[1]
+    meant = f"{out}: holds datasets and is none: give {small_dataset} or {small_duets}"
+    with pytest.raises(InputError, match=re.escape(meant) + "$"):
+        verify(out)
+    (small_duets / META).unlink()
+    meant = f"give {small_dataset}"
+    with pytest.raises(InputError, match=re.escape(meant) + "$"):
+        verify(out / "VPO")
 
 
 def test_an_edited_manifest_is_one_fault_and_the_files_are_still_checked(
