@@ -9,7 +9,7 @@ training step is forward, cross-entropy on the own sounds plus the mean square o
 stands for the contrastive term, so that both halves get a gradient) and backward. Batches hold 2
 images of 224 × 224, or 2 clips of 5 frames.
 
-By default the two models with a goal are run; `--all` adds the others.
+By default the three models with a goal are run; `--all` adds the others.
 """
 
 import argparse
@@ -24,13 +24,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from measuring import Rows, at_least, at_most, in_fresh_process, report
+from measuring import Rows, at_least, at_most, in_fresh_process, report, seconds
 from plain_models import plain_forward
 from torch import Tensor, nn
 
 from avs_bench.config import Precision
 from avs_bench.losses.cross_entropy import cross_entropy
 from avs_bench.models import build_model
+from avs_bench.models.deformable_attention import DeformableAttention
 from avs_bench.models.execution import ExecutedModel, Execution
 from avs_bench.models.tpavi import TPAVI
 
@@ -61,6 +62,7 @@ class Case:
 CASES = [
     Case("cavp-deeplabv3plus-r50", 22, {}, step_goal=1.2, bf16_goal=2.0),
     Case("tpavi-r50", 1, GIVEN, step_goal=1.3, memory_goal=0.7, repeats=3),
+    Case("avsegformer-r50", 1, GIVEN, memory_goal=1.0, repeats=3),
 ]
 OTHERS = [
     Case("cavp-deeplabv3plus-r101", 22, {}),
@@ -68,6 +70,7 @@ OTHERS = [
     Case("cavp-hrnetv2-w48", 22, {}),
     Case("cavp-ocr-hrnetv2-w48", 22, {}),
     Case("tpavi-pvtv2-b5", 1, GIVEN),
+    Case("avsegformer-pvtv2-b5", 1, GIVEN),
 ]
 
 
@@ -108,7 +111,7 @@ def built(case: Case, dtype: torch.dtype = torch.float) -> nn.Module:
 def drawn(case: Case, side: int, dtype: torch.dtype = torch.float) -> tuple[Tensor, Tensor, Tensor]:
     """Return images, sounds (log-mels or VGGish embeddings) and targets of a training step."""
     torch.manual_seed(1)
-    if case.name.startswith("tpavi"):
+    if not case.name.startswith("cavp"):
         images = torch.randn(BATCH, FRAMES, 3, side, side, dtype=dtype)
         sounds = torch.randn(BATCH, FRAMES, 128, dtype=dtype)
         return images, sounds, torch.randint(0, 2, (BATCH * FRAMES, side, side))
@@ -178,6 +181,38 @@ def timed(call: Callable[..., Tensor], case: Case, side: int, repeats: int) -> d
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
+def deformable_share(case: Case, side: int) -> dict[str, float]:
+    """Return the percentage of a training step that deformable attention takes on each side."""
+    shares = {}
+    for name in ("ours", "plain"):
+        model, taken = built(case), [0.0]
+        for module in model.modules():
+            if isinstance(module, DeformableAttention):
+                _count_seconds(module, taken)
+        call = partial(step, model, SIDES[name](model), *drawn(case, side))
+        call()  # a warm-up
+        taken[0] = 0.0
+        whole = seconds(call)
+        shares[name] = 100 * taken[0] / whole
+    return shares
+
+
+def _count_seconds(module: nn.Module, taken: list[float]) -> None:
+    """Add to `taken` what the module's forward and backward take."""
+    started = [0.0]
+
+    def begin(*_: object) -> None:
+        started[0] = time.perf_counter()
+
+    def end(*_: object) -> None:
+        taken[0] += time.perf_counter() - started[0]
+
+    module.register_forward_pre_hook(begin)
+    module.register_forward_hook(end)
+    module.register_full_backward_pre_hook(begin)
+    module.register_full_backward_hook(end)
+
+
 def print_peak(name: str, which: str, side: int) -> None:
     """The fresh process: take two steps, print the peak in MiB."""
     case = next(c for c in CASES + OTHERS if c.name == name)
@@ -211,6 +246,9 @@ def measure(case: Case, side: int, repeats: int) -> None:
             for which in ("ours", "plain")
         ]
         rows.add("peak memory of a training step", *peaks, "MiB", at_most(case.memory_goal))
+    if case.name.startswith("avsegformer"):
+        shares = deformable_share(case, side)
+        rows.add("deformable attention's share of a step", *shares.values(), "%")
 
 
 def has_bfloat16() -> bool:

@@ -9,23 +9,32 @@ The published block also lets the sound attend to the places and drops the resul
 left out here too: the ratios are against a script that computes nothing it does not need.
 """
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from avs_bench.models.avsegformer import AVSegFormer
 from avs_bench.models.cavp import CAVP
 from avs_bench.models.cross_attention import CrossAttention
 from avs_bench.models.deeplab import LEAK, DeepLabV3PlusDecoder
+from avs_bench.models.deformable_attention import DeformableAttention, Sizes
 from avs_bench.models.ocr import OCRDecoder
-from avs_bench.models.pvt import PVTv2, ReducedAttention
+from avs_bench.models.pvt import ReducedAttention
+from avs_bench.models.query_attention import Attention
+from avs_bench.models.query_mask_head import ChannelMixer
 from avs_bench.models.tpavi import TPAVI
 from avs_bench.models.tpavi_block import TPAVIBlock
 
 
 def plain_forward(model: nn.Module, images: Tensor, sounds: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the logits of the own sounds, and the features (CAVP) or the finest map (TPAVI)."""
+    """Return the logits of the own sounds, and the features or the finest map (TPAVI)."""
     if isinstance(model, CAVP):
         return plain_cavp(model, images, sounds)
+    if isinstance(model, AVSegFormer):
+        return plain_avsegformer(model, images, sounds)
     return plain_tpavi(model, images, sounds)
 
 
@@ -84,16 +93,21 @@ def plain_decoder(decoder: nn.Module, stages: tuple[Tensor, ...]) -> Tensor:
 
 def plain_stages(backbone: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
     """The backbone, in PVTv2's case with softmax and both products of its attention written out."""
-    if not isinstance(backbone, PVTv2):
+    with spelt_out(backbone, {ReducedAttention: plain_attention}):
         return backbone(images)
-    attentions = [m for m in backbone.modules() if isinstance(m, ReducedAttention)]
-    for attention in attentions:
-        attention.forward = plain_attention.__get__(attention)
+
+
+@contextmanager
+def spelt_out(model: nn.Module, forwards: Mapping[type, Callable[..., Tensor]]) -> Iterator[None]:
+    """Let every module of the given kinds compute as written here."""
+    changed = [(m, forwards[type(m)]) for m in model.modules() if type(m) in forwards]
+    for module, forward in changed:
+        module.forward = forward.__get__(module)
     try:
-        return backbone(images)
+        yield
     finally:
-        for attention in attentions:
-            del attention.forward
+        for module, _ in changed:
+            del module.forward
 
 
 def plain_attention(self: ReducedAttention, x: Tensor, h: int, w: int) -> Tensor:
@@ -131,3 +145,68 @@ def plain_tpavi_block(m: TPAVIBlock, maps: Tensor, audio: Tensor) -> Tensor:
     z = m.W_z((f @ g.transpose(1, 2)).transpose(1, 2).unflatten(2, (T, h, w))) + x
     z = m.norm_layer(z.permute(0, 2, 3, 4, 1)).permute(0, 1, 4, 2, 3)
     return z.flatten(0, 1)
+
+
+def plain_avsegformer(
+    model: AVSegFormer, images: Tensor, embeddings: Tensor
+) -> tuple[Tensor, Tensor]:
+    """All attention with its matrix or its samples; the rest of the network has no shortcut."""
+    forwards: dict[type, Callable[..., Tensor]] = {
+        Attention: plain_query_attention,
+        ChannelMixer: plain_mixer,
+        DeformableAttention: plain_deformable_attention,
+        ReducedAttention: plain_attention,
+    }
+    with spelt_out(model, forwards):
+        output = model(images, embeddings)
+    return output.logits, output.features
+
+
+def plain_query_attention(self: Attention, queries: Tensor, asked: Tensor) -> Tensor:
+    """Softmax attention with its matrix, of one token too."""
+    N, Q, D = queries.shape
+    biases = [None] * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
+    query, key, value = (
+        F.linear(x, weight, bias).reshape(N, -1, self.heads, D // self.heads).transpose(1, 2)
+        for x, weight, bias in zip(
+            (queries, asked, asked), self.in_proj_weight.chunk(3), biases, strict=True
+        )
+    )
+    matrix = (query @ key.transpose(2, 3) * (D // self.heads) ** -0.5).softmax(3)
+    matrix = F.dropout(matrix, self.dropout, self.training)
+    return self.out_proj((matrix @ value).transpose(1, 2).reshape(N, Q, D))
+
+
+def plain_mixer(self: ChannelMixer, feature: Tensor, audio: Tensor) -> Tensor:
+    """The sound asks all places, with the matrix of its attention."""
+    N, D, h, w = feature.shape
+    places = feature.flatten(2).transpose(1, 2)
+    query = self.q_proj(audio).reshape(N, 1, self.heads, -1).transpose(1, 2)
+    kv = self.kv_proj(places).reshape(N, h * w, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+    matrix = (query @ kv[0].transpose(2, 3) * (D // self.heads) ** -0.5).softmax(3)
+    factors = self.proj((matrix @ kv[1]).transpose(1, 2).reshape(N, D)).sigmoid()
+    return feature * factors[..., None, None]
+
+
+def plain_deformable_attention(
+    self: DeformableAttention, queries: Tensor, tokens: Tensor, centres: Tensor, sizes: Sizes
+) -> Tensor:
+    """Places of all levels and points at once, samples of all levels stacked, then weighed."""
+    N, L, D = queries.shape
+    H, levels, points = self.heads, self.levels, self.points
+    offsets = self.sampling_offsets(queries).reshape(N, L, H, levels, points, 2)
+    weights = self.attention_weights(queries).reshape(N, L, H, levels * points).softmax(3)
+    value = self.value_proj(tokens).reshape(N, -1, H, D // H)
+    scale = torch.tensor([(w, h) for h, w in sizes], dtype=queries.dtype)
+    places = centres[None, :, None, None, None] + offsets / scale[:, None]
+    grids = 2 * places - 1
+    samples, first = [], 0
+    for level, (h, w) in enumerate(sizes):
+        part = value[:, first : first + h * w].flatten(2).transpose(1, 2)
+        grid = grids[:, :, :, level].transpose(1, 2).flatten(0, 1)
+        maps = part.reshape(N * H, D // H, h, w)
+        samples.append(F.grid_sample(maps, grid, padding_mode="zeros", align_corners=False))
+        first += h * w
+    found = torch.stack(samples, dim=-2).flatten(-2)
+    share = weights.transpose(1, 2).reshape(N * H, 1, L, levels * points)
+    return self.output_proj((found * share).sum(-1).view(N, D, L).transpose(1, 2))

@@ -116,7 +116,7 @@ class AVSegFormer(nn.Module):
         tokens, feature = seen.tokens.repeat(times, 1, 1), seen.feature.repeat(times, 1, 1, 1)
         audio = self.audio_projection(embedding).unsqueeze(1)
         mixed = self.fusion(feature, audio)
-        scored = len(mixed) if not self.training or self.score_shuffled else frames
+        scored = mixed.shape[0] if not self.training or self.score_shuffled else frames
         queries, given = self.decoder(self.generator(audio[:scored]), tokens[:scored])
         logits = _masked(self.head(queries, mixed[:scored]), seen.shown)
         if tuple(logits.shape[-2:]) != seen.size:  # sides that 4 does not divide
@@ -145,7 +145,7 @@ class AVSegFormer(nn.Module):
 def as_map(tokens: Tensor, size: tuple[int, int]) -> Tensor:
     """Return the first tokens [N, L, D], row by row, as a map [N, D, h, w]."""
     h, w = size
-    return tokens[:, : h * w].transpose(1, 2).reshape(len(tokens), -1, h, w)
+    return tokens[:, : h * w].transpose(1, 2).reshape(tokens.shape[0], -1, h, w)
 
 
 def _masked(x: Tensor, shown: Tensor | None) -> Tensor:

@@ -61,6 +61,6 @@ class QueryMaskHead(nn.Module):
 
     def forward(self, queries: Tensor, feature: Tensor) -> Tensor:
         """Return logits [N, classes, 4h, 4w] of queries [N, 300, D] on a feature [N, D, h, w]."""
-        maps = (queries @ feature.flatten(2)).view(len(queries), QUERIES, *feature.shape[-2:])
+        maps = (queries @ feature.flatten(2)).view(queries.shape[0], QUERIES, *feature.shape[-2:])
         logits: Tensor = self.fc(feature + self.mlp(maps))
         return logits

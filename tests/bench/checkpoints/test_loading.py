@@ -15,8 +15,10 @@ from avs_bench.checkpoints.published_names import dead_entries, published_names
 from avs_bench.checkpoints.state_dicts import convert_to_safetensors, read_state_dict
 from avs_bench.models import build_model
 from avs_bench.models.hrnet import HRNet
+from avs_bench.models.registry import Variant
 from avs_bench.models.resnet import BasicBlock, ResNet
 from avs_bench.models.tpavi import TPAVI
+from tests.bench.models.small_models import small_avsegformer
 from vpo_builder.runtime.errors import InputError
 
 
@@ -327,3 +329,20 @@ def test_folded_names_unfold_to_the_same_names(listed):
     # A name that is also the beginning of another has no place in a state dict.
     listed = {n for n in listed if not any(other.startswith(f"{n}.") for other in listed)}
     assert unfolded(fold_names(listed)) - {""} == listed
+
+
+def test_the_first_avsegformer_is_refused_as_another_network(tmp_path):
+    variant = Variant(5, 1, None, None, None, None)
+    model = small_avsegformer(variant)
+    whole = published(model)
+    old = {name: v for name, v in whole.items() if not name.startswith("head.query_generator.")}
+    assert len(old) < len(whole)
+    for name, state in (("released.pth", whole), ("first.pth", old)):
+        torch.save(state, tmp_path / name)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    for partial in (False, True):
+        with pytest.raises(InputError, match=r"no head\.query_generator and is another network"):
+            load_weights(model, tmp_path / "first.pth", partial=partial)
+    assert_holds(model, before)
+    assert load_weights(model, tmp_path / "released.pth").layout == "published"
+    assert_holds(model, numbered(model))
