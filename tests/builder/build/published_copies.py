@@ -11,7 +11,7 @@ from vpo_builder.dataset.manifest import META
 
 OURS = (
     *("manifest.jsonl", META, "SHA256SUMS", "README.md", "ATTRIBUTION.csv", "croissant.json"),
-    *("rejections.jsonl", "persons.jsonl"),
+    *("rejections.jsonl", "persons.jsonl", "instances.jsonl", "croissant-samples.json"),
 )
 
 
