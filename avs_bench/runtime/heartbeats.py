@@ -81,7 +81,8 @@ def watched(store: Store, rank: int, count: int) -> Iterator[None]:
                 say(f"error: {LOST}", err=True)
             os._exit(EXIT_INPUT)  # the main thread may wait in a collective for ever
 
-    threading.Thread(target=watch, daemon=True).start()
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
     try:
         yield
         beats.leave()
@@ -90,6 +91,7 @@ def watched(store: Store, rank: int, count: int) -> Iterator[None]:
         raise
     finally:
         over.set()
+        watching.join(GRACE_SECONDS)  # in the store's midst it would abort an interpreter that ends
 
 
 def _key(rank: int) -> str:

@@ -46,7 +46,7 @@ def test_profile_says_what_a_model_costs():
     ("arguments", "part"),
     [
         (["profile"], "or a model by --preset NAME or --model NAME"),
-        (["profile", "--model", "tiny", "--preset", "tiny"], "or --preset NAME (cavp-"),
+        (["profile", "--model", "tiny", "--preset", "tiny"], "or --preset NAME (avsegformer-"),
         (["profile", "--model", "tinny"], "no model 'tinny': choose one of tiny"),
         (["profile", "--preset", "tiny", "--train"], "--batch 2 or more"),
         (["export", *SMALL, "--onnx", "m.onnx", "--weights", "absent.pth"], "no such file"),
