@@ -19,6 +19,7 @@ from avs_bench.checkpoints.loading import (
     load_weights,
     match,
 )
+from avs_bench.checkpoints.published_settings import published_settings
 from avs_bench.checkpoints.run_checkpoint import (
     Origin,
     build,
@@ -103,10 +104,14 @@ class OpenedModel:
             )
 
 
-def open_model(choice: ModelChoice, device: torch.device) -> OpenedModel:
-    """Open the model that a command was asked for; raise InputError for files that do not fit."""
+def open_model(choice: ModelChoice, device: torch.device, dataset: str = "") -> OpenedModel:
+    """Open the model that a command was asked for; raise InputError for files that do not fit.
+
+    A model by name sees and hears what its paper has it see and hear on `dataset`, a dataset's
+    name; without one, what its main preset says.
+    """
     if choice.is_named or not choice.files:
-        return _open_named(choice, device)
+        return _open_named(choice, device, dataset)
     (path,) = choice.files
     checkpoint = read_checkpoint(path)
     origin = checkpoint.origin
@@ -129,13 +134,13 @@ def open_module(
     return OpenedModel(module.to(device).eval(), settings, tuple(classes), device)
 
 
-def _open_named(choice: ModelChoice, device: torch.device) -> OpenedModel:
+def _open_named(choice: ModelChoice, device: torch.device, dataset: str) -> OpenedModel:
     """Open a model by name or preset, with weights under their authors' names or fresh ones.
 
     The number of classes is read from the head's weights. Raises InputError for weights that do
     not fit, and for a part of the model that none of the files holds.
     """
-    settings, files = _settings_of(choice), choice.files
+    settings, files = _settings_of(choice, dataset), choice.files
     logits = None if choice.classes else _count_logits(settings, files)
     classes = choice.classes or logits or _usual(settings)
     model = build(settings, logits) if logits else model_of(settings, classes)
@@ -165,7 +170,7 @@ def class_names(classes: int, labels: Path | None = None) -> tuple[str, ...]:
     return tuple(names or ["background", *(f"class {index}" for index in range(1, classes))])
 
 
-def _settings_of(choice: ModelChoice) -> Settings:
+def _settings_of(choice: ModelChoice, dataset: str) -> Settings:
     if (choice.model is None) == (choice.preset is None):
         raise InputError(
             "a published checkpoint does not say what it is: give either --model NAME (avs-bench "
@@ -175,6 +180,8 @@ def _settings_of(choice: ModelChoice) -> Settings:
         return read_preset(choice.preset, choice.overrides)
     name = choice.model or ""
     refuse_unknown(name)
+    if published := published_settings(name, dataset):
+        return published
     with torch.device("meta"):
         return _settings_by(needs_of(build_model(name, usual_classes(name))), name)
 

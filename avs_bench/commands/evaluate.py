@@ -96,7 +96,7 @@ def evaluate(
         hold(home)
     showcase = Showcase(examples, dataset.classes)
     result = score(
-        open_model(choice, open_device(device)),
+        open_model(choice, open_device(device), dataset.name),
         dataset,
         subset,
         questions,

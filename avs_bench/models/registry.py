@@ -95,6 +95,11 @@ PUBLISHED = Widths(audio=64, projector=256, expansion=4, side=512)
 TINY = Widths(audio=16, projector=64, expansion=2, side=128)
 
 
+def takes_output_stride(name: str) -> bool:
+    """Return whether the model of this name has the option `output_stride`."""
+    return MODELS[name] in (cavp_deeplabv3plus_r50, cavp_deeplabv3plus_r101)
+
+
 def refuse_unknown(name: str) -> None:
     """Raise InputError unless `name` is in `MODELS`."""
     if name not in MODELS:
