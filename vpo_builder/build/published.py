@@ -3,9 +3,8 @@
 Its samples and subsets are its authors'. What cannot be used is left out and counted by reason.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import soundfile
 
@@ -18,22 +17,20 @@ from vpo_builder.build.imported_media import (
     import_clip,
     import_picture,
 )
+from vpo_builder.build.imported_samples import (
+    as_sample,
+    copy_names,
+    files_of,
+    placed,
+    with_val,
+)
 from vpo_builder.build.published_copy import Material, copy_of, read_copy, refuse_unusable
 from vpo_builder.build.recipe import Recipe
 from vpo_builder.build.request import BuildReport, ImportRequest
-from vpo_builder.config import SubsetSettings
-from vpo_builder.dataset.manifest import META, read_manifest
-from vpo_builder.dataset.places import (
-    AUDIO_FOLDER,
-    MS_HOME,
-    SampleFiles,
-    audio_folder,
-    dataset_folder,
-    vpo_files,
-)
-from vpo_builder.dataset.schema import Sample, Source, Split
+from vpo_builder.build.unmixed import import_mixes
+from vpo_builder.dataset.places import AUDIO_FOLDER, audio_folder
+from vpo_builder.dataset.schema import Sample, Split
 from vpo_builder.layout import csv_name, encode_csv
-from vpo_builder.planning.matching import image_subsets
 from vpo_builder.publishing.build_identity import BuildIdentity
 from vpo_builder.publishing.funnel import (
     Funnel,
@@ -43,7 +40,7 @@ from vpo_builder.publishing.funnel import (
     reasons_by_kind,
 )
 from vpo_builder.publishing.publication import Publication
-from vpo_builder.records import Rejection
+from vpo_builder.records import Reason, Rejection
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.settings import to_tree
 from vpo_builder.runtime.tasks import Executor
@@ -69,7 +66,8 @@ def _identify(request: ImportRequest, material: Material) -> BuildIdentity:
 def _plan(request: ImportRequest, material: Material, executor: Executor) -> ImportPlan:
     """Put the clips in place and leave out the samples that lack one."""
     listed, audio = material.listed, request.out / AUDIO_FOLDER
-    clips = sorted({source.clip_id for sample in listed.samples for source in sample.sources})
+    apart = [sample for sample in listed.samples if sample.mixes is None]
+    clips = sorted({source.clip_id for sample in apart for source in sample.sources})
     link = copy_of(request).link
     tasks = [
         ClipTask(listed.recordings.get(clip), audio / f"{clip}.wav", not link) for clip in clips
@@ -85,36 +83,54 @@ def _plan(request: ImportRequest, material: Material, executor: Executor) -> Imp
         if lost is None:
             kept.append(sample)
         else:
-            name = _files(sample, request.split, "").sample_id
+            name = files_of(sample, request.split, "").sample_id
             rejections.append(Rejection("sample", name, failed[lost], lost))
     notes = [f"{rewritten} clips were not mono PCM16 of 16 kHz: converted"] * bool(rewritten)
     notes += [f"{short} clips are shorter than {SHORT_SECONDS:g} s"] * bool(short)
     return ImportPlan(kept, rejections, notes, request.split)
 
 
-def _files(sample: ListedSample, split: Split, home: str) -> SampleFiles:
-    first = sample.sources[0]
-    return vpo_files(split, sample.image_id, first.category, first.ann_id, home)
+@dataclass(frozen=True)
+class _Taken:
+    """A sample whose picture and mask are in place, with what the list says of it."""
 
-
-def _placed(request: ImportRequest, samples: Sequence[ListedSample]) -> list[SampleFiles]:
-    """Return where each sample's files go: MSMI reads from MS what was imported there."""
-    ms = request.out / dataset_folder("ms")
-    shared: set[str] = set()
-    if request.split == "msmi" and (ms / META).exists():
-        manifest = read_manifest(ms)
-        shared = {s.sample_id for s in manifest.samples if manifest.meta.imported}
-    homes = [
-        MS_HOME if s.shared and _files(s, "ms", "").sample_id in shared else "" for s in samples
-    ]
-    return [_files(s, request.split, home) for s, home in zip(samples, homes, strict=True)]
+    listed: ListedSample
+    sample: Sample
+    found: PictureOutcome
 
 
 def _render(
     request: ImportRequest, material: Material, plan: ImportPlan, executor: Executor
 ) -> Publication:
+    taken, failed = _take_pictures(request, material, plan.samples, executor)
+    mixed = [(row.sample, row.listed.mixes) for row in taken if row.listed.mixes is not None]
+    silent, mono_only = import_mixes(mixed, request.out / AUDIO_FOLDER, executor)
+    failed |= silent
+    kept = [row for row in taken if row.sample.sample_id not in silent]
+    lost = [Rejection("sample", name, reason) for name, reason in failed.items()]
+    rewritten = sum(row.found.rewritten for row in kept)
+    notes = [f"{rewritten} pictures and masks were written anew"] * bool(rewritten)
+    notes += [f"{mono_only} samples keep their mono sound alone"] * bool(mono_only)
+    return Publication(
+        samples=with_val([row.sample for row in kept], request.config.subsets),
+        classes=material.classes,
+        audio=audio_folder(request.split),
+        media_sha256={path: sha for row in kept for path, sha in row.found.sha256.items()},
+        texts=copy_names((row.sample.sample_id, row.listed.name) for row in kept),
+        rejections=[*material.listed.rejections, *plan.rejections, *lost],
+        synthetic=False,
+        attributions=material.attributions,
+        notes=[*plan.notes, *notes],
+        origin="published",
+    )
+
+
+def _take_pictures(
+    request: ImportRequest, material: Material, samples: Sequence[ListedSample], executor: Executor
+) -> tuple[list[_Taken], dict[str, Reason]]:
+    """Put pictures and masks in place; return the samples, and why others cannot be used."""
     folder, values = request.folder, {row.name: row.mask_value for row in material.classes}
-    files = _placed(request, plan.samples)
+    places = placed(request, samples)
     tasks = [
         PictureTask(
             sample.image,
@@ -125,70 +141,16 @@ def _render(
             frozenset(values[source.category] for source in sample.sources),
             not copy_of(request).link,
         )
-        for sample, place in zip(plan.samples, files, strict=True)
+        for sample, place in zip(samples, places, strict=True)
     ]
+    taken, failed = [], {}
     outcomes = executor(import_picture, tasks, "pictures")
-    samples, rejections = [], [*material.listed.rejections, *plan.rejections]
-    sha256: dict[Path, str] = {}
-    for listed, place, outcome in zip(plan.samples, files, outcomes, strict=True):
-        if outcome.reason is not None:
-            rejections.append(Rejection("sample", place.sample_id, outcome.reason))
-            continue
-        samples.append(_sample(listed, place, outcome, values))
-        sha256.update(outcome.sha256)
-    rewritten = sum(outcome.rewritten for outcome in outcomes)
-    notes = [f"{rewritten} pictures and masks were written anew"] * bool(rewritten)
-    return Publication(
-        samples=_with_val(samples, request.config.subsets),
-        classes=material.classes,
-        audio=audio_folder(request.split),
-        media_sha256=sha256,
-        texts={},
-        rejections=rejections,
-        synthetic=False,
-        attributions=material.attributions,
-        notes=[*plan.notes, *notes],
-        origin="published",
-    )
-
-
-def _sample(
-    listed: ListedSample, files: SampleFiles, found: PictureOutcome, values: Mapping[str, int]
-) -> Sample:
-    return Sample(
-        files.sample_id,
-        listed.subset,
-        listed.image_id,
-        files.image,
-        files.mask,
-        found.width,
-        found.height,
-        tuple(
-            Source(
-                source.category,
-                source.ann_id,
-                source.clip_id,
-                found.places[values[source.category]] if source.pan is None else source.pan,
-            )
-            for source in listed.sources
-        ),
-    )
-
-
-def _with_val(samples: Sequence[Sample], settings: SubsetSettings) -> list[Sample]:
-    """Return the samples, some of train's pictures being val by the hash that our builds use."""
-    train = [sample.image_id for sample in samples if sample.subset == "train"]
-    val = {
-        image
-        for image, subset in zip(train, image_subsets("train2017", train, settings), strict=True)
-        if subset == "val"
-    }
-    return [
-        replace(sample, subset="val")
-        if sample.subset == "train" and sample.image_id in val
-        else sample
-        for sample in samples
-    ]
+    for listed, place, found in zip(samples, places, outcomes, strict=True):
+        if found.reason is None:
+            taken.append(_Taken(listed, as_sample(listed, place, found, values), found))
+        else:
+            failed[place.sample_id] = found.reason
+    return taken, failed
 
 
 def _judge(request: ImportRequest, rendered: Publication, audit: AuditReport) -> Publication:
@@ -213,7 +175,7 @@ def _count(request: ImportRequest, material: Material, publication: Publication)
     listed, audio = material.listed, request.out / AUDIO_FOLDER
     reasons = reasons_by_kind(publication.rejections, ("row", "sample", "clip"))
     lines = {
-        str(line): _files(sample, request.split, "").sample_id
+        str(line): files_of(sample, request.split, "").sample_id
         for sample in listed.samples
         for line in sample.lines
     }
@@ -242,7 +204,7 @@ def _count(request: ImportRequest, material: Material, publication: Publication)
 
 def _media(plan: ImportPlan) -> Iterator[str]:
     for sample in plan.samples:
-        files = _files(sample, plan.split, "")
+        files = files_of(sample, plan.split, "")
         yield from (files.image, files.mask)
 
 

@@ -10,12 +10,13 @@ from vpo_builder.build.corpus import attributions_of
 from vpo_builder.build.request import ImportRequest, PublishedCopy
 from vpo_builder.classes import CLASS_TABLE, class_rows, read_class_table
 from vpo_builder.dataset.places import AUDIO_FOLDER, dataset_folder
-from vpo_builder.dataset.published_lists import LISTS, find_authors_lists
+from vpo_builder.dataset.published_lists import LISTS, find_authors_lists, find_clean_list
 from vpo_builder.dataset.schema import ClassRow, Split
 from vpo_builder.documents.documents import Attribution
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.authors_archive import find_recordings, read_authors_list
 from vpo_builder.sources.coco import read_coco
+from vpo_builder.sources.ddeseg import clean_splits, read_clean_list
 from vpo_builder.sources.json_files import JsonFile
 from vpo_builder.sources.published_samples import PublishedList
 from vpo_builder.sources.vggsound import known_labels
@@ -35,7 +36,16 @@ def published_splits(copy: PublishedCopy) -> list[Split]:
     """Return the splits that a copy holds; raise InputError if it holds none."""
     if not copy.folder.is_dir():
         raise InputError(f"{copy.folder}: no such folder: expected a published copy of VPO")
-    found = find_authors_lists(copy.folder)
+    found, clean = find_authors_lists(copy.folder), find_clean_list(copy.folder)
+    if found and clean is not None:
+        raise InputError(
+            f"{copy.folder}: holds {min(found.values())} and {clean}: give the folder of one"
+        )
+    if clean is not None:
+        splits = clean_splits(clean)
+        if not splits:
+            raise InputError(f"{clean}: no row of type VPO-SS, VPO-MS or VPO-MSMI")
+        return splits
     if not found:
         raise InputError(f"{copy.folder}: none of the lists of a published VPO ({LISTS}) in it")
     return [split for split in ("ss", "ms", "msmi") if split in found]
@@ -66,14 +76,21 @@ def read_copy(request: ImportRequest) -> Material:
     """Return what a copy lists for a split, and where its recordings lie."""
     copy = copy_of(request)
     classes = class_rows(read_class_table(CLASS_TABLE, "captions", known_labels()))
-    beside = [copy.folder, copy.folder.parent / Path(AUDIO_FOLDER).parts[0]]
-    recordings = find_recordings(beside if copy.audio is None else [copy.audio])
-    path = find_authors_lists(copy.folder)[request.split]
-    listed = read_authors_list(path, request.split, classes, recordings)
+    listed = _read_list(copy, request.split, classes)
     attributions, inputs = _read_licences(request.sources.coco)
     table = hashlib.sha256(CLASS_TABLE.read_bytes()).hexdigest()
-    inputs = {"classes.toml": table, path.name: listed.sha256, **inputs}
+    inputs = {"classes.toml": table, listed.path.name: listed.sha256, **inputs}
     return Material(listed, classes, attributions, inputs)
+
+
+def _read_list(copy: PublishedCopy, split: Split, classes: tuple[ClassRow, ...]) -> PublishedList:
+    clean = find_clean_list(copy.folder)
+    if clean is not None:
+        return read_clean_list(clean, split, classes)
+    beside = [copy.folder, copy.folder.parent / Path(AUDIO_FOLDER).parts[0]]
+    recordings = find_recordings(beside if copy.audio is None else [copy.audio])
+    path = find_authors_lists(copy.folder)[split]
+    return read_authors_list(path, split, classes, recordings)
 
 
 def _read_licences(coco: Path | None) -> tuple[tuple[Attribution, ...], dict[str, str]]:
@@ -96,7 +113,7 @@ def refuse_unusable(request: ImportRequest, material: Material) -> None:
     listed = material.listed
     if not listed.samples:
         raise InputError(f"{listed.path}: no row of {listed.lines} can be used: is it VPO's list?")
-    if not listed.recordings:
+    if not listed.recordings and listed.samples[0].mixes is None:
         where = copy_of(request).audio or copy_of(request).folder
         raise InputError(
             f"{where}: no recordings: expected wavs such as {listed.samples[0].sources[0].clip_id}"

@@ -31,6 +31,8 @@ VGGSOUND_URL = "https://www.robots.ox.ac.uk/~vgg/data/vggsound/"
 AVSBENCH_LICENCE = "dataset: CC BY-NC 4.0; recording: rights with its uploader"
 AVSBENCH_URL = "https://github.com/OpenNLPLab/AVSBench"
 YOUTUBE_CLIP = re.compile(r"([A-Za-z0-9_-]{11})_(\d{6})")
+# What an import of DDESeg's layout calls its clips: YouTube's ids never end so.
+MIXED_CLIP = re.compile(r"mix[0-9]{7}-_[0-9]{6}")
 # A frame of S4 is named by its video, which YouTube's id names, and its number.
 S4_FRAME = re.compile(r"([A-Za-z0-9_-]{11})_[1-5]")
 
@@ -125,6 +127,6 @@ def clip_page(clip_id: str) -> str:
     if frame:
         return f"https://www.youtube.com/watch?v={frame.group(1)}"
     found = YOUTUBE_CLIP.fullmatch(clip_id)
-    if not found:
+    if not found or MIXED_CLIP.fullmatch(clip_id):
         return ""
     return f"https://www.youtube.com/watch?v={found.group(1)}&t={int(found.group(2))}s"

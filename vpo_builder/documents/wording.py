@@ -8,6 +8,7 @@ import msgspec
 
 from vpo_builder.config import load_config
 from vpo_builder.dataset.instances import INSTANCES
+from vpo_builder.dataset.published_lists import CLEAN_LIST
 from vpo_builder.dataset.schema import ManifestMeta, Split
 from vpo_builder.runtime.outside_text import markdown_text
 
@@ -182,6 +183,12 @@ def _imported_notes(meta: ManifestMeta) -> Iterator[str]:
         yield (
             f"val is {100 * fraction:g} % of the copy's train pictures; recordings are heard in "
             "both."
+        )
+    if CLEAN_LIST in meta.inputs:
+        yield (
+            "The copy holds mixes, not the recordings that they are made of: clips named mix… were "
+            "solved from them, and mixed they give the copy's sound; annotation ids are not known, "
+            "and of instances of one class one stands for all."
         )
     if not any(name.startswith("coco/") for name in meta.inputs):
         yield (
