@@ -10,10 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.builder.dataset_by_hand import AUDIO, VALUES, finish, waveform
+from tests.builder.dataset_by_hand import (
+    AUDIO,
+    DUETS,
+    PICTURES,
+    VALUES,
+    finish,
+    waveform,
+    write_dataset,
+)
 from tests.builder.documents.test_documents import ATTRIBUTIONS, write_documents
 from vpo_builder.dataset.manifest import META, read_manifest
-from vpo_builder.dataset.schema import Sample
+from vpo_builder.dataset.schema import Sample, Split
 from vpo_builder.export.export import FORMATS, ExportFormat, export_dataset
 from vpo_builder.runtime.errors import InputError
 
@@ -100,30 +108,30 @@ def test_shards_hold_the_samples_in_order_and_split_by_number(
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("fixture", ["small_dataset", "small_duets"])
+@pytest.mark.parametrize("split", ["ss", "ms", "msmi"])
 def test_datasets_loads_the_folder(
-    fixture: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("vpo_builder.export.hf.SAMPLES_A_FILE", 2)
     monkeypatch.setattr("vpo_builder.export.hf.SAMPLES_A_GROUP", 1)
     datasets = pytest.importorskip("datasets")
-    folder = request.getfixturevalue(fixture)
+    folder = write_dataset(tmp_path / "data", PICTURES if split == "ss" else DUETS, split)
     write_documents(folder)
     out = tmp_path / "hf"
     export_dataset(folder, out, "hf")
     loaded = datasets.load_dataset(str(out), cache_dir=str(tmp_path / "cache"))
     samples = {sample.sample_id: sample for sample in read_manifest(folder).samples}
     names = {"train": "train", "validation": "val", "test": "test"}
-    assert {names[split] for split in loaded} == {sample.subset for sample in samples.values()}
+    assert {names[name] for name in loaded} == {sample.subset for sample in samples.values()}
     licences = {a.image_id: (a.license_name, a.license_url) for a in ATTRIBUTIONS}
     seen = set()
-    for split, table in loaded.items():
+    for name, table in loaded.items():
         assert isinstance(table.features["audio"].feature, datasets.Audio)
         for row in table.cast_column("audio", [datasets.Audio(decode=False)]):
             sample = samples[row["sample_id"]]
             seen.add(sample.sample_id)
-            assert names[split] == sample.subset
+            assert names[name] == sample.subset
             assert np.array_equal(np.asarray(row["mask"]), mask_of(folder, sample))
             assert row["image"].size == (sample.width, sample.height)
             assert [source["pan"] for source in row["sources"]] == [s.pan for s in sample.sources]
