@@ -208,4 +208,4 @@ def _write_csv(folder: Path, split: Split, samples: Iterable[Sample]) -> None:
             subset = "test" if sample.subset == "test" else "train"
             for s in sample.sources:
                 ids = (sample.image_id, s.ann_id, s.category, VALUES[s.category], s.clip_id)
-                writer.writerow((*ids, subset, s.pan, 0))
+                writer.writerow((*ids, subset, s.pan, int(split == "msmi")))

@@ -83,7 +83,7 @@ def decode_lines(data: bytes, kind: type[T], where: str) -> tuple[T, ...]:
             records.append(decoder.decode(line))
         except BAD_JSON as error:
             raise InputError(
-                f"{where}, line {number}: not a {kind.__name__.lower()}: {error}; "
+                f"{where}, line {number}: no {kind.__name__.lower()}: {error}; "
                 "the file was edited or cut short: build the dataset again"
             ) from None
     return tuple(records)

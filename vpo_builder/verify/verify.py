@@ -30,6 +30,7 @@ from vpo_builder.verify.clip_notes import clips_other_than_noted
 from vpo_builder.verify.listing import read_checksums, unlisted_files
 from vpo_builder.verify.manifest_records import record_faults
 from vpo_builder.verify.media import Expected, expected_media, media_faults
+from vpo_builder.verify.outlines import outline_faults
 
 __all__ = ["Fault", "Verification", "format_verification", "verify"]
 
@@ -52,7 +53,7 @@ def verify(folder: Path, workers: int | None = None, *, decode: bool = False) ->
     """Check the dataset in `folder` and return every fault found.
 
     `workers` threads read and hash (default: one for each core). `decode` also decodes every
-    photograph and clip.
+    photograph, clip and outline.
     Raises InputError if `folder` holds no finished dataset.
     """
     if not (folder / META).exists():
@@ -65,6 +66,8 @@ def verify(folder: Path, workers: int | None = None, *, decode: bool = False) ->
         expected = expected_media(manifest)
         faults += clips_other_than_noted(folder, audio_folder(manifest.meta.split), listed)
         faults += [Fault(path, f"not listed in {CHECKSUMS}") for path in expected.keys() - listed]
+        # Only of records without a fault are sizes small enough to draw.
+        faults += outline_faults(manifest, listed, decode=decode and not record_faults(manifest))
     size_bytes = 0
     for size, found in _check_files(folder, listed, expected, workers, decode):
         size_bytes += size
