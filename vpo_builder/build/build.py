@@ -11,6 +11,7 @@ from vpo_builder.build.request import BuildReport, BuildRequest
 from vpo_builder.build.single_plus import SINGLE_PLUS
 from vpo_builder.build.vpo import VPO
 from vpo_builder.dataset.places import AUDIO_FOLDER
+from vpo_builder.dataset.tiled_clips import count_sounds
 from vpo_builder.publishing.audited import audit_rendered, untrained_note
 from vpo_builder.publishing.build_identity import is_finished, mark_started, refuse_foreign
 from vpo_builder.publishing.media_record import note_media
@@ -51,7 +52,8 @@ def _build(request: BuildRequest[Any]) -> BuildReport:
         rendered = recipe.render(request, material, plan, executor)
     audit = audit_rendered(folder, rendered, identity, request.config.audit.near_duplicate_bits)
     left = recipe.judge(request, rendered, audit)
-    publication = replace(left, funnel=recipe.count(request, material, left))
+    funnel = recipe.count(request, material, left) | count_sounds(left.samples, left.tiled)
+    publication = replace(left, funnel=funnel)
     publish(folder, publication, identity)
     notes = [*publication.notes, *untrained_note(audit), *request.supply.notes()]
     report = BuildReport(folder, funnel=publication.funnel, notes=notes)

@@ -17,6 +17,7 @@ from vpo_builder.dataset.instances import INSTANCES, Instance
 from vpo_builder.dataset.manifest import encode_lines
 from vpo_builder.dataset.places import AUDIO_FOLDER, audio_folder
 from vpo_builder.dataset.schema import SUBSETS, Sample, Subset
+from vpo_builder.dataset.tiled_clips import TILED
 from vpo_builder.layout import csv_name, encode_csv
 from vpo_builder.planning.filtering import filter_images
 from vpo_builder.planning.matching import match_clips
@@ -29,6 +30,7 @@ from vpo_builder.publishing.publication import Publication
 from vpo_builder.publishing.rejections import refuse_reappeared
 from vpo_builder.records import Clip, PlannedSample, Rejection
 from vpo_builder.rendering.clip_folder import ClipFolder, claim_clip_folder
+from vpo_builder.rendering.clip_record import tiled_clips
 from vpo_builder.rendering.images import RenderedImages, render_images
 from vpo_builder.rendering.mix import MIX_FOLDER, render_mixes
 from vpo_builder.runtime.cycle_collector import without_collecting
@@ -209,6 +211,8 @@ def _judge(request: VpoRequest, rendered: Publication, audit: AuditReport) -> Pu
     if rendered.instances:
         ids = {sample.sample_id for sample in samples}
         texts[INSTANCES] = encode_lines(i for i in rendered.instances if i.sample_id in ids)
+    tiled = tiled_clips(request.out / AUDIO_FOLDER, samples)
+    texts |= {TILED: encode_lines(tiled)} if tiled else {}
     return replace(
         rendered,
         samples=samples,
@@ -216,6 +220,7 @@ def _judge(request: VpoRequest, rendered: Publication, audit: AuditReport) -> Pu
         texts={**texts, **rendered.texts},
         rejections=[*rendered.rejections, *dropped],
         notes=[*rendered.notes, *crossing.notes],
+        tiled=tiled,
     )
 
 

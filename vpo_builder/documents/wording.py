@@ -10,6 +10,7 @@ from vpo_builder.config import load_config
 from vpo_builder.dataset.instances import INSTANCES
 from vpo_builder.dataset.published_lists import CLEAN_LIST
 from vpo_builder.dataset.schema import ManifestMeta, Split
+from vpo_builder.dataset.tiled_clips import TILED, tiled_count
 from vpo_builder.runtime.outside_text import markdown_text
 
 RULES = ("subsets", "filters", "person", "selection", "limits")
@@ -146,6 +147,12 @@ def notes(meta: ManifestMeta) -> Iterator[str]:
         "A sample in which everything that could sound does sound needs no ears; `silent` in the "
         "manifest tells them apart, and scores are best given for both groups."
     )
+    tiled = tiled_count(meta)
+    if tiled:
+        yield (
+            f"Clips of less than 3 s, {tiled} of those in use, are repeated to that length, so "
+            f"that every reader hears the same; `{TILED}` names them, with the seconds they lasted."
+        )
     yield (
         "The csv is for published loaders, which read val as test: its column `split` says train "
         "for val. The subsets are those of `manifest.jsonl`."
@@ -234,6 +241,8 @@ def file_rows(meta: ManifestMeta) -> Iterator[tuple[str, str]]:
             yield INSTANCES, "every sounding object's own outline: COCO's run-length code"
         yield f"{meta.audio}/", "recordings, mono PCM16, shared by the splits of one folder"
         yield f"vpo_{meta.split}_data_stereo.csv", "one row a source, as published loaders read it"
+        if tiled_count(meta):
+            yield TILED, "the clips that repeat a recording of less than 3 s, and its seconds"
         if not meta.imported:
             yield "persons.jsonl", "how each picture of persons was decided"
     yield "manifest.jsonl", "one sample a line: subset, image, mask, sources with clip and pan"

@@ -20,7 +20,8 @@ from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.media_files import OwnFiles, decode_mask
 from vpo_builder.dataset.schema import IGNORE, SPLIT_NAMES, ClassRow, Sample
 from vpo_builder.export.export_card import write_card
-from vpo_builder.rendering.mix import MIX_SECONDS, centre_tiled, encode_float_wav, mix
+from vpo_builder.rendering.clip_sound import HEARD_SECONDS
+from vpo_builder.rendering.mix import centre_tiled, encode_float_wav, mix
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.threads import in_threads
 from vpo_builder.verify.media import decode_clip
@@ -110,4 +111,4 @@ def _centre(data: bytes) -> tuple[npt.NDArray[np.float32], int]:
     waveform, rate = decode_clip(data)
     if waveform.ndim != 1:
         raise ValueError(f"{waveform.shape[1]} channels, expected one")
-    return centre_tiled(waveform, round(MIX_SECONDS * rate)), rate
+    return centre_tiled(waveform, round(HEARD_SECONDS * rate)), rate

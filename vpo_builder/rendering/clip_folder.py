@@ -6,13 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from vpo_builder.config import BuildConfig
 from vpo_builder.dataset.schema import SUBSETS, Subset
 from vpo_builder.records import ArchiveMember, Clip, Reason
 from vpo_builder.rendering.clip_place import ClipPlace
 from vpo_builder.rendering.clip_record import promised_clips, read_notes, recording_mark
-from vpo_builder.rendering.clip_sound import ClipTask, prepare_clip
+from vpo_builder.rendering.clip_sound import (
+    ClipTask,
+    encode_wav,
+    fewest_samples,
+    prepare_clip,
+)
 from vpo_builder.rendering.decoding import Excerpt
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import read_regular
@@ -41,6 +47,8 @@ class ClipFolder:
         self._rounds = 0
         self._config = config
         self._executor = executor
+        fewest = np.zeros(fewest_samples(config.audio), np.float32)
+        self._smallest = len(encode_wav(fewest, config.audio.sample_rate))
 
     def check(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
         """Put the clips' wavs in place and return those that cannot be used, with the reason.
@@ -118,7 +126,10 @@ class ClipFolder:
         return SUBSETS.index(self._subsets[clip_id])
 
     def _hashed(self, clip_ids: Sequence[str]) -> dict[str, str]:
-        """Return the sha256 of each clip's wav, "" of one that cannot be read."""
+        """Return the sha256 of each clip's wav, "" of one that cannot be read or is too short.
+
+        Short ones were written before they were tiled; a finished dataset keeps what it lists.
+        """
         with ThreadPoolExecutor() as threads:  # hashing leaves the interpreter's lock
             return dict(zip(clip_ids, threads.map(self._digest, clip_ids), strict=True))
 
@@ -126,6 +137,8 @@ class ClipFolder:
         try:
             wav = read_regular(self._folder / f"{clip_id}.wav")
         except OSError:
+            return ""
+        if len(wav) < self._smallest and clip_id not in self._promised:
             return ""
         return hashlib.sha256(wav).hexdigest()
 

@@ -29,8 +29,8 @@ class ClipPlace:
     ours: frozenset[str] = frozenset()
     promised: Mapping[str, str] = field(default_factory=dict)
 
-    def put(self, wav: bytes, recording: str) -> None:
-        """Note a wav, with the mark of its recording, and put it in its place.
+    def put(self, wav: bytes, recording: str, tiled_from: float | None = None) -> None:
+        """Note a wav, with the mark and the repeated seconds of its recording, and put it in place.
 
         Raises InputError for a file there that is neither ours nor what a crash has left of one,
         and where the wav is not what a finished dataset was promised.
@@ -45,7 +45,7 @@ class ClipPlace:
                 f"{self.target}: its recording has been replaced since {broken[0]} was built, "
                 "which reads this clip too: give another --out, or delete that dataset first"
             )
-        add_note(self.target.parent, ClipNote(self.target.stem, sha256, recording))
+        add_note(self.target.parent, ClipNote(self.target.stem, sha256, recording, tiled_from))
         if found != wav:
             write_atomically(self.target, wav)
 

@@ -6,17 +6,18 @@ line that is lost or garbled costs the comparison of one clip, nothing else: sev
 several machines, may add lines at once.
 """
 
+import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from vpo_builder.dataset.manifest import CHECKSUMS, META, STATE
 from vpo_builder.dataset.places import AUDIO_FOLDER, audio_folder, dataset_folder
-from vpo_builder.dataset.schema import Split
+from vpo_builder.dataset.schema import Sample, Split
+from vpo_builder.dataset.tiled_clips import TiledClip
 from vpo_builder.records import ArchiveMember
 from vpo_builder.runtime.errors import BAD_JSON
 from vpo_builder.runtime.regular_files import read_regular
@@ -27,13 +28,16 @@ READERS: tuple[Split, ...] = ("ss", "ms", "msmi")
 """The datasets of an output folder that read from its folder of clips."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClipNote:
-    """A wav that we wrote: its clip's id, its sha256, and the mark of its recording."""
+class ClipNote(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A wav that we wrote: its clip's id, its sha256, and the mark of its recording.
+
+    `tiled_from` is the seconds of a recording that the wav repeats, if it does.
+    """
 
     clip: str
     sha256: str
     recording: str
+    tiled_from: float | None = None
 
 
 def record_path(folder: Path) -> Path:
@@ -56,6 +60,18 @@ def read_notes(folder: Path) -> Mapping[str, tuple[ClipNote, ...]]:
             continue  # a line that was being written as the power went
         notes[note.clip].append(note)
     return {clip: tuple(found) for clip, found in notes.items()}
+
+
+def tiled_clips(folder: Path, samples: Iterable[Sample]) -> list[TiledClip]:
+    """Return those clips of the samples whose wav repeats its recording, in the order of ids."""
+    notes, found = read_notes(folder), []
+    for clip_id in sorted({source.clip_id for sample in samples for source in sample.sources}):
+        seconds = {n.sha256: n.tiled_from for n in notes.get(clip_id, ()) if n.tiled_from}
+        if seconds:
+            digest = hashlib.sha256(read_regular(folder / f"{clip_id}.wav")).hexdigest()
+            if digest in seconds:
+                found.append(TiledClip(clip_id, seconds[digest]))
+    return found
 
 
 def add_note(folder: Path, note: ClipNote) -> None:

@@ -17,6 +17,8 @@ from vpo_builder.sources.archives import as_file
 
 BEYOND_SECONDS = 1.0
 """What is read beyond the longest clip that is used: enough to tell that one is longer."""
+HEARD_SECONDS = 3.0
+"""What the published VPO loader takes from the centre of a clip (protocol §2)."""
 FULL_SCALE = 0.999  # what a 16-bit converter gives for its largest level, less rounding
 
 
@@ -47,8 +49,10 @@ def prepare_clip(task: ClipTask) -> Reason | None:
     if reason is not None:
         task.place.clear()
         return reason
-    wav = encode_wav(to_mono(recording, task.audio), task.audio.sample_rate)
-    task.place.put(wav, mark)
+    sound, rate = to_mono(recording, task.audio), task.audio.sample_rate
+    wav = encode_wav(tiled(sound, task.audio), rate)
+    repeated = len(sound) < fewest_samples(task.audio)
+    task.place.put(wav, mark, tiled_from=round(len(sound) / rate, 6) if repeated else None)
     return None
 
 
@@ -75,6 +79,20 @@ def to_mono(recording: Recording, settings: AudioSettings) -> Waveform:
     """Return the mean of the channels at the wanted rate, cut to the wanted length."""
     mono = resample_to_mono(recording, settings.sample_rate)
     return mono[: round(settings.seconds * settings.sample_rate)]
+
+
+def fewest_samples(settings: AudioSettings) -> int:
+    """Return the samples of the shortest wav that is written: what is heard of a clip."""
+    return round(HEARD_SECONDS * settings.sample_rate)
+
+
+def tiled(waveform: Waveform, settings: AudioSettings) -> Waveform:
+    """Return a waveform, one that is shorter than what is heard repeated up to that length.
+
+    The published loader cuts the centre 3 s out of a shorter clip by negative places, and hears
+    less of it the longer it is; our readers repeat it from its beginning, as is done here.
+    """
+    return np.resize(waveform, max(len(waveform), fewest_samples(settings)))
 
 
 def resample_to_mono(recording: Recording, sample_rate: int) -> Waveform:

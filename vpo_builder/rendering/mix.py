@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from vpo_builder.config import AudioSettings
 from vpo_builder.records import PlannedSample
+from vpo_builder.rendering.clip_sound import HEARD_SECONDS
 from vpo_builder.runtime.tasks import Executor
 from vpo_builder.runtime.whole_files import write_atomically
 
-MIX_SECONDS = 3.0  # what the published VPO loader takes from each clip (protocol §2)
 MIX_FOLDER = "mix"
 IEEE_FLOAT = 3  # wFormatTag of RIFF WAVE
 
@@ -57,7 +57,7 @@ def write_mix(task: MixTask) -> str:
     if len(rates) != 1:
         raise RuntimeError(f"{task.target}: clips of several rates: {sorted(rates)}")
     rate = rates.pop()
-    length = round(MIX_SECONDS * rate)
+    length = round(HEARD_SECONDS * rate)
     waveforms = [centre_tiled(_read(path), length) for path in task.clips]
     wav = encode_float_wav(mix(waveforms, task.pans), rate)
     write_atomically(task.target, wav)
@@ -90,7 +90,7 @@ def encode_float_wav(waveform: NDArray[np.float32], rate: int) -> bytes:
 
 
 def centre_tiled(waveform: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-    """Return the centre `length` samples; a shorter waveform is repeated, as published."""
+    """Return the centre `length` samples; a shorter waveform is repeated, as clips are."""
     start = max(0, len(waveform) // 2 - length // 2)
     centre = waveform[start : start + length]
     return np.tile(centre, -(-length // len(centre)))[:length]

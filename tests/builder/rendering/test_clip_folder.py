@@ -1,5 +1,6 @@
 """Wavs already in place: which stay, which are made again, and which are not ours to touch."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
@@ -16,10 +17,12 @@ from tests.builder.small_corpus import farm, tone
 from vpo_builder.config import load_config
 from vpo_builder.dataset.manifest import CHECKSUMS, META, read_manifest
 from vpo_builder.dataset.places import AUDIO_FOLDER
+from vpo_builder.dataset.tiled_clips import TILED
+from vpo_builder.documents.documents import CARD
 from vpo_builder.records import Clip, Reason
 from vpo_builder.rendering import clip_sound
 from vpo_builder.rendering.clip_folder import ClipFolder
-from vpo_builder.rendering.clip_record import add_note, read_notes, record_path
+from vpo_builder.rendering.clip_record import ClipNote, add_note, read_notes, record_path
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.verify.verify import verify
 
@@ -137,6 +140,69 @@ def test_a_resumed_build_decodes_no_clip_again(
     monkeypatch.setattr(clip_sound, "decode", None)
     build_from(farm_folder, moved)
     assert (moved / SS / META).read_bytes() == (clean / SS / META).read_bytes()
+
+
+def before_tiling(out: Path) -> dict[str, bytes]:
+    """Leave the wavs and the record as they were when short clips were written as they are."""
+    folder = out / AUDIO_FOLDER
+    notes = read_notes(folder)
+    record_path(folder).unlink()
+    checksums = out / SS / CHECKSUMS
+    listed = checksums.read_text()
+    for path in sorted(folder.iterdir()):
+        sound, rate = soundfile.read(path, dtype="float32")
+        wav = clip_sound.encode_wav(sound[: 2 * rate], rate)
+        note = notes[path.stem][-1]
+        old = ClipNote(note.clip, hashlib.sha256(wav).hexdigest(), note.recording)
+        listed = listed.replace(note.sha256, old.sha256)
+        path.write_bytes(wav)
+        add_note(folder, old)
+    checksums.write_text(listed)
+    return wavs(out)
+
+
+def test_short_clips_of_an_earlier_version_are_tiled_unless_a_finished_dataset_lists_them(
+    farm_folder: Path, clean: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(clean, tmp_path / "out")
+    old = before_tiling(out)
+    build_from(farm_folder, out, "ms")
+    both = wavs(out)
+    assert {name: both[name] for name in old} == old
+    assert min(len(wav) for name, wav in both.items() if name not in old) == 44 + 2 * 48_000
+    begun_again(out / SS)
+    shutil.rmtree(out / "VPO/VPO-MS")
+    build_from(farm_folder, out)
+    assert {name: wavs(out)[name] for name in old} == wavs(clean)
+    assert (out / SS / META).read_bytes() == (clean / SS / META).read_bytes()
+
+
+def test_a_dataset_says_which_of_its_clips_are_tiled(tmp_path: Path) -> None:
+    sources = farm(tmp_path / "sources").folder
+    longer = sorted((sources / "vggsound/audios").iterdir())[::2]
+    for number, path in enumerate(longer):
+        soundfile.write(path, tone(3.0, 300.0 + number), 16_000)
+    manifest = read_manifest(build_from(sources, tmp_path / "out").folder)
+    used = {source.clip_id for sample in manifest.samples for source in sample.sources}
+    short = sorted(used - {path.stem for path in longer})
+    assert 0 < len(short) < len(used)
+    lines = (manifest.folder / TILED).read_text().splitlines()
+    assert lines == [f'{{"clip_id":"{clip}","seconds":2.0}}' for clip in short]
+    assert manifest.meta.funnel["sounds"] == {
+        "entered": len(used),
+        "as_recorded": len(used) - len(short),
+        "tiled": len(short),
+    }
+    card = (manifest.folder / CARD).read_text()
+    assert f"Clips of less than 3 s, {len(short)} of those in use, are repeated" in card
+    assert f"| `{TILED}` |" in card
+    assert not verify(manifest.folder, decode=True).faults
+    for number, path in enumerate(sorted(longer[0].parent.iterdir())):
+        soundfile.write(path, tone(3.0, 300.0 + number), 16_000)
+    manifest = read_manifest(build_from(sources, tmp_path / "long").folder)
+    assert "sounds" not in manifest.meta.funnel
+    assert not (manifest.folder / TILED).exists()
+    assert TILED not in (manifest.folder / CARD).read_text()
 
 
 def test_splits_share_their_clips_and_the_record(

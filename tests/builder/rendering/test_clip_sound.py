@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import soundfile
 
+from avs_bench.data.audio import read_centre
 from tests.builder.small_corpus import tone
 from vpo_builder.config import load_config
 from vpo_builder.records import Reason
 from vpo_builder.rendering.clip_place import ClipPlace
+from vpo_builder.rendering.clip_record import read_notes, record_path
 from vpo_builder.rendering.clip_sound import ClipTask, prepare_clip
 from vpo_builder.rendering.decoding import decode
+from vpo_builder.rendering.mix import centre_tiled
 from vpo_builder.runtime.ffmpeg_program import ffmpeg_program
 
 pytestmark = pytest.mark.media
@@ -34,7 +37,7 @@ def convert(source: Path, target: Path) -> Path:
 def test_every_format_becomes_16khz_mono_pcm16(
     tmp_path: Path, suffix: str, rate: int, channels: int
 ) -> None:
-    sound = np.stack([tone(2.5, 440.0, rate)] * channels, axis=1)
+    sound = np.stack([tone(3.5, 440.0, rate)] * channels, axis=1)
     soundfile.write(tmp_path / "source.wav", sound, rate)
     path = tmp_path / "source.wav"
     if suffix != ".wav":
@@ -43,7 +46,7 @@ def test_every_format_becomes_16khz_mono_pcm16(
     info = soundfile.info(tmp_path / "out.wav")
     assert (info.samplerate, info.channels, info.subtype) == (16_000, 1, "PCM_16")
     exact = suffix in (".wav", ".flac", ".ogg")
-    assert abs(info.frames - 40_000) <= (0 if exact else 1600)
+    assert abs(info.frames - 56_000) <= (0 if exact else 1600)
     written, _ = soundfile.read(tmp_path / "out.wav")
     spectrum = np.abs(np.fft.rfft(written[8000:24_000]))
     assert spectrum.argmax() == 440
@@ -68,6 +71,28 @@ def test_a_longer_clip_is_cut_to_ten_seconds_exactly(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", tone(10.04, rate=22_050), 22_050)
     assert prepare(tmp_path / "a.wav", tmp_path / "out.wav") is None
     assert soundfile.info(tmp_path / "out.wav").frames == 160_000
+
+
+@pytest.mark.parametrize("samples", [16_000, 24_001, 32_000, 46_400, 47_999, 48_000, 48_001])
+def test_every_reader_hears_the_same_of_a_clip_however_short_it_is(
+    tmp_path: Path, samples: int
+) -> None:
+    noise = np.random.default_rng(samples).uniform(-0.5, 0.5, samples)
+    path, target = tmp_path / "a.wav", tmp_path / "audios" / "a.wav"
+    target.parent.mkdir()
+    soundfile.write(path, noise, 16_000)
+    before = soundfile.read(path, dtype="float32")[0]
+    assert prepare(path, target) is None
+    written = soundfile.read(target, dtype="float32")[0]
+    expected = np.resize(before, 48_000) if samples < 48_000 else before[:48_000]
+    middle = len(written) // 2
+    published = written[middle - 24_000 : middle + 24_000]  # as the published loader cuts it out
+    assert len(written) == max(samples, 48_000)
+    for heard in (published, centre_tiled(written, 48_000), read_centre(target, 48_000)):
+        assert np.array_equal(heard, expected)
+    (note,) = read_notes(target.parent)["a"]
+    assert note.tiled_from == (round(samples / 16_000, 6) if samples < 48_000 else None)
+    assert (b"tiled_from" in record_path(target.parent).read_bytes()) == (samples < 48_000)
 
 
 def test_sound_louder_than_full_scale_is_clipped_not_wrapped(tmp_path: Path) -> None:
