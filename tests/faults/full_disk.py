@@ -5,9 +5,11 @@
 A disk of its own is mounted on DISK, smaller than what the command writes.
 """
 
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from tests.faults.commands import begun, code_of, commands, contents, prepare
@@ -31,12 +33,25 @@ def fill(name: str, home: Path, disk: Path) -> None:
         code = code_of(begun(words, stderr))
         said, left = stderr.read_text(), sorted(contents(out))
         _mount(disk, "remount,size=1g")
-        broken = [path for path, data in contents(out).items() if data != whole.get(path)]
+        torn = [path for path, data in contents(out).items() if not _is_whole(path, data)]
         again = code_of(begun(words, stderr))
         same = contents(out) == whole
         other = sorted(p for p, data in contents(out).items() if data != whole.get(p))
-        found = {"code": code, "said": said, "left": left, "broken": broken, "again": again}
+        found = {"code": code, "said": said, "left": left, "torn": torn, "again": again}
         print(json.dumps({**found, "same": same, "other": other, "then": stderr.read_text()}))
+
+
+def _is_whole(path: str, data: bytes) -> bool:
+    """Tell whether a file of a run can be read to its end."""
+    try:
+        if path.endswith(".pt"):
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                return archive.testzip() is None
+        for text in data.splitlines() if path.endswith(".jsonl") else [data]:
+            json.loads(text)
+    except (ValueError, zipfile.BadZipFile):
+        return False
+    return data.endswith(b"\n") or not data
 
 
 def _mount(disk: Path, options: str) -> None:

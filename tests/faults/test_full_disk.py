@@ -51,7 +51,8 @@ def test_a_full_disk_is_one_line_and_room_lets_the_same_command_finish(
         assert "no space left: make room and run the command again" in line
         assert ".tmp" not in line
         assert not [path for path in point["left"] if ".tmp" in path], point
-        if name != "train":  # whose history grows, and last.pt with it
+        assert not point["torn"], point
+        if name != "train":  # whose files come one after the other
             assert point["left"] == [], point
         assert point["again"] == 0, point
         assert point["same"], point["other"]
