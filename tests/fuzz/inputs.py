@@ -23,6 +23,7 @@ from tests.builder.documents.test_documents import write_documents
 from tests.builder.fetching.fetching_build import hamlet
 from tests.fuzz import mutations as m
 from vpo_builder.dataset.manifest import CHECKSUMS, MANIFEST, META
+from vpo_builder.export.export import FORMATS
 from vpo_builder.runtime.ffmpeg_program import ffmpeg_program
 
 Command = tuple[str, ...]
@@ -87,7 +88,7 @@ def read_dataset(home: Path, out: Path, draw: Random) -> list[Command]:
         ("vpo-data", "gallery", folder, "--out", f"{out}/gallery"),
         *(
             ("vpo-data", "export", folder, "--format", form, "--out", f"{out}/{form}")
-            for form in ("webdataset", "coco", "hf")
+            for form in FORMATS
         ),
         ("vpo-data", "diff", folder, f"{home}/pristine/{DATASET}"),
         ("avs-bench", "eval", "--run", f"{out}/run", "--data", folder),
@@ -183,6 +184,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("manifest.meta.json", f"{DATASET}/{META}", JSON, read_dataset, True),
     Kind("SHA256SUMS", f"{DATASET}/{CHECKSUMS}", (), read_dataset, True),
     Kind("ATTRIBUTION.csv", f"{DATASET}/ATTRIBUTION.csv", TABLE, read_dataset, True),
+    Kind("other files", f"{DATASET}/[!mSA]*.*", (), read_dataset, True),
     Kind("mask png", f"{DATASET}/mask/**/*.png", (m.change_png,), read_dataset, True),
     Kind("jpg", f"{DATASET}/data/**/*.jpg", (), read_dataset, True),
     Kind("clip wav", "vggsound_bench/VGGSound/audios/*.wav", (), read_dataset, True),

@@ -22,6 +22,8 @@ HOSTILE_TEXTS = (
     *("", " ", "../../outside", "/etc/hostname", "/dev/zero", "a\0b", "\x1b[31m", "=1+1"),
     *("<script>", "\ud800", "é" * 300, "x" * 5000, "..", "1", "-1", "1e999", "nan", "\r\n"),
 )
+LARGE_CELL = "x" * 140_000
+"""More than Python's csv reader takes: what a quote that is never closed becomes."""
 HOSTILE_FIELDS = (b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f")
 HEADER = 64
 """Bytes in which most formats keep what they announce."""
@@ -176,7 +178,7 @@ def change_table(data: bytes, draw: Random) -> bytes:
     elif kind == 3:
         del rows[draw.randrange(len(rows))]
     elif row:
-        texts = (*HOSTILE_TEXTS, *map(str, HOSTILE_NUMBERS))
+        texts = (*HOSTILE_TEXTS, *map(str, HOSTILE_NUMBERS), LARGE_CELL)
         row[draw.randrange(len(row))] = draw.choice(texts)
     out = io.StringIO()
     csv.writer(out, lineterminator=draw.choice(("\n", "\r\n"))).writerows(rows)

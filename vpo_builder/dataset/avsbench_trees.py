@@ -157,7 +157,7 @@ def read_rows(
                 raise InputError(f"{where}: expected {len(names)} columns, as in line 1")
             yield where, row
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: not csv: {error}") from None
+        raise InputError(f"{path}, line {reader.reader.line_num}: not csv: {error}") from None
 
 
 def _text(data: bytes, path: Path) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from vpo_builder.documents.documents import CARD
+from vpo_builder.runtime.errors import InputError
 
 TITLE = "## How to read this copy\n\n"
 FENCE = "---\n"
@@ -11,11 +12,16 @@ FENCE = "---\n"
 def write_card(target: Path, section: str, front_matter: str = "") -> None:
     """Add a section, as the first, and lines of front matter to the card in `target`.
 
-    A dataset without a card gets one of these alone.
+    A dataset without a card gets one of these alone. Raises InputError for a card that is no text.
     """
     path = target / CARD
-    card = path.read_text(encoding="utf-8") if path.exists() else ""
-    if not card.startswith(FENCE):
+    try:
+        card = path.read_text(encoding="utf-8") if path.exists() else ""
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{CARD}: no UTF-8 text, as a build's card is: get the dataset from whom you trust"
+        ) from None
+    if not card.startswith(FENCE) or card.count(FENCE) < 2:
         card = f"{FENCE}{FENCE}\n{card}"
     _, front, body = card.split(FENCE, 2)
     before, heading, after = body.partition("\n## ")

@@ -50,13 +50,7 @@ def read_authors_list(
     without the needed columns, and where no folder of pictures lies beside it.
     """
     text, sha256 = read_list(path)
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
-    if missing:
-        raise InputError(
-            f"{path}: no column {', '.join(missing)}: expected the authors' csv with "
-            f"{', '.join(NEEDED)}, cateId, audio_pos, multi_instance"
-        )
+    reader = _reader(text, path)
     rows, rejections = _read_rows(reader, split, classes, path)
     keys = {
         row.line: (row.subset, _sample_key(row, split), (row.image_id, row.source.ann_id))
@@ -88,6 +82,26 @@ def find_recordings(folders: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
+def _reader(text: str, path: Path) -> "csv.DictReader[str]":
+    """Return a reader of the list's rows; raise InputError if a needed column is missing."""
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
+    except csv.Error as error:
+        raise _not_a_csv(path, reader, error) from None
+    if missing:
+        raise InputError(
+            f"{path}: no column {', '.join(missing)}: expected the authors' csv with "
+            f"{', '.join(NEEDED)}, cateId, audio_pos, multi_instance"
+        )
+    return reader
+
+
+def _not_a_csv(path: Path, reader: "csv.DictReader[str]", error: csv.Error) -> InputError:
+    where = f"{path}, line {reader.reader.line_num}"
+    return InputError(f"{where}: not a csv: {error}: get the list again")
+
+
 def _read_rows(
     reader: "csv.DictReader[str]", split: Split, classes: Sequence[ClassRow], path: Path
 ) -> tuple[list[_Row], list[Rejection]]:
@@ -103,9 +117,7 @@ def _read_rows(
                     row_rejection(reader.line_num, Reason.ROW_UNUSABLE, str(error)[:200])
                 )
     except csv.Error as error:
-        raise InputError(
-            f"{path}, line {reader.line_num}: not a csv: {error}: get the list again"
-        ) from None
+        raise _not_a_csv(path, reader, error) from None
     return rows, rejections
 
 

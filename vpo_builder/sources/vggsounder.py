@@ -26,20 +26,24 @@ def read_vggsounder(path: Path) -> tuple[dict[str, frozenset[str]], str]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text: expected VGGSounder's csv") from None
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        raise InputError(
-            f"{path}: no column {', '.join(missing)}: expected VGGSounder's csv with video_id, "
-            "label, modality, background_music, static_image, voice_over"
-        )
     heard: dict[str, set[str]] = defaultdict(set)
-    for row in reader:
-        if row["modality"] not in AUDIBLE:
+    try:
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
             raise InputError(
-                f"{path}, line {reader.line_num}: modality {row['modality']!r}, expected A, V or AV"
+                f"{path}: no column {', '.join(missing)}: expected VGGSounder's csv with video_id, "
+                "label, modality, background_music, static_image, voice_over"
             )
-        labels = heard[row["video_id"]]
-        if AUDIBLE[row["modality"]]:
-            labels.add(row["label"])
+        for row in reader:
+            if row["modality"] not in AUDIBLE:
+                where = f"{path}, line {reader.line_num}"
+                raise InputError(f"{where}: modality {row['modality']!r}, expected A, V or AV")
+            labels = heard[row["video_id"]]
+            if AUDIBLE[row["modality"]]:
+                labels.add(row["label"])
+    except csv.Error as error:
+        raise InputError(
+            f"{path}, line {reader.reader.line_num}: not a csv: {error}: get the table again"
+        ) from None
     audible = {clip_id: frozenset(labels) for clip_id, labels in heard.items()}
     return audible, hashlib.sha256(data).hexdigest()

@@ -39,7 +39,7 @@ def _csv_faults(manifest: Manifest) -> list[Fault]:
             return [Fault(name, f"columns are {columns}, expected {list(VPO_CSV_COLUMNS)}")]
         found = Counter(map(_row_of_csv, reader))
     except (ValueError, TypeError, AttributeError, csv.Error) as error:
-        return [Fault(name, f"line {reader.line_num}: cannot be read: {error}")]
+        return [Fault(name, f"line {reader.reader.line_num}: cannot be read: {error}")]
     wanted = Counter(_rows_of_manifest(manifest))
     return [
         *(Fault(name, f"row {row} is not in the manifest") for row in (found - wanted)),

@@ -192,3 +192,26 @@ def test_bad_input_is_one_line_and_leaves_no_folder(
     with pytest.raises(InputError, match="not finished"):
         export_dataset(small_dataset, out, target)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("card", [b"---\nnever closed", b"---\n", b"", b"text\n---\n---\n---\n"])
+def test_a_card_of_any_text_keeps_it_beneath_what_is_said_of_the_copy(
+    small_duets: Path, tmp_path: Path, card: bytes
+) -> None:
+    manifest = read_manifest(small_duets)
+    (small_duets / "README.md").write_bytes(card)
+    finish(small_duets, manifest.meta.split, manifest.samples)
+    export_dataset(small_duets, tmp_path / "out", "webdataset")
+    written = (tmp_path / "out" / "README.md").read_bytes()
+    assert written.startswith(b"---\n")
+    assert written.count(b"## How to read this copy") == 1
+    assert card in written
+
+
+def test_a_card_that_is_no_text_is_refused(small_duets: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(small_duets)
+    (small_duets / "README.md").write_bytes(b"---\n---\n\xff")
+    finish(small_duets, manifest.meta.split, manifest.samples)
+    with pytest.raises(InputError, match="no UTF-8 text"):
+        export_dataset(small_duets, tmp_path / "out", "webdataset")
+    assert not (tmp_path / "out").exists()
