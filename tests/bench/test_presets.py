@@ -106,6 +106,30 @@ def test_tpavi_without_the_weights_of_vggish_is_refused_in_one_line(run, tmp_pat
     torch.save(SmallVGGish().state_dict(), vggish)
     given = run(*words, *flags(*SMALL), "--weights", vggish)
     assert given.exit_code == 0, given.output
+    first, second, *_ = given.output.splitlines()
+    assert first.endswith("; begins")  # the small backbone has no published file
+    assert f"{vggish}: 4 entries loaded, into audio_encoder" in second
+
+
+@pytest.mark.parametrize(
+    ("fusion", "said"),
+    [
+        ("none", "; begins"),
+        (
+            "add",
+            "; begins WITHOUT what the published model began with, by --weights: audio_encoder "
+            "(vggish-10086976.pth)",
+        ),
+    ],
+)
+def test_tpavis_ablation_is_one_setting_of_its_presets(fusion, said, run, tmp_path):
+    data, out = write_ms3(tmp_path / "data"), tmp_path / "run"
+    trial = flags(*SMALL, f"model.options.fusion={fusion}", "train.untrained_vggish=true")
+    trained = run("train", "--preset", "tpavi-r50-ms3", "--data", data, "--out", out, *trial)
+    assert trained.exit_code == 0, trained.output
+    assert trained.output.splitlines()[0].endswith(said)
+    scored = run("eval", "--run", out, "--data", data, "--examples", 0)
+    assert scored.exit_code == 0, scored.output
 
 
 def test_a_checkpoint_does_not_score_a_dataset_of_other_classes(run, tmp_path):

@@ -12,7 +12,7 @@ from avs_bench.checkpoints.published_settings import BY_DATASET, published_setti
 from avs_bench.checkpoints.run_checkpoint import model_of
 from avs_bench.config import PRESETS, read_preset
 from avs_bench.models import registry
-from tests.bench.test_presets import small_tpavi
+from tests.bench.models.small_models import small_tpavi
 from vpo_builder.dataset.schema import SPLIT_NAMES
 from vpo_builder.runtime.settings import preset_names
 

@@ -3,7 +3,7 @@
 from torch import nn
 
 from avs_bench.models.avsegformer import AVSegFormer
-from avs_bench.models.registry import Variant
+from avs_bench.models.registry import TPAVI_FUSIONS, Variant
 from avs_bench.models.resnet import DEPTHS, ResNet
 from avs_bench.models.tpavi import TPAVI
 from avs_bench.models.vgg import VGGish
@@ -25,7 +25,8 @@ def small_backbone() -> ResNet:
 
 def small_tpavi(variant: Variant) -> TPAVI:
     backbone = small_backbone()
-    return TPAVI(backbone, backbone.widths, variant.classes, SmallVGGish())
+    fusion = TPAVI_FUSIONS[variant.fusion or "tpavi"]
+    return TPAVI(backbone, backbone.widths, variant.classes, SmallVGGish(), fusion)
 
 
 def small_avsegformer(variant: Variant) -> AVSegFormer:
