@@ -67,7 +67,8 @@ class CavpObjective:
         self._device = device
         self._splitting = splitting
         samples = settings.audio.seconds * SAMPLE_RATE
-        self._bank = AudioBank(classes, settings.train.batch_size, samples, settings.pairs)
+        depth = settings.train.batch_size if self._has_pairs(settings) else 0
+        self._bank = AudioBank(classes, depth, samples, settings.pairs)
 
     def loss_terms(
         self, model: ExecutedModel, batch: Batch, epoch: int, step: int

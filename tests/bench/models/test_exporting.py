@@ -11,6 +11,8 @@ pytest.importorskip("onnxruntime", reason="the onnx extra is not installed")
 
 from avs_bench.models import exporting
 from avs_bench.models.exporting import TOLERANCE, export_onnx, onnx_difference
+from avs_bench.models.registry import Variant
+from tests.bench.models.small_models import small_avsegformer
 from vpo_builder.runtime.errors import InputError
 
 
@@ -32,6 +34,12 @@ def test_official_models_give_the_same_logits_in_onnxruntime(tmp_path, name, opt
     assert (
         onnx_difference(wrapped, path, torch.randn(3, *image), torch.randn(3, *sound)) <= TOLERANCE
     )
+
+
+def test_queries_and_deformable_attention_are_the_same_in_onnxruntime(tmp_path):
+    model = small_avsegformer(Variant(2, 1, None, None, None, None)).eval()
+    sides = torch.randn(1, 2, 3, 32, 32), torch.randn(1, 2, 1, 1, 96, 64)
+    assert export_onnx(model, tmp_path / "model.onnx", *sides) <= TOLERANCE
 
 
 class Doubling(nn.Module):
