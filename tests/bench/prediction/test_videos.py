@@ -19,6 +19,7 @@ from avs_bench.prediction.video_files import frames_of, read_video
 from avs_bench.prediction.videos import Spans
 from tests.bench.prediction.conftest import Shot, count_frames, make_video, sound_packets
 from tests.shared_material import CORPUS, needs_corpus
+from vpo_builder.runtime import progress
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.ffmpeg_program import FfmpegError, source
 
@@ -64,6 +65,16 @@ class TestOverlay:
         mask = np.asarray(Image.open(folder / "masks" / "000003.png"))
         assert (mask[:, :46] == 1).all()
         assert (mask[:, 50:] == 0).all()
+
+    def test_says_how_many_masks_and_frames_of_all_are_done(
+        self, tmp_path, hears, capsys, monkeypatch
+    ):
+        monkeypatch.setattr(progress, "LINE_AFTER_SECONDS", 0.0)
+        predicted(make_video(tmp_path / "a.mp4", Shot(seconds=3)), tmp_path / "out", hears)
+        said = capsys.readouterr().err.splitlines()
+        assert [line for line in said if line.startswith("a.mp4: masks: 2/3, ")]
+        assert [line for line in said if line.startswith("a.mp4: overlay: 14/30, ")]
+        assert said[-1].startswith("a.mp4: overlay: 30, ")
 
     def test_shows_a_mask_for_the_whole_of_its_span(self, tmp_path, hears):
         video = make_video(tmp_path / "a.mp4", Shot(seconds=3, bell=(1, 2)))

@@ -4,9 +4,11 @@ import io
 import pytest
 
 from avs_bench.metrics import miou_dataset
-from avs_bench.report.score_tables import score_tables, tables_of
+from avs_bench.report.runs import by_place
+from avs_bench.report.score_tables import score_tables, tables_of, title_of
 from avs_bench.report.text_formats import latex, markdown, per_class_csv, table_csv
 from tests.bench.report.made_results import frames, pictures, result, run, videos
+from vpo_builder.runtime import progress
 
 HOSTILE = "a|b & 50% of_it <b> \\input{x}\nrow"
 
@@ -14,6 +16,16 @@ HOSTILE = "a|b & 50% of_it <b> \\input{x}\nrow"
 @pytest.fixture
 def runs():
     return [run("a", result(pictures(0.8))), run("b", result(pictures(0.7, seed=1), model="m"))]
+
+
+def test_reading_and_intervals_say_how_far_they_are(runs, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "LINE_AFTER_SECONDS", 0.0)
+    places = {title_of(place) for place in by_place(runs[:1])}
+    tables_of(runs[:1])
+    labels = {line.rpartition(": ")[0] for line in capsys.readouterr().err.splitlines()}
+    assert labels == {f"intervals: {t}" for t in places} | {
+        f"intervals of parts: {t}" for t in places
+    }
 
 
 def test_markdown_prints_figures_with_their_doubt_and_the_best_bold(runs):

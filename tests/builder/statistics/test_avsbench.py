@@ -18,6 +18,7 @@ from tests.avsbench_trees import (
 )
 from vpo_builder.commands.vpo_data import data_command
 from vpo_builder.dataset.avsbench_trees import find_trees
+from vpo_builder.runtime import progress
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.statistics.avsbench import TreeStatistics, VideoCount, count_tree
 
@@ -83,6 +84,14 @@ def test_a_video_that_lacks_a_file_is_named(
     (own / path).unlink()
     assert [name for tree in statistics_of(own) for name in tree.lacking] == [video.name]
     assert f"warning: 1 videos lack files: {video.name}" in run_stats(own).stdout
+
+
+def test_each_tree_says_how_far_it_is(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_stats(trees).stderr == ""
+    monkeypatch.setattr(progress, "LINE_AFTER_SECONDS", 0.0)
+    said = run_stats(trees).stderr.splitlines()
+    assert "S4: videos: 1/6, 00:00 left" in said
+    assert list(dict.fromkeys(line.partition(":")[0] for line in said)) == ["S4", "MS3", "AVSS"]
 
 
 def test_the_report_has_the_papers_figures(trees: Path) -> None:

@@ -18,6 +18,7 @@ from pycocotools.coco import COCO
 
 from vpo_builder.config import load_config
 from vpo_builder.planning.persons import PersonResolver
+from vpo_builder.runtime import progress
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.synthetic import SyntheticCorpus, write_synthetic_corpus
 from vpo_builder.synthetic.backdrops import backdrop
@@ -86,10 +87,17 @@ def test_another_seed_gives_other_bytes(tmp_path: Path) -> None:
     assert not first & second
 
 
-def test_a_finished_corpus_is_left_alone_and_another_one_refused(tmp_path: Path) -> None:
+def test_a_finished_corpus_is_left_alone_and_another_one_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "LINE_AFTER_SECONDS", 0.0)
     corpus = write_synthetic_corpus(tmp_path, images=2, clips_per_class=2)
+    said = capsys.readouterr().err
+    assert "drawing the synthetic pictures: 2, " in said
+    assert "making the synthetic recordings: " in said
     (corpus.vggsound / "vggsound.csv").write_text("touched")
     write_synthetic_corpus(tmp_path, images=2, clips_per_class=2)
+    assert capsys.readouterr().err == ""
     assert (corpus.vggsound / "vggsound.csv").read_text() == "touched"
     with pytest.raises(InputError, match="other options"):
         write_synthetic_corpus(tmp_path, images=3, clips_per_class=2)
