@@ -15,7 +15,7 @@ SS := $(DATA)/VPO/VPO-SS
 TINY := $(RUNS)/tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test test-media prove-resume prove-kills fuzz mutants lint bench listen clean
+.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test test-media prove-resume prove-latex prove-kills fuzz mutants lint bench listen clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ prove-kills: $(EVERYTHING) ## kill every other command twenty times, and fill th
 
 fuzz: $(EVERYTHING) ## spoil every kind of input for ten minutes: no traceback, no hang, no write outside
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz $(ARGS)
+
+prove-latex: $(EVERYTHING) ## typeset a report with pdflatex (apt-get install texlive-latex-recommended poppler-utils)
+	$(BIN)/python -m pytest -q -rs -m proof tests/bench/report/test_latex.py $(ARGS)
 
 mutants: $(EVERYTHING) ## change the code in every small way and see that a test fails (minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py $(ARGS)

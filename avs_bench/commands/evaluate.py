@@ -82,7 +82,7 @@ def evaluate(
     from avs_bench.data.datasets import read_dataset
     from avs_bench.report.runs import run_of
     from avs_bench.report.score_tables import tables_of
-    from avs_bench.report.text_formats import markdown
+    from avs_bench.report.text_formats import plain
     from avs_bench.results.files import examples_folder, write_result
     from avs_bench.results.showcase import Showcase
     from avs_bench.runtime.device import open_device
@@ -106,7 +106,7 @@ def evaluate(
     )
     showcase.write(examples_folder(home, result))
     stored = write_result(home, result)
-    click.echo(markdown(tables_of([run_of(home.resolve().name, home, (result,))]).every))
+    click.echo(plain(tables_of([run_of(home.resolve().name, home, (result,))]).every))
     click.echo()
     say(stored)
 

@@ -21,15 +21,15 @@ from vpo_builder.runtime.outside_text import say
 )
 @click.argument("runs", nargs=-1, required=True, type=PATH)
 @click.option("--out", type=PATH, help="Folder for the report; without it, RUN/report.")
-@click.option("--compare", is_flag=True, help="Test the other runs against the first, in pairs.")
+@click.option("--compare", is_flag=True, help="Test the other models against the first.")
 @click.option("--submit", type=PATH, metavar="FILE", help="Write a leaderboard json of RUNS too.")
 @one_line_errors
 def report(runs: tuple[Path, ...], out: Path | None, compare: bool, submit: Path | None) -> None:
     """Report everything that RUNS were scored on: a page, Markdown, LaTeX and csv.
 
     A RUN is the folder of a run, a scores-*.json or a submission. Runs that differ in nothing but
-    their seed become one row. The Markdown is printed too. A submission holds the counts of every
-    picture, so that others can make each figure anew.
+    their seed are one model, with a row of mean and deviation. The tables are printed too. A
+    submission holds the counts of every picture, so that others can make each figure anew.
     """
     from avs_bench.report.report import write_report
     from avs_bench.report.runs import read_runs
@@ -42,7 +42,7 @@ def report(runs: tuple[Path, ...], out: Path | None, compare: bool, submit: Path
     written = write_report(read, folder, compare=compare)
     if submit:
         write_submission(submit, submission_of((run.name, run.results) for run in read))
-    click.echo(written.markdown)
+    click.echo(written.text)
     click.echo()
     for path in (*written.files, *([submit] if submit else [])):
         say(path)

@@ -18,6 +18,12 @@ from avs_bench.metrics.dataset_level import (
 )
 from avs_bench.metrics.figure import Figure
 from avs_bench.metrics.groups import Grouped, size_band
+from avs_bench.metrics.model_comparison import (
+    ModelComparison,
+    compare_conditions,
+    compare_models,
+    holm,
+)
 from avs_bench.metrics.per_frame import (
     FrameScores,
     fscore_frame,
@@ -55,12 +61,15 @@ __all__ = [
     "FrameScores",
     "Grouped",
     "Interval",
+    "ModelComparison",
     "Record",
     "Spread",
     "VideoScores",
     "bootstrap",
     "by_unit",
     "compare",
+    "compare_conditions",
+    "compare_models",
     "f03_dataset",
     "f1_dataset",
     "f_video",
@@ -69,6 +78,7 @@ __all__ = [
     "foreground_fpr_dataset",
     "fscore_frame",
     "fscore_per_class_frame",
+    "holm",
     "iou_per_class_dataset",
     "iou_per_class_frame",
     "j_and_f",

@@ -6,7 +6,7 @@ image, and samples that share a picture, are not independent. Scores come as one
 of a set are one matrix product, whatever the figure.
 
 Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 14 (BCa intervals, see
-`intervals`) and 15 (permutation test).
+`intervals`) and 15 (permutation test). Models of several seeds: `model_comparison`.
 """
 
 import math
@@ -133,10 +133,10 @@ def bootstrap(
 
     Depends on the seed and the unit ids, not on their order.
     """
-    vectors, whole = _stacked(scores)
+    vectors, whole = stacked(scores)
 
     def values(sums: Scores) -> Scores:
-        return _values(figure, whole, sums)
+        return figure_values(figure, whole, sums)
 
     resampled = [values(weights @ vectors) for weights in _resamples(len(vectors), resamples, seed)]
     left_out = jackknife(vectors, vectors.sum(axis=0), values)
@@ -156,18 +156,13 @@ def compare(
 
     Raises InputError when the unit ids are not the same.
     """
-    if first.keys() != second.keys():
-        odd = sorted(first.keys() ^ second.keys())
-        raise InputError(
-            f"comparison: expected scores of the same units, {len(odd)} are in one set only "
-            f"(first: {odd[0]}); evaluate both on one subset of one manifest"
-        )
-    (a, whole), (b, other) = _stacked(first), _stacked(second)
+    refuse_other_units([first, second])
+    (a, whole), (b, other) = stacked(first), stacked(second)
     both = np.concatenate([a, b], axis=1)
 
     def differences(sums: Scores) -> Scores:
         mine, theirs = np.split(sums, 2, axis=1)
-        return _values(figure, whole, mine) - _values(figure, whole, theirs)
+        return figure_values(figure, whole, mine) - figure_values(figure, whole, theirs)
 
     resampled = [differences(weights @ both) for weights in _resamples(len(a), resamples, seed)]
     swapped = [
@@ -192,7 +187,18 @@ def compare(
     )
 
 
-def _stacked(scores: Mapping[str, R]) -> tuple[Scores, R]:
+def refuse_other_units(scores: Sequence[Mapping[str, R]]) -> None:
+    """Raise InputError when the unit ids are not the same in all scores."""
+    for other in scores[1:]:
+        odd = sorted(scores[0].keys() ^ other.keys())
+        if odd:
+            raise InputError(
+                f"comparison: expected scores of the same units, {len(odd)} are in one set only "
+                f"(first: {odd[0]}); evaluate both on one subset of one manifest"
+            )
+
+
+def stacked(scores: Mapping[str, R]) -> tuple[Scores, R]:
     """Vectors [units, counts] in the order of the ids, and the record of all units."""
     if not scores:
         raise InputError("bootstrap: expected scores of at least one image or video, got none")
@@ -201,7 +207,7 @@ def _stacked(scores: Mapping[str, R]) -> tuple[Scores, R]:
     return vectors.astype(np.float64), records[0].with_vector(vectors.sum(axis=0))
 
 
-def _values(figure: Callable[[R], Figure], like: R, sums: Scores) -> Scores:
+def figure_values(figure: Callable[[R], Figure], like: R, sums: Scores) -> Scores:
     """The figure of each row of sums [resamples, counts]."""
     whole_numbers = np.rint(sums).astype(np.int64)
     return np.array([figure(like.with_vector(row)).value for row in whole_numbers])

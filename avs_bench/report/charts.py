@@ -1,6 +1,7 @@
 """Where everything in a chart goes, in per cent of its width and height: pure, the page draws."""
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from avs_bench.metrics import Confusion
+from avs_bench.report.models import Model
 from avs_bench.report.runs import Run
 from avs_bench.report.table import Number, Table
 
-RUN_COLOURS = ("#2f6fb0", "#d0662b", "#3d8f5f", "#9a56a8", "#b8912b", "#4a9da5", "#b8486a")
+MODEL_COLOURS = ("#2f6fb0", "#d0662b", "#3d8f5f", "#9a56a8", "#b8912b", "#4a9da5", "#b8486a")
 """Told apart by colour-blind readers, and on white as on black."""
 
 
@@ -52,7 +54,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class DotPlot:
-    """One figure, a row for each run or published row; `zero` where the axis has it inside."""
+    """One figure, a row for each model or published row; `zero` where the axis has it inside."""
 
     figure: str
     dots: tuple[Dot, ...]
@@ -62,20 +64,22 @@ class DotPlot:
 
 @dataclass(frozen=True)
 class Line:
-    """A run's curve as the points of an SVG polyline, and its last value in words."""
+    """A run's curve as the points of an SVG polyline."""
 
-    run: str
     points: str
-    last: str
     colour: str
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves of one quantity over epochs; `top` and `bottom` are the ends of its axis."""
+    """Curves of one quantity over epochs; `top` and `bottom` are the ends of its axis.
+
+    `last` says for each model where its curves end: its name, in words, its colour.
+    """
 
     quantity: str
     lines: tuple[Line, ...]
+    last: tuple[tuple[str, str, str], ...]
     top: str
     bottom: str
     epochs: int
@@ -91,16 +95,16 @@ class Cell:
     pixels: int
 
 
-def run_colours(names: Iterable[str]) -> dict[str, str]:
-    """Return a colour for each run."""
+def model_colours(names: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each model."""
     distinct = dict.fromkeys(names)
-    return {name: RUN_COLOURS[i % len(RUN_COLOURS)] for i, name in enumerate(distinct)}
+    return {name: MODEL_COLOURS[i % len(MODEL_COLOURS)] for i, name in enumerate(distinct)}
 
 
 def dot_plot(table: Table, figure: str, colours: Mapping[str, str]) -> DotPlot | None:
     """Return the plot of one figure of a table; None if no row has it.
 
-    `colours` are those of the runs; a row of several runs takes the first one's.
+    `colours` are those of the models.
     """
     column = table.figures.index(figure)
     found = [(row, row.numbers[column]) for row in table.rows]
@@ -111,13 +115,13 @@ def dot_plot(table: Table, figure: str, colours: Mapping[str, str]) -> DotPlot |
     axis = round_axis(min(ends), max(ends), unit=100)
     dots = [
         Dot(
-            label=row.words[1] if row.published else row.words[0],
-            detail=row.words[0] if row.published else row.words[1],
+            label=row.words[0],
+            detail=row.words[1],
             text=str(number),
             at=axis.place(number.value),
             low=axis.place(_ends(number)[0]),
             high=axis.place(_ends(number)[1]),
-            colour="" if row.run is None else colours[row.run],
+            colour="" if row.model is None else colours[row.model],
             published=row.published,
         )
         for row, number in known
@@ -126,15 +130,14 @@ def dot_plot(table: Table, figure: str, colours: Mapping[str, str]) -> DotPlot |
     return DotPlot(figure, tuple(dots), axis, zero)
 
 
-def panels(runs: Sequence[Run]) -> tuple[Panel, ...]:
+def panels(models: Sequence[Model]) -> tuple[Panel, ...]:
     """Return the curves of everything that the runs' histories count: losses, then scores."""
-    series: dict[str, dict[str, list[tuple[int, float]]]] = {}
-    for run in runs:
-        for record in run.history:
-            for name, value in _quantities(record):
-                points = series.setdefault(name, {}).setdefault(run.name, [])
-                points.append((int(record["epoch"]) + 1, value))
-    colours = run_colours(run.name for run in runs)
+    series: dict[str, dict[str, list[list[tuple[int, float]]]]] = {}
+    for model in models:
+        for run in model.runs:
+            for name, points in _points(run).items():
+                series.setdefault(name, {}).setdefault(model.name, []).append(points)
+    colours = model_colours(model.name for model in models)
     return tuple(_panel(name, curves, colours) for name, curves in series.items())
 
 
@@ -178,6 +181,15 @@ def _ends(number: Number) -> tuple[float, float]:
     return number.value - spread, number.value + spread
 
 
+def _points(run: Run) -> dict[str, list[tuple[int, float]]]:
+    """Return (epoch, value) of each quantity of a run's history."""
+    series: dict[str, list[tuple[int, float]]] = {}
+    for record in run.history:
+        for name, value in _quantities(record):
+            series.setdefault(name, []).append((int(record["epoch"]) + 1, value))
+    return series
+
+
 def _quantities(record: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
     for name, value in record.items():
         if isinstance(value, dict):
@@ -190,22 +202,34 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _panel(name: str, curves: dict[str, list[tuple[int, float]]], colours: dict[str, str]) -> Panel:
-    values = [value for points in curves.values() for _, value in points]
+def _panel(
+    name: str, curves: Mapping[str, list[list[tuple[int, float]]]], colours: Mapping[str, str]
+) -> Panel:
+    every = [point for runs in curves.values() for points in runs for point in points]
+    values = [value for _, value in every]
     low, high = min(values), max(values)
     pad = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
     axis = Axis(low - pad, high + pad, ())
-    epochs = max(epoch for points in curves.values() for epoch, _ in points)
+    epochs = max(epoch for epoch, _ in every)
     lines = tuple(
         Line(
-            run,
             " ".join(
                 f"{100 * (epoch - 1) / max(epochs - 1, 1):.2f},{100 - axis.place(value):.2f}"
                 for epoch, value in points
             ),
-            f"{points[-1][1]:.4g}",
-            colours[run],
+            colours[model],
         )
-        for run, points in curves.items()
+        for model, runs in curves.items()
+        for points in runs
     )
-    return Panel(name, lines, f"{high:.4g}", f"{low:.4g}", epochs)
+    last = tuple(
+        (model, _ending([points[-1][1] for points in runs]), colours[model])
+        for model, runs in curves.items()
+    )
+    return Panel(name, lines, last, f"{high:.4g}", f"{low:.4g}", epochs)
+
+
+def _ending(values: Sequence[float]) -> str:
+    """Return the last value of a model's run, or the mean and deviation of those of its seeds."""
+    spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.4g}{spread}"

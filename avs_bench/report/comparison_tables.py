@@ -1,54 +1,76 @@
-"""Two runs on the same pictures: paired differences of every figure. Pure."""
+"""Models on the same pictures: differences of every figure, over pictures and seeds. Pure."""
 
 from collections.abc import Sequence
 from itertools import product
 
-from avs_bench.metrics import Comparison, compare
+from avs_bench.metrics import ModelComparison, Spread, compare_models, holm
 from avs_bench.metrics.families import FIGURES
-from avs_bench.report.runs import BUILD_DIGITS, Entry, Run, by_place
-from avs_bench.report.score_tables import ON_TEST, title_of
+from avs_bench.metrics.uncertainty import RESAMPLES
+from avs_bench.report.models import Scored, models_of, scored_by_place
+from avs_bench.report.runs import BUILD_DIGITS, Run
+from avs_bench.report.score_tables import HOLM, ON_TEST, p_text, title_of
 from avs_bench.report.table import Number, Row, Table
 from vpo_builder.runtime.errors import InputError
 
-NOTES = (
-    "difference: run minus the run it is compared with, in points, on the same pictures or videos; "
-    "[low, high] is its paired 95 % bootstrap interval.",
-    "p: two-sided paired permutation test; a star marks p < 0.05. With several figures and runs "
-    "some will fall below it by chance.",
+DIFFERENCE = (
+    "difference: this model minus the one it is compared with, in points, on the same pictures or "
+    "videos, with its 95 % interval."
 )
+ONE_RUN = (
+    "p of a run against a run: two-sided paired permutation test; interval: paired bootstrap. They "
+    "speak of these two runs, and not of other seeds."
+)
+SEEDS = (
+    "p of models of several seeds: two-sided test over seeds and pictures at once (Obuchowski and "
+    "Rockette), which asks whether other seeds on other pictures would differ likewise."
+)
+RESAMPLES_PER_ROW = 40
+"""Permutations for each row: fewer, and no p-value could stay below 0.05 once it is corrected."""
 
 
 def comparison_tables(runs: Sequence[Run]) -> tuple[Table, ...]:
-    """Return a table for each dataset, subset and family that the first run shares with others.
+    """Return a table for each dataset, subset and family that the first model shares with others.
 
     Raises InputError if it shares none, or if the pictures were not the same.
     """
-    if len(runs) < 2:
-        raise InputError("--compare: give at least two runs; the first is compared with the others")
+    models = models_of(runs)
+    if len(models) < 2:
+        found = f", got {len(runs)} seeds of {models[0].name}" if len(runs) > 1 else ""
+        raise InputError(
+            f"--compare: expected runs of at least two models{found}; the first model is compared "
+            "with the others"
+        )
     _refuse_other_builds(runs)
     tables = []
-    for place, entries in by_place(runs).items():
-        first, *others = entries
-        if others and first.run == runs[0].name:
-            rows = [row for other in others for row in _rows(first, other)]
-            title = f"{title_of(place)}, compared with {first.run}"
-            words = ("run", "figure", "p")
-            figures = (first.run, "run", "difference")
-            notes = NOTES + (ON_TEST,) * any(entry.result.chosen_on_test for entry in entries)
-            tables.append(Table(title, words, figures, tuple(rows), notes))
+    for place, (first, *others) in scored_by_place(models).items():
+        if others and first.model == models[0]:
+            tables.append(_table(title_of(place), first, others))
     if not tables:
         raise InputError(
-            f"--compare: {runs[0].name} shares no dataset, subset and family with the other runs: "
+            f"--compare: {models[0].name} shares no dataset, subset and family with the others: "
             "run avs-bench eval on the same --data and --subset for each"
         )
     return tuple(tables)
 
 
-def compared(first: Entry, other: Entry) -> tuple[Comparison, ...]:
-    """Return other minus first for each figure of their family; raise InputError for other data."""
-    figures = FIGURES[first.scores.family]
-    mine, theirs = first.scores.by_unit(), other.scores.by_unit()
-    return tuple(compare(theirs, mine, figure) for figure in figures)
+def _table(title: str, first: Scored, others: Sequence[Scored]) -> Table:
+    figures = FIGURES[first.first.scores.family]
+    resamples = max(RESAMPLES, RESAMPLES_PER_ROW * len(figures) * len(others))
+    mine, pairs = first.by_unit(), list[tuple[Scored, ModelComparison]]()
+    for other in others:
+        theirs = other.by_unit()
+        pairs += [(other, compare_models(theirs, mine, one, resamples)) for one in figures]
+    corrected = holm([one.p_value for _, one in pairs])
+    single = {len(first.entries) == len(other.entries) == 1 for other in others}
+    on_test = any(one.on_test for one in (first, *others))
+    return Table(
+        f"{title}, compared with {first.label}",
+        words=("model", "figure", "p", "p (Holm)"),
+        figures=(first.label, "this model", "difference"),
+        rows=tuple(_row(other, one, p) for (other, one), p in zip(pairs, corrected, strict=True)),
+        legend=(DIFFERENCE, HOLM, *([ON_TEST] if on_test else [])),
+        notes=(*([ONE_RUN] if True in single else []), *([SEEDS] if False in single else [])),
+    )
 
 
 def _refuse_other_builds(runs: Sequence[Run]) -> None:
@@ -64,16 +86,15 @@ def _refuse_other_builds(runs: Sequence[Run]) -> None:
                 )
 
 
-def _rows(first: Entry, other: Entry) -> list[Row]:
-    return [
-        Row(
-            (other.run, one.first.name, f"{one.p_value:.4f}{'*' * one.is_significant}"),
-            (
-                Number(one.second.value),
-                Number(one.first.value),
-                Number(one.difference, one.low, one.high),
-            ),
-            other.run,
-        )
-        for one in compared(first, other)
-    ]
+def _row(other: Scored, one: ModelComparison, p: float) -> Row:
+    p_alone = p_text(one.p_value).removesuffix("*")
+    return Row(
+        (other.label, one.first.name, p_alone, p_text(p)),
+        (_mean(one.second), _mean(one.first), Number.of(one)),
+        other.model.name,
+    )
+
+
+def _mean(spread: Spread) -> Number:
+    """Return a mean over seeds; a single run's has no spread to show."""
+    return Number.of(spread) if spread.runs > 1 else Number(spread.mean, missing=spread.note)

@@ -8,15 +8,18 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from markupsafe import Markup, escape
 from PIL import Image
 
 from avs_bench.metrics import Confusion
-from avs_bench.metrics.record import Record
+from avs_bench.metrics.families import FIGURES
+from avs_bench.metrics.record import Record, Scores
 from avs_bench.painting import overlay_png
-from avs_bench.report.charts import Cell, DotPlot, dot_plot, matrix_cells, panels, run_colours
-from avs_bench.report.runs import Entry, Place, Run, by_place
+from avs_bench.report.charts import Cell, DotPlot, dot_plot, matrix_cells, model_colours, panels
+from avs_bench.report.models import Model, Scored, models_of, scored_by_place
+from avs_bench.report.runs import Place, Run
 from avs_bench.report.score_tables import FALSE_POSITIVES, LOST, Tables, title_of
-from avs_bench.report.table import Table, shown
+from avs_bench.report.table import Number, Table, shown
 from avs_bench.report.text_formats import iou_per_class
 from avs_bench.results.files import examples_folder
 from avs_bench.results.showcase import ShownExample, read_showcase
@@ -30,20 +33,45 @@ PLOTTED = 2
 
 
 @dataclass(frozen=True)
+class Heading:
+    """A model in the head of the page: its runs, and the figure that its first table leads with.
+
+    `epochs` says for how many it was trained: "12", or "10 to 12" of several seeds.
+    """
+
+    model: Model
+    epochs: str
+    figure: str
+    number: Number
+    on: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A class's IoU in one model, 0 to 1: of several seeds the mean, with its deviation `sd`."""
+
+    label: str
+    colour: str
+    iou: float
+    sd: float | None
+
+
+@dataclass(frozen=True)
 class ClassBar:
-    """A class's IoU in each run, 0 to 1; `pixels` is its share of the labelled objects."""
+    """A class's IoU in each model; `pixels` is its share of the labelled objects."""
 
     name: str
     colour: str
-    ious: tuple[tuple[str, float], ...]
+    bars: tuple[Bar, ...]
     pixels: float | None
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """The confusion matrix of one run."""
+    """The confusion matrix of one model, over all its seeds."""
 
-    run: str
+    title: str
+    seeds: int
     classes: tuple[str, ...]
     cells: tuple[Cell, ...]
 
@@ -71,23 +99,41 @@ class Gallery:
 
 def render_page(runs: Sequence[Run], tables: Tables) -> str:
     """Return the page of a report on `runs`, whose tables are made."""
-    colours = run_colours(run.name for run in runs)
-    places = by_place(runs)
+    models = models_of(runs)
+    colours = model_colours(model.name for model in models)
+    places = scored_by_place(models)
     return render(
         "avs_bench.report",
         "page.html",
-        {"shown": shown, "pretty_json": _pretty_json},
-        runs=runs,
+        {"shown": shown, "pretty_json": _pretty_json, "breakable": _breakable},
+        models=models,
+        headings=_headings(models, places),
         colours=colours,
         scores=[(one, _plots(one, one.figures[:PLOTTED], colours)) for one in tables.scores],
         probes=[(one, _plots(one, (FALSE_POSITIVES, LOST), colours)) for one in tables.probes],
         groups=tables.groups,
         comparisons=tables.comparisons,
-        classes=[(title_of(place), bars) for place in places if (bars := _bars(places[place]))],
+        classes=[
+            (title_of(place), bars) for place in places if (bars := _bars(places[place], colours))
+        ],
         matrices=[m for place in places for m in _matrices(place, places[place])],
         galleries=[gallery for run in runs for gallery in _galleries(run)],
-        panels=panels(runs),
+        panels=panels(models),
     )
+
+
+def _headings(
+    models: Sequence[Model], places: Mapping[Place, Sequence[Scored]]
+) -> Iterator[Heading]:
+    for model in models:
+        place, scored = next(
+            (place, one) for place in places for one in places[place] if one.model == model
+        )
+        figures = [FIGURES[place.family][0](entry.scores.overall) for entry in scored.entries]
+        number = Number.over_seeds(figures)
+        epochs = sorted({entry.result.epochs for entry in scored.entries})
+        told = " to ".join(map(str, dict.fromkeys([epochs[0], epochs[-1]])))
+        yield Heading(model, told, figures[0].name, number, f"{place.dataset}, {place.subset}")
 
 
 def _plots(table: Table, figures: Sequence[str], colours: Mapping[str, str]) -> list[DotPlot]:
@@ -95,25 +141,35 @@ def _plots(table: Table, figures: Sequence[str], colours: Mapping[str, str]) -> 
     return [plot for plot in plots if plot]
 
 
-def _bars(entries: Sequence[Entry]) -> tuple[ClassBar, ...]:
-    """Return the classes of one place by falling IoU of the first run that scores classes."""
-    names = entries[0].result.classes
-    ious = [(entry.run, iou_per_class(entry.scores.overall)) for entry in entries]
-    ious = [(run, values) for run, values in ious if len(values) == len(names)]
+def _bars(scored: Sequence[Scored], colours: Mapping[str, str]) -> tuple[ClassBar, ...]:
+    """Return the classes of one place by falling IoU of the first model that scores classes."""
+    names = scored[0].first.result.classes
+    ious = [
+        (one, np.array([iou_per_class(entry.scores.overall) for entry in one.entries]))
+        for one in scored
+    ]
+    ious = [(one, values) for one, values in ious if values.shape[1] == len(names)]
     if not ious:
         return ()
-    colours = class_colours(len(names))
-    pixels = _object_shares(entries[0].scores.overall)
+    of_class = class_colours(len(names))
+    pixels = _object_shares(scored[0].first.scores.overall)
     bars = [
         ClassBar(
             name,
-            css(colours[index]) if index else "var(--soft)",
-            tuple((run, values[index]) for run, values in ious),
+            css(of_class[index]) if index else "var(--soft)",
+            tuple(
+                _bar(one.label, colours[one.model.name], values[:, index]) for one, values in ious
+            ),
             pixels[index] if pixels else None,
         )
         for index, name in enumerate(names)
     ]
-    return tuple(sorted(bars, key=lambda bar: (-bar.ious[0][1], bar.name)))
+    return tuple(sorted(bars, key=lambda bar: (-bar.bars[0].iou, bar.name)))
+
+
+def _bar(label: str, colour: str, seeds: Scores) -> Bar:
+    sd = float(seeds.std(ddof=1)) if seeds.size > 1 else None
+    return Bar(label, colour, float(seeds.mean()), sd)
 
 
 def _object_shares(record: Record) -> list[float] | None:
@@ -124,13 +180,12 @@ def _object_shares(record: Record) -> list[float] | None:
     return shares
 
 
-def _matrices(place: Place, entries: Sequence[Entry]) -> Iterator[Matrix]:
-    for entry in entries:
-        record = entry.scores.overall
-        if isinstance(record, Confusion):
-            yield Matrix(
-                f"{entry.run}: {title_of(place)}", entry.result.classes, matrix_cells(record)
-            )
+def _matrices(place: Place, scored: Sequence[Scored]) -> Iterator[Matrix]:
+    for one in scored:
+        if isinstance(one.overall, Confusion):
+            title = f"{one.label}: {title_of(place)}"
+            cells = matrix_cells(one.overall)
+            yield Matrix(title, len(one.entries), one.first.result.classes, cells)
 
 
 def _galleries(run: Run) -> Iterator[Gallery]:
@@ -169,6 +224,11 @@ def _overlay(path: Path, classes: tuple[str, ...]) -> str:
 
 def _address(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _breakable(text: str) -> Markup:
+    """Return text that may end a line after each underscore."""
+    return escape(text).replace("_", Markup("_<wbr>"))
 
 
 def _pretty_json(value: Any) -> str:

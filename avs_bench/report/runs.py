@@ -1,6 +1,5 @@
 """Reads what is to be reported: folders of runs, score files and submissions."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -114,31 +113,6 @@ def refuse_other_items(runs: Sequence[Run]) -> None:
                     f"{place.subset} are not the same in both, such as {odd[0]!r}: one of the "
                     "files was edited"
                 )
-
-
-def seed_groups(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """Return the entries of one place in groups that differ in nothing but the training seed.
-
-    Two entries of one seed are not two draws: such a group is taken apart.
-    """
-    groups: dict[str, list[Entry]] = {}
-    for entry in entries:
-        groups.setdefault(_all_but_the_seed(entry.result), []).append(entry)
-    together = []
-    for group in groups.values():
-        seeds = {_seed(entry.result) for entry in group}
-        together += [group] if len(seeds) == len(group) else [[entry] for entry in group]
-    return together
-
-
-def _all_but_the_seed(result: Result) -> str:
-    train = {key: value for key, value in result.settings.get("train", {}).items() if key != "seed"}
-    what = (result.checkpoint, result.settings | {"train": train}, result.classes)
-    return json.dumps([*what, result.trained_on_sha256, result.dataset_sha256], sort_keys=True)
-
-
-def _seed(result: Result) -> Any:
-    return result.settings.get("train", {}).get("seed")
 
 
 def _read_path(path: Path, name: str) -> tuple[Run, ...]:

@@ -1,9 +1,10 @@
 """The tables of a report: scores beside the published ones, groups and probes. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from avs_bench.metrics import Comparison, Confusion, Record, bootstrap, over_seeds
+from avs_bench.metrics import Confusion, ModelComparison, Record, foreground_fpr_dataset, holm
 from avs_bench.metrics.families import (
     FIGURES,
     LOWER_IS_BETTER,
@@ -12,10 +13,11 @@ from avs_bench.metrics.families import (
     miou_of_present,
 )
 from avs_bench.metrics.groups import OVERALL
+from avs_bench.report.models import Model, Scored, models_of, number_of, scored_by_place
 from avs_bench.report.published_rows import PublishedRow, published_rows
-from avs_bench.report.runs import Entry, Place, Run, by_place, seed_groups
+from avs_bench.report.runs import Entry, Place, Run
 from avs_bench.report.table import Number, Row, Table, unique
-from avs_bench.results.listening import false_positive_rate, listening_gain, pan_sensitivity
+from avs_bench.results.listening import lost_by
 from avs_bench.results.records import ProbedSet, ScoredSet, as_confusion
 from vpo_builder.runtime.progress import progress
 
@@ -26,7 +28,8 @@ FAMILIES = {
 }
 FALSE_POSITIVES, LOST = "foreground_fpr_dataset", "lost by the probe"
 INTERVALS = "[low, high]: 95 % bootstrap interval over the pictures or videos of the subset."
-SPREADS = "±: standard deviation over runs that differ only in their seed."
+SPREADS = "±: standard deviation over the seeds of a model, whose mean stands before it."
+HOLM = "p (Holm): corrected for the number of rows; a star marks values below 0.05."
 SYNTHETIC = (
     "The pictures and sounds are synthetic: published rows, of real ones, stand here for their "
     "layout only."
@@ -39,6 +42,16 @@ ON_TEST = (
     "CHOSEN ON TEST: of these runs the epoch is the one that scores best on test, as the published "
     "code chooses it: figures too high to compare with those of an epoch chosen on val."
 )
+PROBE_NOTES = (
+    "foreground_fpr_dataset: share of the pixels in which nothing heard is seen that are predicted "
+    "as an object; lower is better.",
+    "miou_dataset: against what is heard, over the classes that are; background included.",
+    "lost by the probe: miou_dataset with the right sound minus that under the probe, both against "
+    "the mask of the right sound; for silence it is the listening gain, for swap-channels the pan "
+    "sensitivity; p: a paired permutation test of one run, of several seeds a test over seeds and "
+    "pictures.",
+)
+ALPHA = 0.05
 PARTS = "Parts of a subset lack classes: means are over the classes that occur in the part."
 
 
@@ -59,29 +72,32 @@ class Tables:
 
 def tables_of(runs: Sequence[Run], comparisons: Sequence[Table] = ()) -> Tables:
     """Return the tables of a report; those of `--compare` are made by `comparison_tables`."""
-    return Tables(score_tables(runs), tuple(comparisons), probe_tables(runs), group_tables(runs))
+    models = models_of(runs)
+    return Tables(
+        score_tables(models), tuple(comparisons), probe_tables(models), group_tables(models)
+    )
 
 
-def score_tables(runs: Sequence[Run]) -> tuple[Table, ...]:
+def score_tables(models: Sequence[Model]) -> tuple[Table, ...]:
     """Return a table for each dataset, subset and metric family, with its published rows.
 
-    A run alone has intervals over its pictures or videos; runs that differ only in their seed are
-    one row of mean and standard deviation.
+    A model of one run has intervals over its pictures or videos; one of several seeds is a row of
+    mean and standard deviation.
     """
-    return tuple(_score_table(place, entries) for place, entries in by_place(runs).items())
+    return tuple(_score_table(place, scored) for place, scored in scored_by_place(models).items())
 
 
-def group_tables(runs: Sequence[Run]) -> tuple[Table, ...]:
+def group_tables(models: Sequence[Model]) -> tuple[Table, ...]:
     """Return a table of the parts of each subset: what is silent, how many sound, how large."""
-    tables = (_group_table(place, entries) for place, entries in by_place(runs).items())
+    tables = (_group_table(place, scored) for place, scored in scored_by_place(models).items())
     return tuple(table for table in tables if table.rows)
 
 
-def probe_tables(runs: Sequence[Run]) -> tuple[Table, ...]:
+def probe_tables(models: Sequence[Model]) -> tuple[Table, ...]:
     """Return a table for each dataset and subset that some run was probed on."""
     tables = (
-        _probe_table(place, entries)
-        for place, entries in by_place(runs).items()
+        _probe_table(place, scored)
+        for place, scored in scored_by_place(models).items()
         if place.family == "dataset"
     )
     return tuple(table for table in tables if table.rows)
@@ -92,126 +108,140 @@ def title_of(place: Place) -> str:
     return f"{_data_of(place)}, {FAMILIES[place.family]}"
 
 
+def legend_of(scored: Sequence[Scored]) -> list[str]:
+    """Return what the doubt in the cells is: of models of one run, and of those of several."""
+    counts = {len(one.entries) for one in scored}
+    return [INTERVALS] * (1 in counts) + [SPREADS] * (counts != {1})
+
+
 def _data_of(place: Place) -> str:
     build = f" (manifest {place.build})" if place.build else ""
     return f"{place.dataset}{build}, {place.subset}"
 
 
-def _score_table(place: Place, entries: Sequence[Entry]) -> Table:
+def _score_table(place: Place, scored: Sequence[Scored]) -> Table:
     figures = FIGURES[place.family]
-    named = [figure(entries[0].scores.overall) for figure in figures]
+    named = [figure(scored[0].overall) for figure in figures]
     names = tuple(figure.name for figure in named)
     published = published_rows(place.dataset, place.subset, place.family)
-    groups = seed_groups(entries)
-    told = progress(groups, len(groups), f"intervals: {title_of(place)}")
-    rows = [_score_row(group, figures) for group in told]
+    legend = legend_of(scored)
+    legend += [ON_TEST] * any(one.on_test for one in scored)
+    legend += [OTHER_BUILDS] * bool(place.build)
+    legend += [SYNTHETIC] * any(one.first.result.synthetic for one in scored)
     notes = [f"{figure.name}: {figure.rules}." for figure in named]
-    notes += [INTERVALS] * any(len(group) == 1 for group in groups)
-    notes += [SPREADS] * any(len(group) > 1 for group in groups)
     notes += [f"[{row.key}] {row.source}." for row in published]
-    notes += [ON_TEST] * any(entry.result.chosen_on_test for entry in entries)
-    notes += [OTHER_BUILDS] * bool(place.build)
-    notes += [SYNTHETIC] * any(entry.result.synthetic for entry in entries)
+    told = progress(scored, len(scored), f"intervals: {title_of(place)}")
+    rows = [_score_row(one, figures) for one in told]
     return Table(
         title_of(place),
-        words=("run", "model", "checkpoint", "items"),
+        words=("model", "runs", "checkpoint", "items"),
         figures=names,
         rows=(*rows, *(_published_row(row, names) for row in published)),
+        legend=tuple(legend),
         notes=unique(notes),
         lower=LOWER_IS_BETTER,
         ranked=True,
     )
 
 
-def _score_row(group: Sequence[Entry], figures: Sequence[RecordFigure]) -> Row:
-    first = group[0]
-    names = ", ".join(entry.run for entry in group)
-    epochs = ", ".join(str(entry.result.epochs) for entry in group)
-    known = any(entry.result.epochs for entry in group)  # published weights do not say theirs
-    checkpoint = f"{first.result.checkpoint}, epoch {epochs}" if known else first.result.checkpoint
-    on_test = first.result.chosen_on_test
-    words = (names, first.result.model, checkpoint, str(len(first.scores.items)))
-    return Row(words, tuple(_number(group, figure) for figure in figures), first.run, on_test)
+def _score_row(scored: Scored, figures: Sequence[RecordFigure]) -> Row:
+    first = scored.first
+    epochs = [entry.result.epochs for entry in scored.entries]
+    checkpoint = first.result.checkpoint
+    if any(epochs):  # published weights do not say theirs
+        checkpoint += f", epoch {', '.join(map(str, epochs))}"
+    words = (scored.model.name, scored.told_by, checkpoint, str(len(first.scores.items)))
+    return Row(words, tuple(map(scored.number, figures)), scored.model.name, scored.on_test)
 
 
 def _published_row(row: PublishedRow, names: Sequence[str]) -> Row:
     numbers = (row.figures.get(name) for name in names)
     return Row(
-        (f"published [{row.key}]", row.method, "–", "–"),
+        (row.method, f"published [{row.key}]", "–", "–"),
         tuple(None if number is None else Number(number / 100) for number in numbers),
     )
 
 
-def _number(group: Sequence[Entry], figure: RecordFigure) -> Number:
-    if len(group) == 1:
-        return Number.of(bootstrap(group[0].scores.by_unit(), figure))
-    return Number.of(over_seeds([figure(entry.scores.overall) for entry in group]))
-
-
-def _group_table(place: Place, entries: Sequence[Entry]) -> Table:
+def _group_table(place: Place, scored: Sequence[Scored]) -> Table:
     leading, *others = PART_FIGURES[place.family]
-    rows = []
-    told = progress(entries, len(entries), f"intervals of parts: {title_of(place)}")
-    for entry in told:
-        for group, part in entry.scores.groups().items():
-            if group == OVERALL or len(part.items) == len(entry.scores.items):
-                continue
-            numbers = [Number.of(bootstrap(part.by_unit(), leading))]
-            numbers += [Number.of(figure(part.overall)) for figure in others]
-            words = (entry.run, ": ".join(group), str(len(part.items)), _present(part.overall))
-            rows.append(Row(words, tuple(numbers), entry.run))
+    told = progress(scored, len(scored), f"intervals of parts: {title_of(place)}")
+    rows = tuple(row for one in told for row in _group_rows(one, leading, others))
     return Table(
         f"{title_of(place)}, by group",
-        words=("run", "group", "items", "classes"),
-        figures=tuple(figure(entries[0].scores.overall).name for figure in (leading, *others)),
-        rows=tuple(rows),
-        notes=(PARTS, INTERVALS),
+        words=("model", "group", "items", "classes"),
+        figures=tuple(figure(scored[0].overall).name for figure in (leading, *others)),
+        rows=rows,
+        legend=(*legend_of(scored), PARTS),
         lower=LOWER_IS_BETTER,
     )
+
+
+def _group_rows(
+    scored: Scored, leading: RecordFigure, others: Sequence[RecordFigure]
+) -> Iterator[Row]:
+    """Yield a row for each part, in which the leading figure alone has an interval."""
+    for group, part in scored.parts().items():
+        size, whole = len(part.first.scores.items), len(scored.first.scores.items)
+        if group == OVERALL or size == whole:
+            continue
+        overalls = [entry.scores.overall for entry in part.entries]
+        numbers = [part.number(leading)]
+        numbers += [Number.over_seeds([figure(record) for record in overalls]) for figure in others]
+        words = (scored.label, ": ".join(group), str(size), _present(part.overall))
+        yield Row(words, tuple(numbers), scored.model.name)
 
 
 def _present(record: Record) -> str:
     return str(len(record.classes_in_target)) if isinstance(record, Confusion) else "–"
 
 
-def _probe_table(place: Place, entries: Sequence[Entry]) -> Table:
-    probed = [(entry, one) for entry in entries for one in entry.result.probes]
+def _probe_table(place: Place, scored: Sequence[Scored]) -> Table:
+    asked = [one for model in scored for one in _asked(model)]
+    lost = [lost_by(one.pairs) for one in asked]
+    corrected = holm([math.nan if one is None else one.p_value for one in lost])
+    rows = tuple(map(_probe_row, asked, lost, corrected))
+    told = (f"{one.probe}: {one.pairs[0][1].question} {one.pairs[0][1].source}" for one in asked)
     return Table(
         f"{_data_of(place)}, probes",
-        words=("run", "probe", "items", "p"),
+        words=("model", "probe", "items", "p (Holm)"),
         figures=(FALSE_POSITIVES, "miou_dataset", LOST),
-        rows=tuple(_probe_row(entry, one) for entry, one in probed),
-        notes=unique(
-            [
-                "foreground_fpr_dataset: share of the pixels in which nothing heard is seen that "
-                "are predicted as an object; lower is better.",
-                "miou_dataset: against what is heard, over the classes that are; background "
-                "included.",
-                "lost by the probe: miou_dataset with the right sound minus that under the probe, "
-                "both against the mask of the right sound; for silence it is the listening gain, "
-                "for swap-channels the pan sensitivity; p by a paired permutation test.",
-                *(f"{one.probe}: {one.question} Source: {one.source}" for _, one in probed),
-                INTERVALS,
-            ]
-        ),
+        rows=rows,
+        legend=(*legend_of([one.scored for one in asked]), HOLM),
+        notes=unique([*PROBE_NOTES, *told]),
         lower=LOWER_IS_BETTER,
     )
 
 
-def _probe_row(entry: Entry, probed: ProbedSet) -> Row:
-    lost = lost_by(entry.scores, probed)
-    answer = as_confusion(probed.answer.overall)
+@dataclass(frozen=True)
+class _Asked:
+    """What a model answered to one probe: for each seed the scores with the right sound and it."""
+
+    scored: Scored
+    probe: str
+    pairs: tuple[tuple[ScoredSet, ProbedSet], ...]
+
+
+def _asked(scored: Scored) -> Iterator[_Asked]:
+    probes: dict[str, list[tuple[Entry, ProbedSet]]] = {}
+    for entry in scored.entries:
+        for one in entry.result.probes:
+            probes.setdefault(one.probe, []).append((entry, one))
+    for name, found in probes.items():
+        part = replace(scored, entries=tuple(entry for entry, _ in found))
+        yield _Asked(part, name, tuple((entry.scores, one) for entry, one in found))
+
+
+def _probe_row(asked: _Asked, lost: ModelComparison | None, p: float) -> Row:
+    answers = [one.answer for _, one in asked.pairs]
     numbers = (
-        Number.of(false_positive_rate(probed)),
-        Number.of(miou_of_present(answer)),
-        None if lost is None else Number(lost.difference, lost.low, lost.high),
+        number_of([one.by_unit() for one in answers], foreground_fpr_dataset),
+        Number.over_seeds([miou_of_present(as_confusion(one.overall)) for one in answers]),
+        None if lost is None else Number.of(lost),
     )
-    p = "–" if lost is None else f"{lost.p_value:.4f}"
-    return Row((entry.run, probed.probe, str(len(probed.answer.items)), p), numbers, entry.run)
+    words = (asked.scored.label, asked.probe, str(len(answers[0].items)), p_text(p))
+    return Row(words, numbers, asked.scored.model.name)
 
 
-def lost_by(right: ScoredSet, probed: ProbedSet) -> Comparison | None:
-    """Return the listening gain for silence, the pan sensitivity for swapped channels, or None."""
-    measures = {"silence": listening_gain, "swap-channels": pan_sensitivity}
-    measure = measures.get(probed.probe)
-    return measure(right, probed) if measure else None
+def p_text(p: float) -> str:
+    """Return a p-value, starred below 0.05; "–" where there is none."""
+    return "–" if math.isnan(p) else f"{p:.4f}{'*' * (p < ALPHA)}"

@@ -1,10 +1,10 @@
 """A table of figures, as every format prints it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from avs_bench.metrics import Figure, Interval, Spread
+from avs_bench.metrics import Figure, Interval, ModelComparison, Spread, over_seeds
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,17 @@ class Number:
     missing: str = ""
 
     @classmethod
-    def of(cls, measured: Figure | Interval | Spread) -> "Number":
-        """Return a figure, an interval or a spread as a number."""
+    def over_seeds(cls, figures: Sequence[Figure]) -> "Number":
+        """Return the figure of one seed as it is, of several as mean and standard deviation."""
+        return cls.of(figures[0] if len(figures) == 1 else over_seeds(figures))
+
+    @classmethod
+    def of(cls, measured: Figure | Interval | Spread | ModelComparison) -> "Number":
+        """Return a figure, an interval, a spread or a difference as a number."""
+        if isinstance(measured, ModelComparison):
+            if measured.missing:
+                return cls(measured.difference, missing=measured.missing)
+            return cls(measured.difference, measured.low, measured.high)
         if isinstance(measured, Spread):
             return cls(measured.mean, sd=measured.sd, missing=measured.note)
         if isinstance(measured, Figure):
@@ -30,6 +39,11 @@ class Number:
         if measured.missing:
             return cls(measured.figure.value, missing=measured.missing)
         return cls(measured.figure.value, measured.low, measured.high)
+
+    @property
+    def why(self) -> str:
+        """The sentence that says what is missing."""
+        return f"–: {self.missing}." if math.isnan(self.value) else f"{self.missing}."
 
     def __str__(self) -> str:
         if math.isnan(self.value):
@@ -43,19 +57,19 @@ class Number:
 class Row:
     """A row: words, then a number or None for each figure.
 
-    `run` is the (first) run that it is of, None in a `published` row; `on_test` if its epoch was
-    chosen on test.
+    `model` is the name of the model that it is of, None in a `published` row; `on_test` if its
+    epoch was chosen on test.
     """
 
     words: tuple[str, ...]
     numbers: tuple[Number | None, ...]
-    run: str | None = None
+    model: str | None = None
     on_test: bool = False
 
     @property
     def published(self) -> bool:
         """Whether the row is out of a paper, and not ours."""
-        return self.run is None
+        return self.model is None
 
 
 @dataclass(frozen=True)
@@ -63,16 +77,29 @@ class Table:
     """Rows under one title.
 
     `words` and `figures` name the columns, `lower` those figures of which less is better; in a
-    `ranked` table the rows compete. `notes` are sentences for below the table.
+    `ranked` table the rows compete. `legend` are the sentences without which its cells cannot be
+    read, `notes` the rules and sources of its figures.
     """
 
     title: str
     words: tuple[str, ...]
     figures: tuple[str, ...]
     rows: tuple[Row, ...]
+    legend: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     lower: frozenset[str] = frozenset()
     ranked: bool = False
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Why some cells are "–" or have no interval, a sentence for each reason."""
+        numbers = (number for row in self.rows for number in row.numbers if number)
+        return unique(number.why for number in numbers if number.missing)
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """Every sentence for below the table."""
+        return ("Per cent.", *self.legend, *self.missing, *self.notes)
 
     def best(self, figure: str) -> frozenset[int]:
         """Return our rows with the best printed value of a figure, if there is a choice.

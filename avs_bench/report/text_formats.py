@@ -1,7 +1,8 @@
-"""Tables as Markdown, LaTeX and csv."""
+"""Tables as Markdown, as plain text and as csv."""
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -9,7 +10,7 @@ from avs_bench.metrics.dataset_level import Confusion, iou_per_class_dataset
 from avs_bench.metrics.per_frame import FrameScores, iou_per_class_frame
 from avs_bench.metrics.record import Record
 from avs_bench.report.runs import BUILD_DIGITS, Run
-from avs_bench.report.table import Table, shown
+from avs_bench.report.table import Row, Table, shown
 from vpo_builder.runtime.outside_text import csv_cell, one_line
 
 PER_CLASS_COLUMNS = (
@@ -17,15 +18,18 @@ PER_CLASS_COLUMNS = (
     *("class_index", "class", "iou"),
     *("right_pixels", "predicted_pixels", "target_pixels"),
 )
-_LATEX = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "–": "--",
-    "×": r"$\times$",
-}
+_MARKUP = re.compile(
+    r"""[|`]                        # a column, code
+    | \\(?=[!-/:-@\[-`{-~])         # a backslash that would escape what follows
+    | [*~](?=[^\W_])                # the beginning of emphasis or of a deletion
+    | (?<![^\W_])[*~_](?=\S)        # likewise; an underscore between letters is none
+    | <(?=[A-Za-z/!?])              # HTML
+    | &(?=\#?\w+;)                  # a character by its name
+    | \[(?=[^\]]*\]\()               # a link
+    """,
+    re.VERBOSE,
+)
+"""What Markdown would take for markup. A lone star or `p < 0.05` is none."""
 
 
 def markdown(tables: Iterable[Table]) -> str:
@@ -33,14 +37,14 @@ def markdown(tables: Iterable[Table]) -> str:
     return "\n\n".join(map(_markdown, tables))
 
 
-def latex(tables: Iterable[Table]) -> str:
-    """Return the tables as LaTeX for the package booktabs, figures in per cent."""
-    return "\n\n".join(map(_latex, tables)) + "\n"
+def plain(tables: Iterable[Table]) -> str:
+    """Return the tables for a terminal: columns of plain text, the best of each marked by >."""
+    return "\n\n".join(map(_plain, tables))
 
 
 def table_csv(tables: Iterable[Table]) -> str:
     """Return the tables as one csv: a line for each figure of each row, as a fraction."""
-    columns = ("table", "row", "words", "published", "figure", "value", "low", "high", "sd")
+    columns = ("table", "row", "words", "published", "figure", "value", "low", "high", "sd", "note")
     lines: list[tuple[object, ...]] = [columns]
     for table in tables:
         for place, row in enumerate(table.rows):
@@ -48,9 +52,9 @@ def table_csv(tables: Iterable[Table]) -> str:
             for name, number in zip(table.figures, row.numbers, strict=True):
                 if number is not None:
                     values = (number.value, number.low, number.high, number.sd)
-                    digits = ("" if v is None else f"{v:.6f}" for v in values)
+                    digits = ("" if v is None or math.isnan(v) else f"{v:.6f}" for v in values)
                     where = (table.title, place, words, int(row.published))
-                    lines.append((*where, name, *digits))
+                    lines.append((*where, name, *digits, number.missing))
     return _csv(lines)
 
 
@@ -95,60 +99,48 @@ def _markdown(table: Table) -> str:
     def line(cells: Iterable[str]) -> str:
         return f"| {' | '.join(cells)} |"
 
-    best = {name: table.best(name) for name in table.figures}
     lines = [
-        f"### {_plain(table.title)}",
+        f"### {_markdown_text(table.title)}",
         "",
-        line([*table.words, *table.figures]),
+        line(map(_markdown_text, (*table.words, *table.figures))),
         line(["---"] * len(table.words) + ["---:"] * len(table.figures)),
     ]
+    for row, numbers in _cells(table, "**{}**"):
+        lines.append(line([*map(_markdown_text, row.words), *numbers]))
+    return "\n".join([*lines, "", *(f"- {_markdown_text(note)}" for note in table.below)])
+
+
+def _plain(table: Table) -> str:
+    rows = [(*table.words, *table.figures)]
+    rows += [(*map(one_line, row.words), *numbers) for row, numbers in _cells(table, "> {}")]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = "<" * len(table.words) + ">" * len(table.figures)
+    aligned = (
+        [f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)]
+        for row in rows
+    )
+    head, *body = ("  ".join(cells).rstrip() for cells in aligned)
+    marked = ["> marks the best."] * any(map(table.best, table.figures))
+    notes = (f"- {one_line(note)}" for note in (*marked, *table.below))
+    return "\n".join([one_line(table.title), "", head, "-" * len(head), *body, "", *notes])
+
+
+def _cells(table: Table, best: str) -> Iterator[tuple[Row, list[str]]]:
+    """Yield each row and its numbers as text, the best of each column in the form `best`."""
+    marked = {name: table.best(name) for name in table.figures}
     for place, row in enumerate(table.rows):
-        numbers = [
-            f"**{shown(number)}**" if place in best[name] else shown(number)
-            for name, number in zip(table.figures, row.numbers, strict=True)
-        ]
-        lines.append(line([*map(_plain, row.words), *numbers]))
-    notes = [f"- {_plain(note)}" for note in ("Per cent.", *table.notes)]
-    return "\n".join([*lines, "", *notes])
+        yield (
+            row,
+            [
+                best.format(shown(number)) if place in marked[name] else shown(number)
+                for name, number in zip(table.figures, row.numbers, strict=True)
+            ],
+        )
 
 
-def _latex(table: Table) -> str:
-    best = {name: table.best(name) for name in table.figures}
-    columns = "l" * len(table.words) + "r" * len(table.figures)
-    lines = [
-        f"% {_plain(table.title)}; per cent; needs \\usepackage{{booktabs}}",
-        *(f"% {_plain(note)}" for note in table.notes),
-        f"\\begin{{tabular}}{{{columns}}}",
-        "\\toprule",
-        _latex_line([*table.words, *table.figures]),
-        "\\midrule",
-    ]
-    published = False
-    for place, row in enumerate(table.rows):
-        if row.published and not published and place:
-            lines.append("\\midrule")
-        published = row.published
-        numbers = [
-            (shown(number), place in best[name])
-            for name, number in zip(table.figures, row.numbers, strict=True)
-        ]
-        lines.append(_latex_line(row.words, numbers))
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"])
-
-
-def _latex_line(words: Iterable[str], numbers: Iterable[tuple[str, bool]] = ()) -> str:
-    cells = [_escaped(word) for word in words]
-    cells += [f"\\textbf{{{_escaped(text)}}}" if bold else _escaped(text) for text, bold in numbers]
-    return f"{' & '.join(cells)} \\\\"
-
-
-def _escaped(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in one_line(text))
-
-
-def _plain(text: str) -> str:
+def _markdown_text(text: str) -> str:
     """Text that is neither a new line nor a new column of Markdown, nor markup."""
-    return re.sub(r"([|*`<>\\])", r"\\\1", one_line(text))
+    return _MARKUP.sub(r"\\\g<0>", one_line(text))
 
 
 def _csv(lines: Iterable[Iterable[object]]) -> str:

@@ -1,6 +1,6 @@
 """Figures that say whether a model listens, from what it scored under probes. Needs no torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from avs_bench.metrics import (
@@ -8,8 +8,10 @@ from avs_bench.metrics import (
     Confusion,
     Figure,
     Interval,
+    ModelComparison,
     bootstrap,
     compare,
+    compare_conditions,
     foreground_fpr_dataset,
     miou_dataset,
 )
@@ -32,7 +34,7 @@ def listening_gain(
     0 for a model that ignores the sound, however well it segments; nearly its whole score for one
     that finds nothing when nothing is heard.
     """
-    return _lost(right, silent, "silence", figure)
+    return compare(*_both(right, silent, "silence"), figure)
 
 
 def pan_sensitivity(
@@ -43,10 +45,26 @@ def pan_sensitivity(
     0 for a model that does not hear sides; large for one that then answers with the twin. It is a
     difference and no score: the twin's own mask is not labelled.
     """
-    return _lost(right, swapped, "swap-channels", figure)
+    return compare(*_both(right, swapped, "swap-channels"), figure)
 
 
-def _lost(right: ScoredSet, probed: ProbedSet, probe: str, figure: DatasetFigure) -> Comparison:
+def lost_by(
+    pairs: Sequence[tuple[ScoredSet, ProbedSet]], figure: DatasetFigure = miou_dataset
+) -> ModelComparison | None:
+    """Listening gain or pan sensitivity of a model over its seeds, or None for other probes.
+
+    `pairs`: what each seed scored with the right sound, and under the probe.
+    """
+    probe = pairs[0][1].probe
+    if probe not in ("silence", "swap-channels"):
+        return None
+    right, probed = zip(*(_both(*pair, probe) for pair in pairs), strict=True)
+    return compare_conditions(right, probed, figure)
+
+
+def _both(
+    right: ScoredSet, probed: ProbedSet, probe: str
+) -> tuple[dict[str, Confusion], dict[str, Confusion]]:
     if (right.family, probed.probe) != ("dataset", probe):
         raise InputError(
             f"expected dataset-level scores with the right sound and then with {probe}, got "
@@ -54,7 +72,7 @@ def _lost(right: ScoredSet, probed: ProbedSet, probe: str, figure: DatasetFigure
         )
     asked = {item.item_id for item in probed.labelled.items}
     same = replace(right, items=tuple(item for item in right.items if item.item_id in asked))
-    return compare(_confusions(same), _confusions(probed.labelled), figure)
+    return _confusions(same), _confusions(probed.labelled)
 
 
 def _confusions(scored: ScoredSet) -> dict[str, Confusion]:

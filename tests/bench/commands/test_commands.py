@@ -1,6 +1,7 @@
 """The command `avs-bench` from the outside."""
 
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,17 +42,18 @@ def test_train_eval_and_report_from_a_folder_to_a_table(folder, tmp_path):
     assert scored.exit_code == 0, scored.output
     reported = run("report", out)
     assert reported.exit_code == 0, reported.output
-    table = [line for line in reported.output.splitlines() if line.startswith("|")]
-    assert set(table) <= set(scored.output.splitlines())
+    table = reported.output.split("\n\n- Per cent.")[0]
+    assert table in scored.output
+    assert "miou_dataset" in table
     files = {path.name for path in (out / "report").iterdir()}
     assert files == {"index.html", "report.md", "report.tex", "report.csv", "per-class.csv"}
     assert len(list((out / "examples-best-vpo-ss-test").glob("*-pred.png"))) == 3
 
     probed = run("eval", "--run", out, "--data", folder, "--probe", "silence, noise", *MORE)
     assert probed.exit_code == 0, probed.output
-    assert "| run | silence | 3 |" in probed.output
+    assert re.search(r"silence +3 ", probed.output)
     assert "VPO-SS, test, per frame" in probed.output
-    assert "| run | classes: unseen | 1 |" in probed.output
+    assert re.search(r"classes: unseen +1 ", probed.output)
     command = read_results(out)[0].command
     assert command.endswith("--family frame --probe silence,noise --probe-seed 3 --unseen cat")
 
@@ -69,8 +71,8 @@ def test_a_run_that_held_classes_out_is_scored_on_seen_and_unseen_apart(folder, 
     assert trained.exit_code == 0, trained.output
     scored = run("eval", "--run", out, "--data", folder, "--examples", 0)
     assert scored.exit_code == 0, scored.output
-    assert "| run | classes: unseen | 1 |" in scored.output
-    assert "| run | classes: seen | 2 |" in scored.output
+    assert re.search(r"classes: unseen +1 ", scored.output)
+    assert re.search(r"classes: seen +2 ", scored.output)
     (stored,) = read_results(out)
     assert "--unseen" not in stored.command
 
@@ -87,7 +89,7 @@ def test_published_weights_are_scored_under_their_authors_names(folder, tmp_path
     sets = ("--set", "image.long_side=48", "--examples", 0, "--data", folder)
     scored = run("eval", "--checkpoint", path, "--preset", "tiny", *sets)
     assert scored.exit_code == 0, scored.output
-    assert "| weights | tiny | official | 3 |" in scored.output
+    assert re.search(r"tiny +weights +official +3 ", scored.output)
     (stored,) = read_results(path.parent)
     assert stored.settings.keys() == {"model", "audio", "image"}
     assert stored.checkpoint_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()

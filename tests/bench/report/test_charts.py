@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import pytest
 
 from avs_bench.metrics import Confusion
-from avs_bench.report.charts import dot_plot, matrix_cells, panels, round_axis, run_colours
+from avs_bench.report.charts import dot_plot, matrix_cells, model_colours, panels, round_axis
+from avs_bench.report.models import models_of
 from avs_bench.report.table import Number, Row, Table
 from tests.bench.report.made_results import pictures, result, run
 
-COLOURS = run_colours(["a", "b"])
+COLOURS = model_colours(["a", "b"])
 
 
 def table(*rows):
@@ -31,7 +34,7 @@ def test_dots_lie_where_their_numbers_are():
     rows = (
         Row(("a", "m"), (Number(0.5, 0.4, 0.7),), "a"),
         Row(("b", "m"), (Number(0.2, sd=0.1),), "b"),
-        Row(("published [P1]", "paper"), (Number(0.8),)),
+        Row(("paper", "published [P1]"), (Number(0.8),)),
         Row(("none", "m"), (None,), "b"),
         Row(("undefined", "m"), (Number(float("nan")),), "b"),
     )
@@ -63,18 +66,34 @@ def test_curves_cover_losses_and_scores_of_every_run():
         for i in range(3)
     ]
     broken = {"epoch": 3, "step": 20, "loss": float("inf")}
-    runs = [run("a", history=(*records, broken)), run("b", history=tuple(records[:1]))]
-    loss, score = panels(runs)
+    scored = result(pictures(0.8))
+    runs = [
+        run("a", scored, history=(*records, broken)),
+        run("b", replace(scored, model="other"), history=tuple(records[:1])),
+    ]
+    loss, score = panels(models_of(runs))
     assert (loss.quantity, score.quantity) == ("loss", "val miou_dataset")
     assert (loss.top, loss.bottom, loss.epochs) == ("4", "2", 3)
     points = [tuple(map(float, pair.split(","))) for pair in loss.lines[0].points.split()]
     assert [x for x, _ in points] == [0, 50, 100]
     assert points[0][1] < points[1][1] < points[2][1]  # down the screen as the loss falls
-    assert loss.lines[0].last == "2"
+    colours = model_colours(["tiny", "other"])
+    assert loss.last == (("tiny", "2", colours["tiny"]), ("other", "4", colours["other"]))
+
+
+def test_seeds_have_a_curve_each_in_one_colour_and_one_ending():
+    runs = [
+        run(f"s{i}", result(pictures(0.8), seed=i), history=({"epoch": 0, "loss": 1.0 + i},))
+        for i in range(3)
+    ]
+    (loss,) = panels(models_of(runs))
+    assert len(loss.lines) == 3
+    assert len({line.colour for line in loss.lines}) == 1
+    assert [(name, text) for name, text, _ in loss.last] == [("tiny", "2 ± 1")]
 
 
 def test_no_history_is_no_curve():
-    assert panels([run("a", result(pictures(0.8)))]) == ()
+    assert panels(models_of([run("a", result(pictures(0.8)))])) == ()
 
 
 def test_cells_are_shares_of_the_labelled_class():

@@ -38,9 +38,9 @@ def candidate(seed):
     )
 
 
-def write_run(folder: Path, seed: int) -> Path:
+def write_run(folder: Path, seed: int, model: str = "tiny") -> Path:
     right = pictures(0.6, seed=seed)
-    scored = result(right, frames(), seed=seed, probes=(silence(right, 0.4),))
+    scored = result(right, frames(), seed=seed, model=model, probes=(silence(right, 0.4),))
     write_result(folder, scored)
     showcase = Showcase(2, CLASSES)
     for number in range(6):
@@ -55,7 +55,7 @@ def write_run(folder: Path, seed: int) -> Path:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     root = tmp_path_factory.mktemp("report")
-    runs = [write_run(root / name, seed) for seed, name in enumerate(("one", "two"))]
+    runs = [write_run(root / name, seed, name) for seed, name in enumerate(("one", "two"))]
     write_report(read_runs(runs), root / "out", compare=True)
     return root / "out" / "index.html"
 
@@ -68,6 +68,58 @@ def test_every_picture_is_shown_and_nothing_is_asked_for(browser, report):
     assert page.run("return document.images.length") == 32
     assert page.count(".curve polyline") == 4
     page.check_quiet()
+
+
+LONG = "cavp_deeplabv3plus_resnet101_with_a_very_long_name"
+
+
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory):
+    """The report of two models of three seeds each."""
+    root = tmp_path_factory.mktemp("seeds")
+    names = [(f"{model}-s{seed}", seed, model) for model in (LONG, "b") for seed in range(3)]
+    runs = [write_run(root / name, seed, model) for name, seed, model in names]
+    write_report(read_runs(runs), root / "out", compare=True)
+    return root / "out" / "index.html"
+
+
+def test_a_model_of_several_seeds_is_shown_once_with_its_spread(browser, seeds):
+    page = Page(browser, seeds)
+    texts = "return [...document.querySelectorAll(arguments[0])].map(e => e.textContent.trim())"
+    assert page.run(texts, "h1") == [f"{LONG}, b"]
+    heads = page.run(texts, ".runs li")
+    assert len(heads) == 2
+    assert re.search(r"3 seeds, 4 epochs on VPO-SS: miou_dataset [\d.]+ ± [\d.]+ on", heads[0])
+    assert page.run(texts, "#comparison tbody th") == ["b"] * 9
+    assert page.run(texts, "#groups tbody th") == [LONG, LONG, "b", "b"]
+    assert all("±" in text for text in page.run(texts, "#classes .bar-track b"))
+    assert len(page.run(texts, "#classes .bar")) * 2 == page.count("#classes .bar-track")
+    assert len(page.run(texts, "[name=matrix] option")) == 2
+    assert len(page.run(texts, "#training .last span")) == 4
+    assert page.count("#training polyline") == 12
+    origins = page.run(texts, "#origin summary")
+    assert [re.search(r"seed \d$", text)[0] for text in origins] == 2 * [
+        "seed 0",
+        "seed 1",
+        "seed 2",
+    ]
+    page.check_quiet()
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_nothing_is_cut_off_however_long_names_are(browser, seeds, width):
+    page = Page(browser, seeds)
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        assert page.run("return document.documentElement.scrollWidth") <= width
+        cut = (
+            "return [...document.querySelectorAll('.scroll, .dot-label, .dot-text, .bar-name, h1')]"
+            ".filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent)"
+        )
+        assert page.run(cut) == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_a_sound_plays_and_another_one_stops_it(browser, report):
@@ -118,7 +170,7 @@ def test_dots_stand_where_their_value_is(browser, report):
         });
         """
     )
-    assert len(found) == 6
+    assert len(found) == 7  # two models and five published rows
     for said, drawn in found:
         assert drawn == pytest.approx(said, abs=0.5)
 

@@ -1,18 +1,42 @@
+import math
 from dataclasses import replace
 
 import pytest
 
-from avs_bench.metrics import bootstrap, miou_dataset, over_seeds
+from avs_bench.metrics import (
+    Confusion,
+    Figure,
+    Interval,
+    bootstrap,
+    compare_models,
+    holm,
+    miou_dataset,
+    over_seeds,
+)
 from avs_bench.report.comparison_tables import comparison_tables
+from avs_bench.report.models import models_of
 from avs_bench.report.published_rows import all_rows, published_rows
 from avs_bench.report.score_tables import group_tables, probe_tables, score_tables
 from avs_bench.report.table import Number
+from avs_bench.results.records import scored_item, scored_set
 from tests.bench.report.made_results import frames, pictures, result, run, silence, videos
 from vpo_builder.runtime.errors import InputError
 
 
 def column(table, figure):
     return [row.numbers[table.figures.index(figure)] for row in table.rows]
+
+
+def score_tables_of(runs):
+    return score_tables(models_of(runs))
+
+
+def group_tables_of(runs):
+    return group_tables(models_of(runs))
+
+
+def probe_tables_of(runs):
+    return probe_tables(models_of(runs))
 
 
 def ours(table):
@@ -22,7 +46,7 @@ def ours(table):
 class TestScores:
     def test_a_run_alone_has_the_interval_over_its_pictures(self):
         scores = pictures(0.8)
-        (table,) = score_tables([run("a", result(scores))])
+        (table,) = score_tables_of([run("a", result(scores))])
         interval = bootstrap(scores.by_unit(), miou_dataset)
         assert column(table, "miou_dataset")[0] == Number(
             interval.figure.value, interval.low, interval.high
@@ -31,10 +55,10 @@ class TestScores:
     def test_runs_that_differ_in_the_seed_are_one_row(self):
         sets = [pictures(0.8, seed=seed) for seed in (1, 2, 3)]
         runs = [run(f"s{i}", result(one, seed=i)) for i, one in enumerate(sets)]
-        (table,) = score_tables(runs)
+        (table,) = score_tables_of(runs)
         spread = over_seeds([miou_dataset(one.overall) for one in sets])
         (row,) = ours(table)
-        assert row.words[0] == "s0, s1, s2"
+        assert row.words[:3] == ("tiny", "3 seeds", "best, epoch 4, 4, 4")
         assert row.numbers[0] == Number(spread.mean, sd=spread.sd)
 
     @pytest.mark.parametrize(
@@ -48,8 +72,8 @@ class TestScores:
     )
     def test_any_other_difference_keeps_runs_apart(self, change):
         first, other = result(pictures(0.8)), result(pictures(0.7), **change)
-        (table,) = score_tables([run("a", first), run("b", other)])
-        assert [row.words[0] for row in ours(table)] == ["a", "b"]
+        (table,) = score_tables_of([run("a", first), run("b", other)])
+        assert [row.words[:2] for row in ours(table)] == [("tiny (a)", "a"), ("tiny (b)", "b")]
 
     def test_a_run_chosen_on_test_is_marked_and_does_not_compete(self):
         chosen = {"train": {"selection": "test-as-published"}}
@@ -58,24 +82,28 @@ class TestScores:
             run("b", result(pictures(0.99), settings=chosen)),
             run("c", result(pictures(0.7), checkpoint="last")),
         ]
-        (table,) = score_tables(runs)
-        assert [row.words[0] for row in ours(table)] == ["a", "b (CHOSEN ON TEST)", "c"]
+        (table,) = score_tables_of(runs)
+        assert [row.words[:2] for row in ours(table)] == [
+            ("tiny (a)", "a"),
+            ("tiny (CHOSEN ON TEST)", "b (CHOSEN ON TEST)"),
+            ("tiny (c)", "c"),
+        ]
         assert table.best("miou_dataset") == {0}
-        assert any(note.startswith("CHOSEN ON TEST: ") for note in table.notes)
-        (alone,) = score_tables(runs[:1])
-        assert not any("CHOSEN ON TEST" in note for note in alone.notes)
+        assert any(note.startswith("CHOSEN ON TEST: ") for note in table.legend)
+        (alone,) = score_tables_of(runs[:1])
+        assert not any("CHOSEN ON TEST" in note for note in alone.below)
 
     def test_builds_of_a_dataset_never_share_a_table(self):
         other = result(pictures(0.7), dataset_sha256="d" * 64)
-        tables = score_tables([run("a", result(pictures(0.8))), run("b", other)])
+        tables = score_tables_of([run("a", result(pictures(0.8))), run("b", other)])
         assert [table.title for table in tables] == [
             f"VPO-SS (manifest {digit * 12}), test, dataset level" for digit in "bd"
         ]
-        assert all(any("do not compare" in note for note in table.notes) for table in tables)
+        assert all(any("do not compare" in note for note in table.legend) for table in tables)
 
     def test_families_never_share_a_table(self):
         one = result(pictures(0.8), frames())
-        tables = score_tables([run("a", one), run("b", result(videos(), dataset="AVSBench-S4"))])
+        tables = score_tables_of([run("a", one), run("b", result(videos(), dataset="AVSBench-S4"))])
         families = [{name.split("_")[1] for name in t.figures if "_" in name} for t in tables]
         assert [t.title.split(", ")[-1] for t in tables] == [
             "dataset level",
@@ -89,25 +117,25 @@ class TestScores:
                 assert len(row.numbers) == len(table.figures)
 
     def test_every_figure_of_a_table_says_its_rules(self):
-        for table in score_tables([run("a", result(pictures(0.8), frames()))]):
+        for table in score_tables_of([run("a", result(pictures(0.8), frames()))]):
             for figure in table.figures:
                 assert any(note.startswith(f"{figure}: ") for note in table.notes)
 
     def test_the_best_of_ours_is_marked_and_the_published_ones_do_not_compete(self):
         good, bad = result(pictures(0.5)), result(pictures(0.4, seed=3), model="other")
-        (table,) = score_tables([run("bad", bad), run("good", good)])
+        (table,) = score_tables_of([run("bad", bad), run("good", good)])
         assert table.best("miou_dataset") == {1}
         assert table.best("fdr_dataset") == {1}  # the lower one
-        (alone,) = score_tables([run("good", good)])
+        (alone,) = score_tables_of([run("good", good)])
         assert len(alone.rows) > 2
         assert alone.best("miou_dataset") == frozenset()
 
     def test_synthetic_data_are_said_to_be(self):
         made_up = result(pictures(0.8), synthetic=True)
-        (table,) = score_tables([run("a", made_up)])
-        assert any("synthetic" in note for note in table.notes)
-        (table,) = score_tables([run("a", replace(made_up, synthetic=False))])
-        assert not any("synthetic" in note for note in table.notes)
+        (table,) = score_tables_of([run("a", made_up)])
+        assert any("synthetic" in note for note in table.legend)
+        (table,) = score_tables_of([run("a", replace(made_up, synthetic=False))])
+        assert not any("synthetic" in note for note in table.legend)
 
 
 class TestPublished:
@@ -154,7 +182,7 @@ class TestPublished:
             assert "(read 20" in row.source
 
     def test_they_stand_below_ours_in_per_cent(self):
-        (table,) = score_tables([run("a", result(pictures(0.8)))])
+        (table,) = score_tables_of([run("a", result(pictures(0.8)))])
         assert [row.published for row in table.rows] == [False] + 8 * [True]
         assert column(table, "miou_dataset")[2] == Number(pytest.approx(0.6121))
         assert column(table, "f03_dataset")[2] is None
@@ -162,50 +190,173 @@ class TestPublished:
 
 class TestGroups:
     def test_a_row_for_each_part_and_none_for_what_is_everything(self):
-        (table,) = group_tables([run("a", result(pictures(0.8)))])
+        (table,) = group_tables_of([run("a", result(pictures(0.8)))])
         assert [row.words[1:3] for row in table.rows] == [("sources: 1", "6"), ("sources: 2", "6")]
 
     def test_no_table_without_parts(self):
-        assert group_tables([run("a", result(frames()))]) == ()
+        assert group_tables_of([run("a", result(frames()))]) == ()
 
 
 class TestProbes:
+    def test_the_gain_of_seeds_is_their_mean_and_tested_over_them(self):
+        runs = []
+        for seed in range(3):
+            right = pictures(0.8, seed=seed)
+            runs.append(run(f"s{seed}", result(right, seed=seed, probes=(silence(right, 0.5),))))
+        (table,) = probe_tables_of(runs)
+        (row,) = table.rows
+        (gain,) = column(table, "lost by the probe")
+        alone = [column(probe_tables_of([one])[0], "lost by the probe")[0].value for one in runs]
+        assert gain.value == pytest.approx(sum(alone) / 3)
+        assert gain.low < gain.value < gain.high
+        assert row.numbers[0].sd == 0  # the answers to silence are made alike
+        assert row.words[0] == "tiny"
+
     def test_the_gain_is_right_minus_silence(self):
         right = pictures(0.9)
         deaf = result(right, probes=(silence(right, 0.5),))
-        (table,) = probe_tables([run("a", deaf)])
+        (table,) = probe_tables_of([run("a", deaf)])
         gain = column(table, "lost by the probe")[0]
         assert 0 < gain.low < gain.value < gain.high
-        assert table.rows[0].words[:3] == ("a", "silence", "12")
+        assert table.rows[0].words[:3] == ("tiny", "silence", "12")
+        assert table.rows[0].words[3].endswith("*")
         assert any("does it?" in note and "somewhere" in note for note in table.notes)
 
     def test_no_table_without_probes(self):
-        assert probe_tables([run("a", result(pictures(0.8)))]) == ()
+        assert probe_tables_of([run("a", result(pictures(0.8)))]) == ()
+
+
+def seeds_of(model, accuracy, first_seed=0, number=3, **changed):
+    settings = [{"model": {"name": model}, "train": {"seed": seed}} for seed in range(number)]
+    return [
+        run(
+            f"{model}-s{seed}",
+            result(
+                pictures(accuracy, seed=first_seed + seed),
+                model=model,
+                settings=settings[seed],
+                **changed,
+            ),
+        )
+        for seed in range(number)
+    ]
+
+
+class TestNames:
+    def names(self, *runs):
+        return [model.name for model in models_of(runs)]
+
+    def test_a_model_has_its_own_name_and_seeds_that_of_what_they_share(self):
+        low = {"model": {"name": "m"}, "train": {"lr": 1}}
+        runs = [
+            run(f"runs/{name}", result(pictures(0.8), model="m", settings=settings))
+            for name, settings in (
+                ("low-s0", low | {"train": {"lr": 1, "seed": 0}}),
+                ("low-s1", low | {"train": {"lr": 1, "seed": 1}}),
+                ("high_seed_10", low | {"train": {"lr": 2, "seed": 10}}),
+                ("high_seed_11", low | {"train": {"lr": 2, "seed": 11}}),
+            )
+        ]
+        assert self.names(*runs) == ["m (runs/low)", "m (runs/high)"]
+        assert self.names(*runs[:2]) == ["m"]
+        assert self.names(runs[0], runs[2]) == ["m (runs/low-s0)", "m (runs/high_seed_10)"]
+
+    def test_names_that_share_nothing_are_told_in_full(self):
+        first, second, third = (result(pictures(0.8), seed=seed) for seed in range(3))
+        other = replace(third, trained_on="elsewhere", trained_on_sha256="d" * 64)
+        runs = [run("x", first), run("y", second), run("z", other)]
+        assert self.names(*runs) == ["tiny (x, y)", "tiny (z)"]
+
+    def test_no_two_models_share_a_name(self):
+        runs = [*seeds_of("m", 0.8), *seeds_of("m", 0.8, trained_on_sha256="d" * 64)]
+        renamed = [replace(one, name=f"m-s{place}") for place, one in enumerate(runs)]
+        assert self.names(*renamed) == ["m (m-s0, m-s1, m-s2)", "m (m-s3, m-s4, m-s5)"]
+
+    def test_checkpoints_of_a_model_are_rows_of_their_own(self):
+        runs = [
+            run(f"s{seed}", *(result(pictures(0.8), seed=seed, checkpoint=c) for c in ("a", "b")))
+            for seed in range(2)
+        ]
+        (table,) = score_tables_of(runs)
+        assert [row.words[:3] for row in ours(table)] == [
+            ("tiny", "2 seeds", f"{name}, epoch 4, 4") for name in "ab"
+        ]
+        (table,) = group_tables_of(runs)
+        assert {row.words[0] for row in table.rows} == {"tiny, a", "tiny, b"}
+
+
+class TestNothing:
+    def test_figures_on_nothing_are_a_dash_with_its_reason(self):
+        nothing = scored_set("dataset", 3, [scored_item("p", "p", {}, Confusion.empty(3))])
+        (table,) = score_tables_of([run("a", result(nothing))])
+        assert {str(number) for number in table.rows[0].numbers} == {"–"}
+        assert table.missing == (
+            "–: no pixel is counted: the set is empty, or all of it is ignored.",
+        )
+
+    def test_an_interval_that_nobody_knows_is_none(self):
+        number = Number.of(Interval(Figure("miou_dataset", 0.5, ""), *2 * [math.nan], 0.95, 9, 9))
+        assert str(number) == "50.00"
+        assert number.why.startswith("no interval: ")
 
 
 class TestComparison:
     def test_pairs_every_figure_with_its_difference(self):
-        runs = [run("a", result(pictures(0.6))), run("b", result(pictures(0.9, seed=4), seed=1))]
+        runs = [run("a", result(pictures(0.6))), run("b", result(pictures(0.9, seed=4), model="m"))]
         (table,) = comparison_tables(runs)
         row = table.rows[0]
-        assert row.words[:2] == ("b", "miou_dataset")
-        assert row.words[2].endswith("*")
+        assert row.words[:2] == ("m", "miou_dataset")
+        assert row.words[3].endswith("*")
         first, second, difference = row.numbers
         assert difference.value == pytest.approx(second.value - first.value)
         assert 0 < difference.low < difference.value
+
+    def test_models_are_compared_over_their_seeds(self):
+        (table,) = comparison_tables([*seeds_of("a", 0.6), *seeds_of("b", 0.61, 10)])
+        assert [row.words[0] for row in table.rows] == ["b"] * 6
+        expected = compare_models(
+            [pictures(0.61, seed=seed).by_unit() for seed in (10, 11, 12)],
+            [pictures(0.6, seed=seed).by_unit() for seed in (0, 1, 2)],
+            miou_dataset,
+        )
+        first, second, difference = table.rows[0].numbers
+        assert (first.sd, second.sd) == (expected.second.sd, expected.first.sd)
+        assert difference == Number(expected.difference, expected.low, expected.high)
+        assert table.rows[0].words[2] == f"{expected.p_value:.4f}"
+        assert any("Rockette" in note for note in table.notes)
+
+    def test_p_values_are_corrected_over_all_rows_and_the_star_is_for_those(self):
+        runs = [run("a", result(pictures(0.6)))]
+        runs += [
+            run(name, result(pictures(0.61 + 0.02 * place, seed=place + 5), model=name))
+            for place, name in enumerate("bc")
+        ]
+        (table,) = comparison_tables(runs)
+        assert len(table.rows) == 12
+        plain = [float(row.words[2]) for row in table.rows]
+        corrected = [row.words[3] for row in table.rows]
+        assert [float(p.rstrip("*")) for p in corrected] == pytest.approx(holm(plain), abs=1e-2)
+        assert any(p < 0.05 and not q.endswith("*") for p, q in zip(plain, corrected, strict=True))
+        assert all(q.endswith("*") == (float(q.rstrip("*")) < 0.05) for q in corrected)
+
+    def test_seeds_of_one_model_are_no_comparison(self):
+        with pytest.raises(InputError, match="at least two models, got 3 seeds of tiny"):
+            comparison_tables(
+                [run(f"s{i}", result(pictures(0.6, seed=i), seed=i)) for i in range(3)]
+            )
 
     def test_a_run_chosen_on_test_says_so_beside_its_difference(self):
         chosen = {"train": {"selection": "test-as-published"}}
         runs = [run("a", result(pictures(0.6))), run("b", result(pictures(0.9), settings=chosen))]
         (table,) = comparison_tables(runs)
-        assert table.rows[0].words[0] == "b (CHOSEN ON TEST)"
-        assert any(note.startswith("CHOSEN ON TEST: ") for note in table.notes)
+        assert table.rows[0].words[0] == "tiny (CHOSEN ON TEST)"
+        assert any(note.startswith("CHOSEN ON TEST: ") for note in table.legend)
         (plain,) = comparison_tables([runs[0], run("c", result(pictures(0.7)))])
-        assert not any("CHOSEN ON TEST" in note for note in plain.notes)
+        assert not any("CHOSEN ON TEST" in note for note in plain.below)
 
     def test_other_data_are_refused(self):
         runs = [run("a", result(pictures(0.6)))]
-        with pytest.raises(InputError, match="at least two runs"):
+        with pytest.raises(InputError, match="at least two models"):
             comparison_tables(runs)
         other = result(pictures(0.6), dataset_sha256="d" * 64)
         with pytest.raises(InputError, match="different builds of VPO-SS"):

@@ -1,0 +1,154 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avs_bench.metrics import Confusion, compare, over_seeds, pixel_accuracy_dataset
+from avs_bench.metrics.model_comparison import compare_conditions, compare_models, holm
+from avs_bench.metrics.student import quantile, two_sided_p
+from vpo_builder.runtime.errors import InputError
+
+PIXELS = 1000
+
+
+def scores(random, difficulty, ability):
+    """Return pictures {unit: counts}, those of the same difficulty for all runs."""
+    right = np.clip(ability + difficulty + random.normal(0, 0.05, difficulty.size), 0, 1)
+    hits = np.rint(PIXELS * right).astype(int)
+    return {
+        f"{unit:03d}": Confusion(2, [[hit, PIXELS - hit], [0, 0]]) for unit, hit in enumerate(hits)
+    }
+
+
+def model(random, difficulty, ability, seeds, spread):
+    return [scores(random, difficulty, ability + random.normal(0, spread)) for _ in range(seeds)]
+
+
+def p_values(trials, seeds, spread, better=0.0, pictures=40):
+    found = []
+    for trial in range(trials):
+        random = np.random.default_rng([7, trial])
+        difficulty = random.normal(0, 0.1, pictures)
+        first = model(random, difficulty, 0.6 + better, seeds[0], spread)
+        second = model(random, difficulty, 0.6, seeds[1], spread)
+        found.append(compare_models(first, second, pixel_accuracy_dataset, resamples=99).p_value)
+    return np.array(found)
+
+
+class TestModels:
+    @pytest.mark.parametrize(
+        ("seeds", "spread"), [((3, 3), 0.03), ((3, 3), 0.0), ((1, 3), 0.03), ((5, 2), 0.03)]
+    )
+    def test_equal_models_are_seldom_called_different(self, seeds, spread):
+        assert (p_values(200, seeds, spread) < 0.05).mean() <= 0.09
+
+    def test_one_lucky_seed_of_each_would_be_called_different_most_of_the_time(self):
+        assert (p_values(60, (1, 1), 0.03) < 0.05).mean() > 0.4
+
+    def test_better_models_are_found_better(self):
+        assert (p_values(60, (3, 3), 0.01, better=0.05) < 0.05).mean() > 0.9
+
+    def test_95_of_100_intervals_hold_the_true_difference(self):
+        held = 0
+        for trial in range(150):
+            random = np.random.default_rng([8, trial])
+            difficulty = random.normal(0, 0.1, 40)
+            first = model(random, difficulty, 0.62, 3, 0.02)
+            second = model(random, difficulty, 0.6, 3, 0.02)
+            one = compare_models(first, second, pixel_accuracy_dataset)
+            held += one.low <= 0.02 <= one.high
+        assert 0.9 <= held / 150 <= 1
+
+    def test_pictures_that_are_hard_for_all_cancel_as_in_a_paired_test(self):
+        random = np.random.default_rng(0)
+        difficulty = random.normal(0, 0.2, 30)
+        first, second = (model(random, difficulty, 0.6, 3, 0.01) for _ in range(2))
+        one = compare_models(first, second, pixel_accuracy_dataset)
+        alone = over_seeds([pixel_accuracy_dataset(sum(run.values())) for run in first])
+        assert one.first == alone
+        assert one.high - one.low < 0.1  # 2 · 2 · 0.2 / √30 · √2 = 0.2, were they not paired
+
+    def test_reading_the_models_the_other_way_round_turns_the_sign(self):
+        random = np.random.default_rng(1)
+        difficulty = random.normal(0, 0.1, 12)
+        a, b = (model(random, difficulty, 0.6, seeds, 0.02) for seeds in (3, 2))
+        forth, back = (compare_models(x, y, pixel_accuracy_dataset) for x, y in ((a, b), (b, a)))
+        assert (forth.difference, forth.low, forth.high) == pytest.approx(
+            (-back.difference, -back.high, -back.low)
+        )
+        assert forth.p_value == pytest.approx(back.p_value)
+
+    def test_a_run_on_each_side_is_compared_as_such(self):
+        random = np.random.default_rng(2)
+        a, b = (scores(random, np.zeros(9), 0.6) for _ in range(2))
+        plain = compare(a, b, pixel_accuracy_dataset, 50)
+        one = compare_models([a], [b], pixel_accuracy_dataset, 50)
+        assert (one.low, one.high, one.p_value) == (plain.low, plain.high, plain.p_value)
+
+    def test_a_model_does_not_differ_from_itself(self):
+        same = scores(np.random.default_rng(3), np.zeros(9), 0.6)
+        one = compare_models([same, same], [same, same], pixel_accuracy_dataset)
+        assert (one.difference, one.low, one.high, one.p_value) == (0, 0, 0, 1)
+
+    def test_one_picture_tells_nothing(self):
+        a, b, c, d = (scores(np.random.default_rng(s), np.zeros(1), 0.6) for s in range(4))
+        one = compare_models([a, b], [c, d], pixel_accuracy_dataset)
+        assert all(map(math.isnan, (one.low, one.high, one.p_value)))
+
+    def test_other_pictures_cannot_be_paired(self):
+        random = np.random.default_rng(4)
+        a, b = scores(random, np.zeros(3), 0.6), scores(random, np.zeros(4), 0.6)
+        with pytest.raises(InputError, match=r"1 are in one set only \(first: 003\)"):
+            compare_models([a, a], [a, b], pixel_accuracy_dataset)
+
+
+class TestConditions:
+    def test_a_gain_that_every_seed_has_is_found_though_seeds_differ(self):
+        random = np.random.default_rng(5)
+        difficulty = random.normal(0, 0.1, 40)
+        abilities = [0.5, 0.6, 0.7]
+        heard, silent = (
+            [scores(random, difficulty, ability + gain) for ability in abilities]
+            for gain in (0.05, 0)
+        )
+        one = compare_conditions(heard, silent, pixel_accuracy_dataset)
+        assert one.difference == pytest.approx(0.05, abs=0.02)
+        assert 0 < one.low < one.difference
+        assert one.p_value < 0.05
+        assert compare_models(heard, silent, pixel_accuracy_dataset).p_value > 0.3
+
+    def test_one_seed_is_compared_as_such(self):
+        random = np.random.default_rng(6)
+        a, b = (scores(random, np.zeros(9), 0.6) for _ in range(2))
+        plain = compare(a, b, pixel_accuracy_dataset)
+        assert compare_conditions([a], [b], pixel_accuracy_dataset).p_value == plain.p_value
+
+
+class TestHolm:
+    def test_the_smallest_counts_for_all_and_the_largest_for_itself(self):
+        assert holm([0.01, 0.04, 0.03]) == pytest.approx((0.03, 0.06, 0.06))
+
+    def test_what_is_not_known_is_not_counted(self):
+        corrected = holm([0.02, math.nan])
+        assert corrected[0] == 0.02
+        assert math.isnan(corrected[1])
+
+    @given(st.lists(st.floats(0, 1), max_size=8))
+    def test_order_is_kept_and_none_becomes_smaller_or_more_than_one(self, values):
+        corrected = holm(values)
+        pairs = sorted(zip(values, corrected, strict=True))
+        assert all(p <= q <= 1 for p, q in pairs)
+        assert [q for _, q in pairs] == sorted(corrected)
+
+
+@pytest.mark.parametrize(
+    ("freedom", "t"),
+    [(1, 12.7062047), (2, 4.3026527), (4, 2.7764451), (30, 2.0422725), (1e7, 1.9599642)],
+)
+def test_quantiles_are_those_of_the_tables(freedom, t):
+    assert quantile(0.95, freedom) == pytest.approx(t, rel=1e-7)
+    assert two_sided_p(t, freedom) == pytest.approx(0.05, rel=1e-6)
+    assert two_sided_p(0, freedom) == 1
+    assert two_sided_p(-t, freedom) == two_sided_p(t, freedom)
