@@ -15,6 +15,7 @@ from tests.bench.conftest import SMALL
 from tests.builder.dataset_by_hand import finish, write_dataset
 from tests.builder.documents.test_documents import write_documents
 from vpo_builder.dataset.manifest import read_manifest
+from vpo_builder.export.export import FORMATS
 
 DATASET = "VPO/VPO-SS"
 TRAIN = ("avs-bench", "train", "--preset", "tiny", "--resume")
@@ -47,9 +48,7 @@ def commands(home: Path, out: Path) -> dict[str, tuple[str, ...]]:
     export = ("vpo-data", "export", folder, "--out", f"{out}/made", "--format")
     return {
         "gallery": ("vpo-data", "gallery", folder, "--out", f"{out}/made"),
-        "export webdataset": (*export, "webdataset"),
-        "export coco": (*export, "coco"),
-        "export hf": (*export, "hf"),
+        **{f"export {form}": (*export, form) for form in FORMATS},
         "audit": ("vpo-data", "audit", folder, "--sheet", f"{out}/sheet.html"),
         "eval": ("avs-bench", "eval", "--run", f"{out}/run", "--data", folder),
         "predict": ("avs-bench", "predict", *shot, "--run", run, "--out", f"{out}/seen"),

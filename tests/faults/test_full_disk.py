@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.commands import write_inputs
 from tests.faults.full_disk import POINTS
+from vpo_builder.export.export import FORMATS
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [
@@ -29,9 +30,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    "name", ["gallery", "export webdataset", "export coco", "export hf", "train"]
-)
+@pytest.mark.parametrize("name", ["gallery", *(f"export {form}" for form in FORMATS), "train"])
 def test_a_full_disk_is_one_line_and_room_lets_the_same_command_finish(
     name: str, home: Path, tmp_path: Path
 ) -> None:

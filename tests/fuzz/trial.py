@@ -16,7 +16,7 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from tests.fuzz.inputs import DATASET, KINDS, OF_A_RUN, Command, Kind, seal_again
-from tests.fuzz.mutations import BYTES
+from tests.fuzz.mutations import BYTES, insert
 from vpo_builder.dataset.manifest import META
 from vpo_builder.runtime.whole_files import is_temporary
 
@@ -117,6 +117,8 @@ def run(sandbox: Sandbox, kind: Kind, number: int) -> Outcome:
     change = draw.choice(BYTES)
     if kind.structure and draw.random() < 0.7:
         change = draw.choice(kind.structure)
+    if not before:
+        change = insert
     if control:
         change = unchanged
     after = change(before, draw)
