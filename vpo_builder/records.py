@@ -30,6 +30,7 @@ class Reason(StrEnum):
     IMAGE_CORRUPT = "image_corrupt"
     IMAGE_SIZE_DIFFERS = "image_size_differs"
     IMAGE_IN_TWO_SUBSETS = "image_in_two_subsets"
+    EXCLUDED = "excluded_by_list"
     NEAR_DUPLICATE = "near_duplicate"
 
     WITHOUT_AREA = "annotation_without_area"

@@ -33,7 +33,8 @@ class Sources:
     """Where a dataset's sources lie; a folder is None where the user gives none.
 
     `vggsound_csv` is given if VGGSound's csv lies elsewhere than beside its recordings;
-    `synthetic` tells that the folders hold the embedded corpus.
+    `exclude` lists published samples whose pictures may be in test alone; `synthetic` tells that
+    the folders hold the embedded corpus.
     """
 
     coco: Path | None = None
@@ -43,6 +44,7 @@ class Sources:
     class_table: Path = CLASS_TABLE
     vggsound_csv: Path | None = None
     published_copy: PublishedCopy | None = None
+    exclude: Path | None = None
     synthetic: bool = False
 
 

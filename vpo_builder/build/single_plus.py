@@ -14,6 +14,7 @@ from vpo_builder.build.from_manifest import compared
 from vpo_builder.build.recipe import Recipe
 from vpo_builder.build.request import BuildReport, SinglePlusRequest, needed
 from vpo_builder.dataset.avsbench_trees import Tree, Video, read_s4
+from vpo_builder.dataset.places import REJECTIONS
 from vpo_builder.documents.documents import Attribution
 from vpo_builder.publishing.build_identity import BuildIdentity
 from vpo_builder.publishing.funnel import (
@@ -24,7 +25,6 @@ from vpo_builder.publishing.funnel import (
     reasons_by_kind,
 )
 from vpo_builder.publishing.publication import Publication
-from vpo_builder.publishing.publish import REJECTIONS
 from vpo_builder.records import DAMAGE, Reason, Rejection
 from vpo_builder.rendering.single_plus import (
     AUDIOS,

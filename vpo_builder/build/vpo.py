@@ -28,7 +28,7 @@ from vpo_builder.publishing.funnel import Funnel, count_funnel
 from vpo_builder.publishing.leaks import find_crossing
 from vpo_builder.publishing.publication import Publication
 from vpo_builder.publishing.rejections import refuse_reappeared
-from vpo_builder.records import Clip, PlannedSample, Rejection
+from vpo_builder.records import Candidates, Clip, PlannedSample, Reason, Rejection
 from vpo_builder.rendering.clip_folder import ClipFolder, claim_clip_folder
 from vpo_builder.rendering.clip_record import tiled_clips
 from vpo_builder.rendering.images import RenderedImages, render_images
@@ -37,6 +37,7 @@ from vpo_builder.runtime.cycle_collector import without_collecting
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.settings import to_tree
 from vpo_builder.runtime.tasks import Executor
+from vpo_builder.sources.published_ids import PublishedIds, read_published_ids
 from vpo_builder.sources.recordings import seen_and_expected
 from vpo_builder.sources.vggsound import known_labels
 
@@ -45,11 +46,15 @@ FEW_VAL_CLIPS = 5  # protocol §2, subsets: a class with fewer is named
 
 @dataclass(frozen=True)
 class Material:
-    """What was read: the sources, the clips that sound like a class, and those kept out."""
+    """What was read: the sources, the clips that sound like a class, and those kept out.
+
+    `excluded` are published samples whose pictures stay out of train and val.
+    """
 
     corpus: Corpus
     clips: Sequence[Clip]
     rejected_clips: Sequence[Rejection]
+    excluded: PublishedIds | None = None
 
 
 @dataclass(frozen=True)
@@ -82,13 +87,16 @@ def read_material(request: VpoRequest) -> Material:
     )
     if request.supply.fetches:
         clips = [msgspec.structs.replace(clip, fetchable=clip.path is None) for clip in clips]
-    return Material(corpus, clips, rejected)
+    excluded = None if sources.exclude is None else read_published_ids(sources.exclude)
+    return Material(corpus, clips, rejected, excluded)
 
 
 def identify(request: VpoRequest, material: Material) -> BuildIdentity:
     """Return everything that decides the bytes of a request's dataset."""
     table = hashlib.sha256(request.sources.class_table.read_bytes()).hexdigest()
     inputs = {"classes.toml": table, **material.corpus.inputs}
+    if material.excluded is not None:
+        inputs["exclude"] = material.excluded.sha256
     return BuildIdentity(request.split, request.seed, to_tree(request.config), inputs)
 
 
@@ -122,15 +130,24 @@ def plan_split(request: VpoRequest, material: Material, clip_check: ClipCheck) -
             request.split,
             config,
         )
-    plan = plan_dataset(
-        filtered.kept, material.clips, clip_check, request.split, config, request.seed
-    )
+    kept, excluded = _not_excluded(filtered.kept, material.excluded)
+    plan = plan_dataset(kept, material.clips, clip_check, request.split, config, request.seed)
     return BuildPlan(
         plan.samples,
-        [*filtered.rejections, *plan.rejections, *material.rejected_clips],
+        [*filtered.rejections, *excluded, *plan.rejections, *material.rejected_clips],
         {PERSONS: encode_lines(filtered.decisions)},
         _scarce_clips(corpus.table, plan.clip_counts),
     )
+
+
+def _not_excluded(
+    kept: Sequence[Candidates], excluded: PublishedIds | None
+) -> tuple[list[Candidates], list[Rejection]]:
+    """Return the images whose picture no list keeps out of train and val, and the others."""
+    out = frozenset() if excluded is None else excluded.image_ids
+    lost = [row.photo.id for row in kept if row.subset != "test" and row.photo.id in out]
+    rejections = [Rejection("image", str(number), Reason.EXCLUDED) for number in lost]
+    return [row for row in kept if row.subset == "test" or row.photo.id not in out], rejections
 
 
 def _plan(request: VpoRequest, material: Material, executor: Executor) -> BuildPlan:

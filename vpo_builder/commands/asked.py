@@ -18,6 +18,7 @@ FETCH_SETTING = "--set fetch.…"
 HOW_TO_FETCH = ("--clip-url", "--cookies", "--proxy", "--rate", "--retry", FETCH_SETTING)
 ONLY_OF_VPO = (
     *("--coco", "--vggsound", "--vggsounder", "--classes", "--allow-substitutes", "--seed"),
+    "--exclude",
     *("--download", "--plan", "--shard", "--merge", *HOW_TO_FETCH),
 )
 
@@ -57,6 +58,7 @@ class Asked:
                 vggsound=sources.vggsound,
                 avsbench=sources.avsbench,
                 vggsounder=sources.vggsounder,
+                exclude=sources.exclude,
                 class_table=choices.classes or CLASS_TABLE,
             ),
             config=self._config(split, manifest),
@@ -116,7 +118,7 @@ class Asked:
         fetching, sources = self.fetching, self.sources
         if self.what.from_manifest is not None:
             yield (
-                ("--preset", "--set", "--seed"),
+                ("--preset", "--set", "--seed", "--exclude"),
                 "--from-manifest takes it from the manifest: leave it out",
             )
             in_one_go = "a manifest is built again in one go: leave it out"

@@ -34,6 +34,7 @@ class Folders:
     vggsound: Path | None
     avsbench: Path | None
     vggsounder: Path | None
+    exclude: Path | None
 
 
 @dataclass(frozen=True)

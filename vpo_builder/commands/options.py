@@ -74,6 +74,13 @@ _SOURCES = OptionGroup(
             ["--avsbench"], type=FILE, metavar="DIR", help="AVSBench's S4: avsbench-single-plus."
         ),
         Option(
+            ["--exclude"],
+            type=FILE,
+            metavar="LIST",
+            help="Published samples, as for vpo-data reconcile: their pictures stay out of train "
+            "and val.",
+        ),
+        Option(
             ["--vggsounder"],
             type=FILE,
             metavar="CSV",

@@ -13,6 +13,7 @@ from vpo_builder.commands.import_copy import import_command
 from vpo_builder.commands.option_groups import FILE, GroupedCommand
 from vpo_builder.commands.option_records import AvsBenchVideos, HowToFetchVideos, HowToRun
 from vpo_builder.commands.options import FETCH_AVSBENCH_GROUPS
+from vpo_builder.commands.reconcile import reconcile_command
 from vpo_builder.runtime.command_help import CONTEXT, examples, version_option
 from vpo_builder.runtime.errors import InputError, one_line_errors
 from vpo_builder.runtime.interruption import resumable
@@ -42,6 +43,7 @@ def data_command() -> None:
 
 
 data_command.add_command(import_command)
+data_command.add_command(reconcile_command)
 
 
 @data_command.command(
@@ -142,23 +144,38 @@ def _print_trees(folder: Path, png: Path | None) -> bool:
     help="Whether photographs that look alike are a fault.",
 )
 @click.option("--sheet", type=FILE, help="Where such photographs are shown [NAME.html].")
+@click.option(
+    "--against",
+    type=FILE,
+    metavar="LIST",
+    help="Published samples, as for reconcile: their pictures may not be in train or val.",
+)
 @WORKERS
 @one_line_errors
-def audit(folder: Path, policy: Any, sheet: Path | None, workers: int | None) -> None:
+def audit(
+    folder: Path, policy: Any, sheet: Path | None, against: Path | None, workers: int | None
+) -> None:
     """Look for anything that crosses the subsets; exit code 1 for a leak."""
     from vpo_builder.audit.audit import audit, format_audit
     from vpo_builder.audit.sheet import write_sheet
     from vpo_builder.dataset.manifest import read_manifest
     from vpo_builder.documents.attribution import read_licences
+    from vpo_builder.sources.published_ids import read_published_ids
+    from vpo_builder.verify.reconcile import seen_in_training, seen_line
 
-    report = audit(read_manifest(folder), read_licences(folder), workers)
+    manifest = read_manifest(folder)
+    published = None if against is None else read_published_ids(against)
+    report = audit(manifest, read_licences(folder), workers)
     for line in format_audit(report, policy):
         say(line)
     if report.near_duplicates:
         page = sheet or Path(f"{folder.resolve().name}-near-duplicates.html")
         write_sheet(report, page)
         say(f"side by side: {page}")
-    sys.exit(0 if report.passes(policy) else 1)
+    seen = published is not None and bool(seen_in_training(manifest, published))
+    if published is not None:
+        say(seen_line(manifest, published))
+    sys.exit(0 if report.passes(policy) and not seen else 1)
 
 
 @data_command.command(

@@ -11,6 +11,7 @@ from vpo_builder.dataset.schema import SPLIT_NAMES, SPLITS, Split
 MANIFEST = "manifest.jsonl"
 META = "manifest.meta.json"
 CHECKSUMS = "SHA256SUMS"
+REJECTIONS = "rejections.jsonl"
 
 AUDIO_FOLDER = "vggsound_bench/VGGSound/audios"
 """The clips of every VPO split, below the output folder."""

@@ -135,6 +135,8 @@ def notes(meta: ManifestMeta) -> Iterator[str]:
         "Picture and sound come from different recordings and share a class, nothing else; what "
         "VGGSound calls by a label may hold other sounds too."
     )
+    if "exclude" in meta.inputs:
+        yield "Pictures of a list of published samples were kept out of train and val."
     policy = _settings(meta, "person").get("policy")
     if policy in PERSON_NOTES:
         yield PERSON_NOTES[policy]

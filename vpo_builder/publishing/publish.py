@@ -13,14 +13,13 @@ from vpo_builder.dataset.manifest import (
     encode_samples,
     write_manifest,
 )
+from vpo_builder.dataset.places import REJECTIONS
 from vpo_builder.documents.documents import render_documents
 from vpo_builder.publishing.build_identity import BuildIdentity, mark_finished
 from vpo_builder.publishing.media_record import forget_media, remove_leftovers_but
 from vpo_builder.publishing.publication import Publication, sha256
 from vpo_builder.records import Rejection
 from vpo_builder.runtime.whole_files import write_atomically
-
-REJECTIONS = "rejections.jsonl"
 
 
 def publish(folder: Path, publication: Publication, identity: BuildIdentity) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from vpo_builder.dataset.manifest import decode_lines
-from vpo_builder.publishing.publish import REJECTIONS
+from vpo_builder.dataset.places import REJECTIONS
 from vpo_builder.records import Reason, Rejection
 from vpo_builder.runtime.errors import InputError
 
