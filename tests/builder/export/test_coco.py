@@ -132,6 +132,20 @@ def test_an_instance_that_another_covers_is_an_annotation_and_no_segment(
     assert sum(segment["area"] for segment in row["segments_info"]) == 3600 + 10 * 20
 
 
+def test_of_equal_outlines_the_one_of_the_higher_value_is_on_top_as_in_the_mask(
+    herd: Path, tmp_path: Path
+) -> None:
+    (sample,) = read_manifest(herd).samples
+    boxes = ((0, 0, 20, 20), (10, 0, 30, 20), (60, 0, 80, 20))  # dog, cat, dog
+    drawn = [(VALUES["cat"], boxes[1]), (VALUES["dog"], boxes[0]), (VALUES["dog"], boxes[2])]
+    (herd / sample.mask).write_bytes(mask_png(drawn, (96, 64)))
+    write_outlines(herd, boxes)
+    export_dataset(herd, tmp_path / "coco", "coco")
+    (row,) = annotations_of(tmp_path / "coco", "panoptic")
+    seen = [(segment["category_id"], segment["area"]) for segment in row["segments_info"]]
+    assert seen == [(VALUES["cat"], 200), (VALUES["dog"], 400), (VALUES["dog"], 400)]
+
+
 def test_objects_that_nothing_tells_apart_are_a_crowd(herd: Path, tmp_path: Path) -> None:
     (herd / INSTANCES).unlink()
     finish(herd, "msmi", read_manifest(herd).samples)
