@@ -208,6 +208,8 @@ def test_a_broken_archive_gives_counts_by_reason(own_archive: Path, tmp_path: Pa
     spoilt[9]["vgg_file"] = clip
     other = "test" if whole[1]["split"] == "train" else "train"
     write_rows(path, [*spoilt, *whole, whole[0], whole[1] | {"split": other}])
+    short = own_archive / "vggsound_bench/VGGSound/audios" / f"{whole[2]['vgg_file']}.wav"
+    soundfile.write(short, tone(2.0, 300), 16_000)
     before = hashes(own_archive)
     manifest = import_ss(own_archive, tmp_path / "out")
     assert manifest.meta.funnel["rows"] == {
@@ -226,7 +228,7 @@ def test_a_broken_archive_gives_counts_by_reason(own_archive: Path, tmp_path: Pa
         "row_unusable": 2,
     }
     assert manifest.meta.funnel["clips"]["audio_missing"] == 1
-    assert manifest.meta.funnel["clips"]["used_below_3_seconds"] > 0  # the corpus's clips last 2 s
+    assert manifest.meta.funnel["clips"]["used_below_3_seconds"] == 1
     rejections = (manifest.folder / "rejections.jsonl").read_text().splitlines()
     assert {"kind": "clip", "record": clip, "reason": "audio_missing", "detail": ""} in map(
         json.loads, rejections

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpo_builder.config import BuildConfig, load_config
 from vpo_builder.dataset.schema import Split
 from vpo_builder.planning.filtering import filter_images
-from vpo_builder.records import ObjectMask, Photo, Reason
+from vpo_builder.records import ObjectMask, Photo, Reason, Rejection
 
 CONFIG = load_config("default")
 CLASS_OF = {1: "person", 17: "cat", 18: "dog"}
@@ -22,11 +23,11 @@ SMALLEST = CONFIG.filters.min_area_fraction * SIDE * SIDE
 
 ROWS = st.lists(
     st.tuples(
-        st.integers(0, 3),  # the image; the last is not listed
+        st.sampled_from([2, 0, 1, 2, 3]),  # the image; the last is not listed
         st.sampled_from(sorted(CLASS_OF)),
-        st.sampled_from([0.0, SMALLEST - 1, SMALLEST, 900.0]),
-        st.sampled_from([0, 0, 0, 1]),
-        st.sampled_from([b"[[1,2,3,4,5,6]]", b"[[1,2,3,4,5,6]]", b"[]", b"[[]]"]),
+        st.sampled_from([900.0, SMALLEST, SMALLEST - 1, 900.0, 0.0]),
+        st.sampled_from([0] * 7 + [1]),
+        st.sampled_from([*[b"[[1,2,3,4,5,6]]"] * 6, b"[]", b"[[]]"]),
     ),
     max_size=12,
 )
@@ -124,6 +125,27 @@ def test_every_image_and_object_ends_as_the_protocol_says(
         if reasons.get(o.id) is not Reason.WITHOUT_AREA
     )
     assert repeated == {image for (image, _), n in twins.items() if n > 1} & kept.keys()
+
+
+@pytest.mark.parametrize("ambiguous", ["drop", "silent"])
+def test_persons_whom_captions_leave_unclear_stay_silent_or_keep_their_image_out(
+    ambiguous: str,
+) -> None:
+    outline = msgspec.Raw(b"[[1,2,3,4,5,6]]")
+    placed = [(2, 1, 900.0), (2, 17, 900.0), (5, 1, 900.0), (5, 17, 1.0), (6, 1, 1.0)]
+    objects = [ObjectMask(n, i, c, area, 0, outline) for n, (i, c, area) in enumerate(placed)]
+    photos = [(Photo(image, f"{image}.jpg", SIDE, SIDE), "train") for image in (2, 5, 6)]
+    rules = with_rules("any", ambiguous)
+    filtered = filter_images(photos, objects, CLASS_OF, lambda _: (), "ss", rules)
+    kept = {item.photo.id: [o.mask.id for o in item.objects] for item in filtered.kept}
+    said = {item.record: item.reason for item in filtered.rejections if item.kind == "image"}
+    if ambiguous == "drop":
+        assert kept == {}
+        assert said == dict.fromkeys(("2", "5", "6"), Reason.PERSON_AMBIGUOUS)
+    else:
+        assert kept == {2: [1]}
+        assert said == {"5": Reason.PERSON_AMBIGUOUS, "6": Reason.NO_ELIGIBLE_OBJECT}
+        assert Rejection("object", "0", Reason.PERSON_AMBIGUOUS) in filtered.rejections
 
 
 def test_without_images_nothing_is_kept() -> None:
