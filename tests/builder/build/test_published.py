@@ -206,6 +206,8 @@ def test_a_broken_archive_gives_counts_by_reason(own_archive: Path, tmp_path: Pa
     spoilt[8]["vgg_file"] = "no clip"
     clip = "zzzzzzzzzzz_000000"
     spoilt[9]["vgg_file"] = clip
+    audios = own_archive / "vggsound_bench" / "VGGSound" / "audios"
+    soundfile.write(audios / f"{whole[0]['vgg_file']}.wav", tone(2.9), 16_000)
     other = "test" if whole[1]["split"] == "train" else "train"
     write_rows(path, [*spoilt, *whole, whole[0], whole[1] | {"split": other}])
     short = own_archive / "vggsound_bench/VGGSound/audios" / f"{whole[2]['vgg_file']}.wav"
