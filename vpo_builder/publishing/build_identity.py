@@ -83,12 +83,18 @@ def _refuse_other(
     keys = (old.keys() | new.keys()) - set(ignored)
     changed = sorted(key for key in keys if old.get(key) != new.get(key))
     if changed:
-        shown = "; ".join(f"{key} is {old.get(key)!r}, now {new.get(key)!r}" for key in changed[:3])
+        shown = "; ".join(
+            f"{key} is {_said(old, key)}, now {_said(new, key)}" for key in changed[:3]
+        )
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise InputError(
             f"{folder}: holds a dataset made with other options or inputs: {shown}{more}; "
             "give another --out, or delete that folder"
         )
+
+
+def _said(tree: Mapping[str, Any], key: str) -> str:
+    return repr(tree[key]) if key in tree else "not set"
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from tests.builder.small_corpus import LEFT, MIDDLE, RIGHT, TINY, SmallCorpus
 from tests.shared_material import CORPUS, needs_corpus
 from vpo_builder.dataset.manifest import Manifest, read_manifest
 from vpo_builder.documents.documents import CARD
+from vpo_builder.runtime.errors import InputError
 from vpo_builder.verify.verify import verify
 
 CAT_OVER_DESK, PLAYERS, GIRL = 417802, 352257, 562150
@@ -124,6 +125,14 @@ def test_val2017_is_not_needed_where_test_is_a_share(desks: Path, tmp_path: Path
     manifest = built(desks, tmp_path)
     assert not [name for name in manifest.meta.inputs if "val2017" in name]
     assert manifest.meta.funnel["images"]["entered"] == 6
+
+
+def test_other_rules_are_refused_in_a_finished_folder(desks: Path, tmp_path: Path) -> None:
+    built(desks, tmp_path, preset="default")
+    with pytest.raises(
+        InputError, match=r"config.filters.repeats is not set, now 'sounding'; give"
+    ):
+        built(desks, tmp_path, "ss", "filters.repeats=sounding", preset="default")
 
 
 @needs_corpus
