@@ -79,6 +79,7 @@ def evaluate(
     """Score a model on a subset; the counts are stored beside its checkpoint."""
     require_torch()
     from avs_bench.checkpoints.opening import open_model
+    from avs_bench.checkpoints.seen_pictures import seen_warning
     from avs_bench.data.datasets import read_dataset
     from avs_bench.report.runs import run_of
     from avs_bench.report.score_tables import tables_of
@@ -108,6 +109,9 @@ def evaluate(
     stored = write_result(home, result)
     click.echo(plain(tables_of([run_of(home.resolve().name, home, (result,))]).every))
     click.echo()
+    warning = seen_warning(home, result.trained_on_sha256, dataset, subset)
+    if warning is not None:
+        say(warning, err=True)
     say(stored)
 
 

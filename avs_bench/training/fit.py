@@ -7,6 +7,7 @@ import torch
 
 from avs_bench.checkpoints.loading import load_weights
 from avs_bench.checkpoints.run_checkpoint import origin_of
+from avs_bench.checkpoints.seen_pictures import note_seen_pictures
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
 from avs_bench.data.example import AVSDataset
@@ -58,7 +59,7 @@ def fit(
     stop = StopRequest(answers=processes.leads)
     validation = Validation(learner, dataset, settings, processes, lambda: stop.signal)
     run = RunFolder(folder, origin_of(settings, dataset), writes=processes.leads)
-    progress = _begun(run, learner, resume, processes)
+    progress = _begun(run, learner, dataset, resume, processes)
     missing = "" if progress.step else missing_starts(settings, learner.model, loaded)
     for line in opening_lines(dataset, learner, progress, train, missing, loaded):
         announce(line)
@@ -112,9 +113,16 @@ def _without(
     return kept
 
 
-def _begun(run: RunFolder, learner: Learner, resume: bool, processes: Processes) -> Progress:
-    """Return where to start; raise InputError unless all processes begin at the same step."""
+def _begun(
+    run: RunFolder, learner: Learner, dataset: AVSDataset, resume: bool, processes: Processes
+) -> Progress:
+    """Return where to start, and note in the folder what the run sees.
+
+    Raises InputError unless all processes begin at the same step.
+    """
     progress = run.begin(learner, resume)
+    if processes.leads:
+        note_seen_pictures(run.path, dataset)
     latest = processes.largest(progress.step)
     if -processes.largest(-progress.step) != latest:
         raise InputError(

@@ -1,0 +1,67 @@
+"""The pictures that a run has trained on: scoring on another dataset can tell whether it saw them.
+
+They are COCO's ids, so that VPO of any build and any published copy can be compared; AVSBench's
+videos have no such ids.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from avs_bench.data.example import AVSDataset
+from vpo_builder.dataset.schema import SPLIT_NAMES, SUBSETS, Subset
+from vpo_builder.runtime.errors import BAD_JSON
+from vpo_builder.runtime.regular_files import read_regular
+from vpo_builder.runtime.whole_files import write_atomically
+
+SEEN = "pictures.json"
+WITH_COCO_IDS = frozenset(name for name in SPLIT_NAMES.values() if name.startswith("VPO-"))
+
+
+@dataclass(frozen=True)
+class SeenPictures:
+    """The pictures of train and val of a dataset, by COCO's ids, and the hash of its manifest."""
+
+    manifest_sha256: str
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+
+
+def note_seen_pictures(folder: Path, dataset: AVSDataset) -> None:
+    """Write beside a run's checkpoints what it sees, if its dataset has ids that others share."""
+    if dataset.name in WITH_COCO_IDS:
+        train, val = (pictures_of(dataset, subset) for subset in SUBSETS[:2])
+        seen = SeenPictures(dataset.sha256, tuple(sorted(train)), tuple(sorted(val)))
+        write_atomically(folder / SEEN, msgspec.json.encode(seen))
+
+
+def pictures_of(dataset: AVSDataset, subset: Subset) -> frozenset[str]:
+    """Return the ids of a subset's pictures."""
+    return frozenset(x.picture_id for x in dataset.subsets[subset] if x.picture_id is not None)
+
+
+def seen_warning(
+    folder: Path, trained_on_sha256: str, dataset: AVSDataset, subset: Subset
+) -> str | None:
+    """Return a line if a run has seen pictures of a subset of another dataset than its own.
+
+    None where it has not, and where the run does not tell: an older one, or other weights.
+    """
+    if dataset.name not in WITH_COCO_IDS or dataset.sha256 == trained_on_sha256:
+        return None
+    try:
+        seen = msgspec.json.decode(read_regular(folder / SEEN), type=SeenPictures)
+    except (OSError, *BAD_JSON):
+        return None
+    if seen.manifest_sha256 != trained_on_sha256:
+        return None
+    scored = pictures_of(dataset, subset)
+    counts = {name: len(scored.intersection(getattr(seen, name))) for name in ("train", "val")}
+    named = " and ".join(f"{count} in {name}" for name, count in counts.items() if count)
+    if not named:
+        return None
+    return (
+        f"warning: training has seen pictures of this {subset}: {named}, of {len(scored)}; build "
+        "with vpo-build --exclude to score here"
+    )
