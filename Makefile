@@ -52,11 +52,13 @@ test-media: $(EVERYTHING) ## run the tests that depend on ffmpeg with the one fr
 	    $(BIN)/python -m pytest -q -n auto -m media $(ARGS)
 
 prove-resume: $(EVERYTHING) ## kill a training run ten times, and compare it with one left alone
-	$(BIN)/python -m pytest -q -s -m proof tests/bench/training/test_killed.py $(ARGS)
+	$(BIN)/python -m pytest -q -s -m proof tests/bench/training/test_killed.py \
+	    tests/bench/training/test_lost_process.py $(ARGS)
 
 prove-kills: $(EVERYTHING) ## kill every other command twenty times, and fill the disk at ten points (minutes)
 	AVS_TEST_KILLS=20 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -s -m "proof or not proof" \
-	    tests/faults tests/builder/fetching/test_killed_shards.py $(ARGS)
+	    tests/faults tests/builder/fetching/test_killed_shards.py tests/builder/fetching/test_shards.py \
+	    $(ARGS)
 
 fuzz: $(EVERYTHING) ## spoil every kind of input for ten minutes: no traceback, no hang, no write outside
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz $(ARGS)

@@ -48,7 +48,7 @@ def lines(stderr):
     return [line for line in stderr.splitlines() if line.strip() and "step" not in line[:60]]
 
 
-@pytest.mark.parametrize("lost", [0, 1])
+@pytest.mark.parametrize("lost", [pytest.param(0, marks=pytest.mark.proof), 1])
 def test_a_killed_process_ends_the_other_and_the_run_goes_on(lost, folder, tmp_path):
     out, whole = tmp_path / "run", tmp_path / "whole"
     processes = begin(folder, out, *WHOLE)

@@ -145,7 +145,9 @@ def test_a_link_that_leads_out_is_not_copied(sandbox: Path, kind: str, folder_to
     else:
         link_to(sandbox / "elsewhere")(path)
     assert run(("verify", folder)).exit_code == 0
-    for target in FORMATS:
+    # The layout of VPO's authors has no attributions: there the link is nobody's concern.
+    unread = {"published"} if kind == "ATTRIBUTION.csv" else set()
+    for target in (one for one in FORMATS if one not in unread):
         with pytest.raises(InputError, match=r"a link leads to .*elsewhere"):
             export_dataset(folder, sandbox / "out", target)
     if kind != "ATTRIBUTION.csv":

@@ -175,6 +175,7 @@ def worker_processes() -> list[int]:
     return sorted(p for p, name in names.items() if name.startswith(workers) and is_ours(p))
 
 
+@pytest.mark.proof
 def test_workers_of_ray_killed_at_random_moments_change_no_byte(
     ray: Any, farm_folder: Path, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
