@@ -19,7 +19,17 @@ PACKET_BYTES = 2**24
 
 
 def announced_by_ffmpeg(path: Path, said: str) -> float | None:
-    """Return the seconds that a file announces, as ffmpeg names them when it opens one.
+    """Return the seconds that a file announces, as ffmpeg names them when it opens one."""
+    found = _DURATION.search(said)
+    seconds = None
+    if found is not None:
+        hours, minutes, rest = (float(part) for part in found.groups())
+        seconds = 3600 * hours + 60 * minutes + rest
+    return announced_by_container(path, seconds)
+
+
+def announced_by_container(path: Path, seconds: float | None) -> float | None:
+    """Return the seconds that a file announces; `seconds` are those that ffmpeg takes it to have.
 
     None where the file says nothing: ffmpeg then guesses by the bits a second.
     """
@@ -28,11 +38,7 @@ def announced_by_ffmpeg(path: Path, said: str) -> float | None:
         return wav_seconds(path)
     if frame[:1] == b"\xff" and frame[1] >= 0xE0 and not _counts_frames(frame):
         return None  # frames of AAC or MP3 one after the other
-    found = _DURATION.search(said)
-    if found is None:
-        return None
-    hours, minutes, seconds = (float(part) for part in found.groups())
-    return 3600 * hours + 60 * minutes + seconds
+    return seconds
 
 
 def last_packet_seconds(path: Path, seconds: float) -> float:

@@ -12,7 +12,8 @@ from vpo_builder.config import AudioSettings, ClipSettings
 from vpo_builder.records import ArchiveMember, Reason
 from vpo_builder.rendering.clip_place import ClipPlace
 from vpo_builder.rendering.clip_record import recording_mark
-from vpo_builder.rendering.decoding import Excerpt, Recording, Waveform, decode
+from vpo_builder.rendering.decoding import Excerpt, decode
+from vpo_builder.rendering.recording import Recording, Waveform
 from vpo_builder.sources.archives import as_file
 
 BEYOND_SECONDS = 1.0

@@ -13,7 +13,6 @@ import ffmpeg
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 from vpo_builder.rendering.announced_length import (
     announced_by_ffmpeg,
@@ -22,10 +21,17 @@ from vpo_builder.rendering.announced_length import (
     mp3_counts_its_frames,
     wav_seconds,
 )
+from vpo_builder.rendering.libav import END_SECONDS, decode_by_libav
+from vpo_builder.rendering.recording import (
+    MOST_SAMPLES,
+    Recording,
+    UndecodableError,
+    Waveform,
+    checked_recording,
+    mean_of_channels,
+)
 from vpo_builder.runtime.ffmpeg_program import FfmpegError, FfmpegRun, ffmpeg_program, run_ffmpeg
 from vpo_builder.runtime.regular_files import open_regular, require_regular
-
-Waveform = NDArray[np.float32]
 
 READ_BY_SOUNDFILE = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 FFMPEG_SECONDS = 120  # hours of sound before an excerpt decode in half of that
@@ -33,34 +39,8 @@ UNKNOWN_FRAMES = 2**40
 """More than a header can count; libsndfile says so where it does not know."""
 READ_AHEAD_BYTES = 2**14
 """What a decoder of MP3 leaves of a file that it has read: tags at its end."""
-MOST_SAMPLES = 2**26
-"""So many, of all channels, are decoded at most: eleven seconds of 32 channels at 192 kHz."""
 BESIDE_SAMPLES = 2**20
 """Bytes that ffmpeg may write beside the samples."""
-END_SECONDS = 0.1
-"""So close to a file's announced end its last packet may end: a frame, and rounding."""
-
-
-class UndecodableError(ValueError):
-    """A file from which no sound can be read."""
-
-
-@dataclass(frozen=True)
-class Recording:
-    """Decoded sound.
-
-    `mono` [samples] is the mean of its channels in full scale; `announced_seconds` is how long the
-    file says that it is.
-    """
-
-    mono: Waveform
-    sample_rate: int
-    announced_seconds: float | None
-
-    @property
-    def seconds(self) -> float:
-        """The length that decoding gave."""
-        return len(self.mono) / self.sample_rate
 
 
 @dataclass(frozen=True)
@@ -86,6 +66,10 @@ def decode(
             read = _decode_by_soundfile(path, most_seconds)
             if read is not None:
                 return read
+        elif excerpt is None:
+            read = decode_by_libav(path, most_seconds)
+            if read is not None:
+                return read
         return _decode_by_ffmpeg(path, excerpt, most_seconds)
     except OSError as error:
         raise UndecodableError(str(error)) from None
@@ -97,10 +81,13 @@ def decoder_versions() -> dict[str, str]:
     banner = subprocess.run(
         [ffmpeg_program(), "-version"], capture_output=True, check=True, timeout=FFMPEG_SECONDS
     ).stdout.decode(errors="replace")
+    import av  # here, since the commands' help must not wait for it
+
     return {
         "libsndfile": soundfile.__libsndfile_version__,
         "soxr": soxr.__libsoxr_version__,
         "ffmpeg": banner.split("\n", 1)[0].removeprefix("ffmpeg version ").split(" ", 1)[0],
+        "pyav": f"{av.__version__} (ffmpeg {av.ffmpeg_version_info})",
     }
 
 
@@ -127,7 +114,7 @@ def _decode_by_soundfile(path: Path, most_seconds: float | None) -> Recording | 
             raise UndecodableError(str(error)) from None
     if announced is not None and path.suffix.lower() == ".wav":
         announced = max(announced, wav_seconds(path) or 0.0)
-    return _recording(mono, rate, announced)
+    return checked_recording(mono, rate, announced)
 
 
 def _read_mono(file: soundfile.SoundFile, most_seconds: float | None) -> Waveform:
@@ -144,19 +131,8 @@ def _read_mono(file: soundfile.SoundFile, most_seconds: float | None) -> Wavefor
         raise UndecodableError(f"{frames} samples of {file.channels} channels")
     if file.subtype == "PCM_16":
         samples = file.read(frames, dtype="int16", always_2d=True).astype(np.float32)
-        return _mean_of_channels(samples, 2**-15)
-    return _mean_of_channels(file.read(frames, dtype="float32", always_2d=True), 1)
-
-
-def _mean_of_channels(samples: Waveform, scale: float) -> Waveform:
-    """Return the mean of [samples, channels] times a power of two, which rounds nothing."""
-    channels = samples.shape[1]
-    if channels == 2:  # the same figures as mean gives, in a thirtieth of its time
-        mono, scale = samples[:, 0] + samples[:, 1], scale / 2
-    else:
-        mono = samples[:, 0] if channels == 1 else samples.mean(axis=1)
-    mono *= np.float32(scale)
-    return mono
+        return mean_of_channels(samples, 2**-15)
+    return mean_of_channels(file.read(frames, dtype="float32", always_2d=True), 1)
 
 
 def decode_arguments(
@@ -211,7 +187,7 @@ def _decode_by_ffmpeg(path: Path, excerpt: Excerpt | None, most_seconds: float |
     ends_early = announced is not None and seconds < announced - END_SECONDS
     if ends_early and whole is not None and _reaches(path, whole):
         announced = seconds
-    return _recording(mono, rate, announced)
+    return checked_recording(mono, rate, announced)
 
 
 def _reaches(path: Path, announced: float) -> bool:
@@ -225,11 +201,3 @@ def _reaches(path: Path, announced: float) -> bool:
         return last_packet_seconds(path, FFMPEG_SECONDS) >= announced - END_SECONDS
     except FfmpegError:
         return False
-
-
-def _recording(mono: Waveform, rate: int, announced: float | None) -> Recording:
-    if not len(mono):
-        raise UndecodableError("no samples")
-    if not np.isfinite(mono).all():
-        raise UndecodableError("samples that are no numbers")
-    return Recording(mono, rate, announced)

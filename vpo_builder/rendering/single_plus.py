@@ -16,8 +16,9 @@ from vpo_builder.dataset.avsbench_trees import S4_CATEGORIES, Video
 from vpo_builder.dataset.schema import ClassRow, Sample, Source
 from vpo_builder.records import Reason, Rejection
 from vpo_builder.rendering.clip_sound import encode_wav, resample_to_mono
-from vpo_builder.rendering.decoding import UndecodableError, Waveform, decode
+from vpo_builder.rendering.decoding import decode
 from vpo_builder.rendering.mask import Mask, encode_png
+from vpo_builder.rendering.recording import UndecodableError, Waveform
 from vpo_builder.runtime.regular_files import UnusableFileError, read_regular
 from vpo_builder.runtime.stateless_hash import text_key
 from vpo_builder.runtime.whole_files import write_if_changed

@@ -10,12 +10,12 @@ from vpo_builder.records import Reason
 from vpo_builder.rendering.clip_sound import encode_wav, resample_to_mono
 from vpo_builder.rendering.decoding import (
     Excerpt,
-    UndecodableError,
     decode,
     ffmpeg_input,
     ffmpeg_run,
     output_arguments,
 )
+from vpo_builder.rendering.recording import UndecodableError
 from vpo_builder.runtime.whole_files import write_atomically
 
 SAMPLE_RATE = 16_000  # preprocess_s4.py: write_audiofile(..., fps=16000)

@@ -23,7 +23,7 @@ from vpo_builder.dataset.manifest import MANIFEST, read_manifest
 from vpo_builder.dataset.schema import SUBSETS
 from vpo_builder.publishing.media_record import note_media
 from vpo_builder.rendering.clip_sound import resample_to_mono
-from vpo_builder.rendering.decoding import Recording
+from vpo_builder.rendering.recording import Recording
 from vpo_builder.rendering.single_plus import cut_window
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.verify.verify import verify

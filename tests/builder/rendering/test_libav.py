@@ -1,0 +1,115 @@
+"""Sound decoded in process is the sound that a process of ffmpeg decodes."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.builder.small_corpus import tone
+from vpo_builder.rendering import decoding
+from vpo_builder.rendering.decoding import decode, decode_arguments
+from vpo_builder.rendering.libav import decode_by_libav
+from vpo_builder.rendering.recording import MOST_SAMPLES, UndecodableError
+from vpo_builder.runtime.ffmpeg_program import ffmpeg_program, run_ffmpeg
+
+pytestmark = pytest.mark.media
+LEVEL = 2**-15  # the least significant bit of the wavs that are written
+STEREO = np.stack([tone(4.0, 440.0, 44_100), 0.5 * tone(4.0, 660.0, 44_100)], axis=1)
+
+
+def ffmpeg(*arguments: object) -> None:
+    command = [ffmpeg_program(), "-v", "error", "-y", *map(str, arguments)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+def written(path: Path, *form: object, sound: np.ndarray = STEREO) -> Path:
+    soundfile.write(path.with_suffix(".source.wav"), sound, 44_100)
+    ffmpeg("-i", path.with_suffix(".source.wav"), *form, path)
+    return path
+
+
+def by_program(path: Path) -> np.ndarray:
+    (path.parent / "program.wav").write_bytes(
+        run_ffmpeg(decode_arguments(path), seconds=60, most_bytes=2**28).output
+    )
+    return soundfile.read(path.parent / "program.wav", dtype="float32", always_2d=True)[0].mean(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("a.mp4", ["-c:a", "aac"]),
+        ("a.m4a", ["-c:a", "alac"]),
+        ("a.mov", ["-c:a", "pcm_s16be"]),
+        ("a.webm", ["-c:a", "libopus"]),
+        ("a.opus", ["-c:a", "libopus"]),
+        ("a.mkv", ["-c:a", "aac", "-ac", "6"]),
+        ("a.aac", ["-c:a", "aac"]),
+    ],
+)
+def test_every_container_gives_the_samples_of_a_process_of_ffmpeg(
+    tmp_path: Path, name: str, form: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / name, *form)
+    expected = by_program(path)
+    monkeypatch.setattr(decoding, "run_ffmpeg", None)  # no process is started
+    recording = decode(path)
+    assert recording.mono.dtype == np.float32
+    assert len(recording.mono) == len(expected)
+    assert np.abs(recording.mono - expected).max() < LEVEL / 2
+
+
+def test_a_start_that_the_container_hides_is_not_heard(tmp_path: Path) -> None:
+    ffmpeg("-i", written(tmp_path / "a.m4a", "-c:a", "aac"), "-ss", "1", "-c", "copy",
+           tmp_path / "cut.m4a")  # fmt: skip
+    assert len(decode(tmp_path / "cut.m4a").mono) == len(by_program(tmp_path / "cut.m4a"))
+
+
+def test_no_more_is_decoded_than_asked_and_the_length_is_that_of_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.m4a", "-c:a", "aac")
+    recording = decode(path, most_seconds=1.5)
+    assert len(recording.mono) == 1.5 * 44_100
+    assert recording.announced_seconds == pytest.approx(4.0, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["a.m4a", "a.mkv"])
+def test_what_is_damaged_is_left_to_ffmpeg(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path / name, "-c:a", "aac")
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    assert decode_by_libav(path, None) is None
+
+
+def test_a_file_without_sound_is_left_to_ffmpeg(tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:d=1:r=5", tmp_path / "a.mp4")
+    assert decode_by_libav(tmp_path / "a.mp4", None) is None
+    with pytest.raises(UndecodableError):
+        decode(tmp_path / "a.mp4")
+
+
+def test_a_play_list_under_a_clips_name_opens_no_other_file(tmp_path: Path) -> None:
+    secret = written(tmp_path / "secret.aac", "-c:a", "aac")
+    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:4", "#EXTINF:4,", str(secret), "#EXT-X-ENDLIST"]
+    (tmp_path / "a.mp4").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "b.mp4").write_text(f"ffconcat version 1.0\nfile {secret.name}", encoding="utf-8")
+    assert decode_by_libav(tmp_path / "a.mp4", None) is None
+    assert decode_by_libav(tmp_path / "b.mp4", None) is None
+
+
+def test_a_name_that_looks_like_an_address_is_a_file(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.m4a", "-c:a", "aac")
+    odd = path.rename(tmp_path / "concat:x|http:%d.m4a")
+    assert decode_by_libav(odd, None) is not None
+
+
+def test_more_samples_than_any_clip_has_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vpo_builder.rendering.libav.MOST_SAMPLES", 2 * 44_100)
+    assert MOST_SAMPLES == 2**26
+    path = written(tmp_path / "a.m4a", "-c:a", "aac")
+    assert decode_by_libav(path, 0.9) is not None
+    with pytest.raises(UndecodableError, match="samples"):
+        decode_by_libav(path, None)

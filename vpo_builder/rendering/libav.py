@@ -1,0 +1,113 @@
+"""Decodes the sound of videos and other containers in process, by ffmpeg's own libraries (PyAV).
+
+A process of ffmpeg takes eight times as long over a clip of ten seconds as its sound does. Only
+what is whole and plain is read here; of everything else (a damaged packet, sound that changes its
+form, an end before the announced one) `decoding` asks the program, which has ways with it.
+"""
+
+import math
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vpo_builder.rendering.announced_length import announced_by_container
+from vpo_builder.rendering.recording import (
+    MOST_SAMPLES,
+    Recording,
+    UndecodableError,
+    Waveform,
+    checked_recording,
+    mean_of_channels,
+)
+
+CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,aac,mp3,flac,wav"
+"""The formats that are opened in process: a play list, which opens other files, is none of them."""
+SCALES = {"flt": 1.0, "fltp": 1.0, "s16": 2**-15, "s16p": 2**-15}
+"""The forms of samples that are read here, and what makes full scale of them."""
+READ_SECONDS = 30.0  # of a read that gives nothing, on a disk that has gone away
+END_SECONDS = 0.1  # a frame, and rounding
+
+
+def decode_by_libav(path: Path, most_seconds: float | None) -> Recording | None:
+    """Return the sound of a file's first audio stream, at most `most_seconds` of it.
+
+    None for what a process of ffmpeg must judge. Raises UndecodableError for more than
+    MOST_SAMPLES, OSError for a file that cannot be read.
+    """
+    import av  # here, since the commands' help must not wait for it
+
+    try:
+        with av.open(
+            f"file:{path.resolve()}",
+            options={"protocol_whitelist": "file", "format_whitelist": CONTAINERS},
+            timeout=READ_SECONDS,
+        ) as container:
+            if not container.streams.audio:
+                return None
+            samples, rate = _first_stream(container, most_seconds)
+            container_seconds = None if container.duration is None else container.duration / 1e6
+    except (av.FFmpegError, _NotPlainError):
+        return None
+    announced = announced_by_container(path, container_seconds)
+    read_whole = most_seconds is None or len(samples) < math.ceil(most_seconds * rate)
+    if read_whole and announced is not None and len(samples) / rate < announced - END_SECONDS:
+        return None
+    return checked_recording(samples, rate, announced)
+
+
+class _NotPlainError(Exception):
+    """Sound of a kind that is left to ffmpeg."""
+
+
+def _first_stream(container: Any, most_seconds: float | None) -> tuple[Waveform, int]:
+    """Return the mean of the channels in full scale [samples], and the rate."""
+    stream = container.streams.audio[0]
+    stream.codec_context.thread_count = 1
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = type(other.discard)["all"]
+    blocks: list[Waveform] = []
+    form, wanted, read = None, math.inf, 0
+    with closing(_frames(container, stream)) as frames:
+        for frame in frames:
+            if form is None:
+                form = _form(frame)
+                wanted = math.inf if most_seconds is None else math.ceil(most_seconds * form[1])
+            elif _form(frame) != form:
+                raise _NotPlainError
+            blocks.append(_channels_last(frame))
+            read += frame.samples
+            if read * form[2] > MOST_SAMPLES:
+                raise UndecodableError(f"more than {MOST_SAMPLES} samples")
+            if read >= wanted:
+                break
+    if form is None:
+        raise _NotPlainError
+    whole = np.concatenate(blocks)[: int(min(wanted, read))]
+    return mean_of_channels(whole, SCALES[form[0]]), form[1]
+
+
+def _frames(container: Any, stream: Any) -> Generator[Any]:
+    for packet in container.demux(stream):
+        if packet.is_corrupt:
+            raise _NotPlainError
+        yield from packet.decode()
+
+
+def _form(frame: Any) -> tuple[str, int, int]:
+    """Return what must stay the same: the kind of samples, the rate, the number of channels."""
+    name = frame.format.name
+    if name not in SCALES:
+        raise _NotPlainError
+    return name, frame.sample_rate, frame.layout.nb_channels
+
+
+def _channels_last(frame: Any) -> Waveform:
+    """Return a frame's samples as float32 [samples, channels], in the scale that they have."""
+    samples = frame.to_ndarray().astype(np.float32, copy=False)
+    if frame.format.is_planar:
+        return np.ascontiguousarray(samples.T)
+    return np.ascontiguousarray(samples.reshape(-1, frame.layout.nb_channels))
