@@ -9,17 +9,14 @@ the answer away, and train against it with shuffled pairs.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from avs_bench.data.batch import Batch
+from avs_bench.data.audio import Waveform, mix
 from avs_bench.data.example import Example
 from avs_bench.data.seeds import numpy_generator
 from avs_bench.probes import hearing
-from vpo_builder.dataset.schema import IGNORE
 from vpo_builder.runtime.errors import InputError
 
 NOISE_RMS = 0.1
@@ -31,52 +28,49 @@ class Probe:
     """One way of giving pictures another sound.
 
     `hear` says whose clips each example is given and leaves out the examples for which the probe
-    has no meaning; `alter` changes the mixed waveforms of a batch [B, channels, samples] and what
-    sounds in it. Both are pure and depend on the seed and on ids alone.
+    has no meaning; `alter` changes the mixed waveform [channels, samples] of an example, by seed
+    and example id. Both are pure. After it the sources are still heard unless `drowns` them, and
+    what was at pan p is at 1 − p if it `mirrors`.
     """
 
     name: str
     question: str
     source: str
     hear: Callable[[Sequence[Example], int], tuple[Example, ...]]
-    alter: Callable[[Batch, int], Batch]
+    alter: Callable[[Waveform, int, str], Waveform]
+    drowns: bool = False
+    mirrors: bool = False
+
+    def heard_classes(self, example: Example) -> frozenset[int]:
+        """Return the class indices that are heard in an example that `hear` gave."""
+        return frozenset(() if self.drowns else (x.class_index for x in example.sources))
 
 
-def _unaltered(batch: Batch, _seed: int) -> Batch:
-    return batch
+def _unaltered(waveform: Waveform, _seed: int, _example_id: str) -> Waveform:
+    return waveform
 
 
-def _noise(batch: Batch, seed: int) -> Batch:
+def _noise(waveform: Waveform, seed: int, example_id: str) -> Waveform:
     """White Gaussian noise, independent in each channel, as loud as the sound that it replaces.
 
-    As loud, so that not the level gives it away. Nothing sounds in it.
+    As loud, so that not the level gives it away.
     """
-    waveforms = torch.stack(
-        [
-            _noise_like(waveform, seed, example.example_id)
-            for waveform, example in zip(batch.waveforms, batch.examples, strict=True)
-        ]
-    )
-    return replace(batch, waveforms=waveforms, sounding=torch.zeros_like(batch.sounding))
-
-
-def _noise_like(waveform: Tensor, seed: int, example_id: str) -> Tensor:
-    level = float(waveform.square().mean().sqrt()) or NOISE_RMS
+    level = float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))) or NOISE_RMS
     random = numpy_generator("noise", seed, example_id)
-    noise = random.standard_normal(tuple(waveform.shape), dtype=np.float32)
+    noise = random.standard_normal(waveform.shape, dtype=np.float32)
     noise *= level / np.sqrt(np.mean(np.square(noise)))
-    return torch.from_numpy(noise).to(waveform)
+    return noise
 
 
-def _swapped_channels(batch: Batch, _seed: int) -> Batch:
-    """Left heard as right; what sounded at pan p sounds at 1 − p."""
-    channels = batch.waveforms.shape[1]
+def _swapped_channels(waveform: Waveform, _seed: int, _example_id: str) -> Waveform:
+    """Left heard as right."""
+    channels = len(waveform)
     if channels != 2:
         raise InputError(
             f"probe swap-channels: the model hears {channels} channel, expected 2; "
             "probe a model that was trained with --set audio.channels=2"
         )
-    return replace(batch, waveforms=batch.waveforms.flip(1), pans=1 - batch.pans)
+    return np.ascontiguousarray(waveform[::-1])
 
 
 _ROBUST = "AVSBench-Robust (arXiv 2502.00358)"
@@ -102,6 +96,7 @@ PROBES: dict[str, Probe] = {
             f"{_ROBUST}; there at full scale, here as loud as the sound it replaces",
             hearing.own,
             _noise,
+            drowns=True,
         ),
         Probe(
             "off-screen",
@@ -131,6 +126,7 @@ PROBES: dict[str, Probe] = {
             "ours, for VPO-MSMI in stereo, after the stereo setting of Chen et al.",
             hearing.own_beside_a_silent_twin,
             _swapped_channels,
+            mirrors=True,
         ),
     )
 }
@@ -152,17 +148,15 @@ def probed_examples(
     return probed
 
 
-def probed_batch(probe: Probe, batch: Batch, seed: int = 0) -> Batch:
-    """A batch of `probed_examples` as the model is to hear it; the batch given is unchanged."""
-    return probe.alter(batch, seed)
-
-
-def right_answer(batch: Batch) -> Tensor:
-    """Targets [B, H, W] int64 of what is heard: labelled classes that do not sound are background.
-
-    Ignored pixels stay ignored.
-    """
-    padded = torch.nn.functional.pad(batch.sounding, (0, IGNORE + 1 - batch.sounding.shape[1]))
-    rows = torch.arange(len(batch.targets), device=batch.targets.device)
-    is_heard = padded[rows[:, None, None], batch.targets]
-    return torch.where(is_heard | (batch.targets == IGNORE), batch.targets, 0)
+def probed_sound(
+    probe: Probe,
+    example: Example,
+    *,
+    seconds: int,
+    channels: int,
+    frame_step: float = 1.0,
+    seed: int = 0,
+) -> Waveform:
+    """Return what is heard in one of `probed_examples`, [channels, seconds · 16,000] float32."""
+    mixed = mix(example.sources, seconds, channels, frame_step)
+    return probe.alter(mixed, seed, example.example_id)

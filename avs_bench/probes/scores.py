@@ -1,20 +1,36 @@
-"""What a model scores under a probe, picture by picture."""
+"""Asks a model the questions of a probe, batch by batch."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from avs_bench.config import AudioSettings, Settings
 from avs_bench.data.batch import Batch, reheard
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.loader import plain_batches
-from avs_bench.metrics import Confusion
-from avs_bench.probes.definitions import Probe, probed_batch, probed_examples, right_answer
-from avs_bench.results.records import ProbedSet, ScoredItem, scored_item, scored_set
+from avs_bench.probes.counts import ProbeCounts
+from avs_bench.probes.definitions import Probe
+from avs_bench.results.records import ProbedSet
 from vpo_builder.dataset.schema import Subset
 
 Predict = Callable[[Batch], Tensor]
 """A model: class indices [B, H, W] at the size of the batch's targets."""
+
+
+def probed_batch(probe: Probe, batch: Batch, seed: int = 0) -> Batch:
+    """A batch of `probed_examples` as the model is to hear it; the batch given is unchanged."""
+    waveforms = [
+        torch.from_numpy(probe.alter(waveform.numpy(), seed, example.example_id))
+        for waveform, example in zip(batch.waveforms, batch.examples, strict=True)
+    ]
+    return replace(
+        batch,
+        waveforms=torch.stack(waveforms),
+        sounding=torch.zeros_like(batch.sounding) if probe.drowns else batch.sounding,
+        pans=1 - batch.pans if probe.mirrors else batch.pans,
+    )
 
 
 class ProbeScorer:
@@ -32,15 +48,12 @@ class ProbeScorer:
         audio: AudioSettings,
         seed: int = 0,
     ) -> None:
-        self._probe, self._classes, self._audio, self._seed = probe, classes, audio, seed
-        asked = probed_examples(probe, examples, seed)
-        self._asked = {example.example_id: example for example in asked}
-        self._answers: list[ScoredItem] = []
-        self._labelled: list[ScoredItem] = []
+        self._probe, self._audio, self._seed = probe, audio, seed
+        self._counts = ProbeCounts(probe, examples, classes, seed)
 
     def asks(self, batch: Batch) -> bool:
         """Tell whether an example of the batch is asked."""
-        return any(example.example_id in self._asked for example in batch.examples)
+        return any(example.example_id in self._counts.asked for example in batch.examples)
 
     def hearing(self, batch: Batch) -> Batch:
         """Return the batch as it is to be heard.
@@ -48,30 +61,18 @@ class ProbeScorer:
         Examples that are not asked keep their sound, and frames without annotation theirs.
         Raises InputError if the probe needs stereo and the batch is mono.
         """
-        examples = [self._asked.get(known.example_id, known) for known in batch.examples]
+        examples = [self._counts.asked.get(known.example_id, known) for known in batch.examples]
         return probed_batch(self._probe, reheard(batch, examples, self._audio), self._seed)
 
     def add(self, heard: Batch, preds: Tensor) -> None:
         """Score class indices [B, H, W], the answers to a batch that `hearing` gave."""
-        for example, pred, answer, target in zip(
-            heard.examples, preds, right_answer(heard), heard.targets, strict=True
-        ):
-            if example.example_id not in self._asked or example.mask is None:
-                continue
-            for items, mask in ((self._answers, answer), (self._labelled, target)):
-                confusion = Confusion.of(pred, mask, self._classes)
-                items.append(scored_item(example.example_id, example.unit, {}, confusion))
+        for example, pred, target in zip(heard.examples, preds, heard.targets, strict=True):
+            if example.example_id in self._counts.asked and example.mask is not None:
+                self._counts.add(example.example_id, pred, target)
 
     def scores(self) -> ProbedSet:
         """Return what all the answers score."""
-        return ProbedSet(
-            probe=self._probe.name,
-            question=self._probe.question,
-            source=self._probe.source,
-            seed=self._seed,
-            answer=scored_set("dataset", self._classes, self._answers),
-            labelled=scored_set("dataset", self._classes, self._labelled),
-        )
+        return self._counts.scores()
 
 
 def score_probe(

@@ -12,7 +12,7 @@ from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.loader import plain_batches
 from avs_bench.metrics import Confusion, Family
 from avs_bench.models.inference import predicted_classes, segment_hearings
-from avs_bench.probes import ProbeScorer
+from avs_bench.probes.scores import ProbeScorer
 from avs_bench.results.records import ScoredItem, ScoredSet, scored_set
 from avs_bench.results.showcase import Candidate, Showcase
 from avs_bench.runtime.processes import ALONE, Processes

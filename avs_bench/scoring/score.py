@@ -13,7 +13,8 @@ from avs_bench.checkpoints.opening import OpenedModel
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import class_indices
 from avs_bench.names import Family
-from avs_bench.probes import PROBES, ProbeScorer
+from avs_bench.probes import PROBES
+from avs_bench.probes.scores import ProbeScorer
 from avs_bench.results.records import Result
 from avs_bench.scoring.evaluate import Watcher, evaluate
 from vpo_builder.dataset.schema import Subset

@@ -11,10 +11,9 @@ from avs_bench.probes import (
     false_positive_rate,
     listening_gain,
     pan_sensitivity,
-    probed_batch,
     right_answer,
-    score_probe,
 )
+from avs_bench.probes.scores import probed_batch, score_probe
 from tests.bench.probes.conftest import ignores_audio, obeys_audio, obeys_sides
 from vpo_builder.runtime.errors import InputError
 
@@ -25,6 +24,14 @@ NEGATIVE = ("silence", "noise", "off-screen")
 def batch(toy, stereo):
     settings = replace(stereo, evaluation=replace(stereo.evaluation, batch_size=16))
     return next(iter(plain_batches(toy, toy.subsets["test"], settings)))
+
+
+def answers(batch):
+    """The right answer [B, H, W] to each item of a batch, by what sounds in it."""
+    pairs = zip(batch.targets.numpy(), batch.sounding, strict=True)
+    return torch.stack(
+        [torch.from_numpy(right_answer(t, s.nonzero()[:, 0].tolist())) for t, s in pairs]
+    )
 
 
 class TestAlteredSound:
@@ -60,7 +67,7 @@ class TestAlteredSound:
     def test_the_batch_given_is_unchanged(self, batch):
         before = [t.clone() for t in (batch.waveforms, batch.targets, batch.sounding)]
         for probe in PROBES.values():
-            right_answer(probed_batch(probe, batch))
+            answers(probed_batch(probe, batch))
         after = (batch.waveforms, batch.targets, batch.sounding)
         assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
@@ -71,12 +78,12 @@ class TestAlteredSound:
 
 class TestRightAnswer:
     def test_with_the_right_sound_it_is_the_mask(self, batch):
-        assert torch.equal(right_answer(batch), batch.targets)
+        assert torch.equal(answers(batch), batch.targets)
 
     def test_what_does_not_sound_is_background_and_ignored_stays_ignored(self, batch):
         heard = batch.sounding.clone()
         heard[4] = torch.tensor([False, False, True, False, False])  # of cat and dog, the dog
-        answer = right_answer(replace(batch, sounding=heard))[4]
+        answer = answers(replace(batch, sounding=heard))[4]
         assert answer.unique().tolist() == [0, 2, 255]
         assert torch.equal(answer == 2, batch.targets[4] == 2)
 

@@ -10,7 +10,8 @@ from avs_bench.data.loader import plain_batches
 from avs_bench.metrics import FrameScores, VideoScores
 from avs_bench.models import AVSOutput, build_model
 from avs_bench.models.inference import answer, object_logits, predicted_classes, segment
-from avs_bench.probes import PROBES, ProbeScorer, score_probe
+from avs_bench.probes import PROBES
+from avs_bench.probes.scores import ProbeScorer, score_probe
 from avs_bench.scoring.evaluate import evaluate
 from avs_bench.scoring.scorers import groups_of
 from vpo_builder.runtime import progress
