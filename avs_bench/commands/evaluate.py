@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from avs_bench.checkpoints.choice import ModelChoice
-from avs_bench.commands.options import PATH, hold, model_options
+from avs_bench.commands.options import PATH, hold, listed, model_options
 from avs_bench.names import FAMILIES, PROBE_NAMES
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.dataset.schema import SUBSETS, Subset
@@ -90,7 +90,7 @@ def evaluate(
     from avs_bench.scoring.evaluate import watcher_of
     from avs_bench.scoring.score import Questions, score
 
-    questions = Questions(families, _listed(probes), probe_seed, _listed(unseen))
+    questions = Questions(families, listed(probes), probe_seed, listed(unseen))
     dataset = read_dataset(folder)
     home = choice.files[0].parent
     if home.is_dir():  # else there is no checkpoint, which will be told
@@ -113,10 +113,6 @@ def evaluate(
     if warning is not None:
         say(warning, err=True)
     say(stored)
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _command(choice: ModelChoice, folder: Path, subset: Subset, questions: Questions) -> str:

@@ -9,6 +9,7 @@ from avs_bench.commands.embed import embed_sounds
 from avs_bench.commands.evaluate import evaluate
 from avs_bench.commands.models import export, models, profile
 from avs_bench.commands.predict import predict
+from avs_bench.commands.probe_set import probe_set
 from avs_bench.commands.report import report
 from avs_bench.commands.train import train
 from vpo_builder.runtime.command_help import CONTEXT, examples, version_option
@@ -28,5 +29,8 @@ def main() -> None:
     """Train and evaluate audio-visual segmentation models on datasets made by vpo-build."""
 
 
-for command in (train, evaluate, report, predict, models, profile, export, embed_sounds):
+for command in (
+    *(train, evaluate, probe_set, report),
+    *(predict, models, profile, export, embed_sounds),
+):
     main.add_command(command)

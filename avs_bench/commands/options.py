@@ -84,3 +84,8 @@ def model_options(what: str, *further: Option, needs_weights: bool = True) -> Op
 def hold(folder: Path) -> None:
     """Let no other command write into a folder until this one ends; InputError if one does."""
     click.get_current_context().with_resource(output_lock(folder, name=RUN_LOCK))
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Return the names that stand in a text between commas, each once."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))

@@ -4,7 +4,14 @@
 """
 
 from avs_bench.probes.counts import ProbeCounts, right_answer
-from avs_bench.probes.definitions import PROBES, RIGHT_SOUND, Probe, probed_examples, probed_sound
+from avs_bench.probes.definitions import (
+    PROBES,
+    RIGHT_SOUND,
+    Probe,
+    chosen_probes,
+    probed_examples,
+    probed_sound,
+)
 from avs_bench.results.listening import false_positive_rate, listening_gain, pan_sensitivity
 
 __all__ = [
@@ -12,6 +19,7 @@ __all__ = [
     "RIGHT_SOUND",
     "Probe",
     "ProbeCounts",
+    "chosen_probes",
     "false_positive_rate",
     "listening_gain",
     "pan_sensitivity",

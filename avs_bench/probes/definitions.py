@@ -8,7 +8,7 @@ screen. Chen et al. (arXiv 2304.02970) motivate VPO by the same doubt, that the 
 the answer away, and train against it with shuffled pairs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,6 +130,15 @@ PROBES: dict[str, Probe] = {
         ),
     )
 }
+
+
+def chosen_probes(names: Iterable[str], *, and_right_sound: bool = False) -> tuple[Probe, ...]:
+    """Return probes by their names, each once; raise InputError for an unknown name."""
+    known = {**({RIGHT_SOUND.name: RIGHT_SOUND} if and_right_sound else {}), **PROBES}
+    for name in names:
+        if name not in known:
+            raise InputError(f"no probe {name!r}: choose of {', '.join(known)}")
+    return tuple(known[name] for name in dict.fromkeys(names))
 
 
 def probed_examples(

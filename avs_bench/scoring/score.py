@@ -13,12 +13,11 @@ from avs_bench.checkpoints.opening import OpenedModel
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import class_indices
 from avs_bench.names import Family
-from avs_bench.probes import PROBES
+from avs_bench.probes import chosen_probes
 from avs_bench.probes.scores import ProbeScorer
 from avs_bench.results.records import Result
 from avs_bench.scoring.evaluate import Watcher, evaluate
 from vpo_builder.dataset.schema import Subset
-from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.version import VERSION
 
 
@@ -37,9 +36,7 @@ class Questions:
 
     def __post_init__(self) -> None:
         """Raise InputError for a name that is not in `PROBES`."""
-        for name in self.probes:
-            if name not in PROBES:
-                raise InputError(f"no probe {name!r}: choose of {', '.join(PROBES)}")
+        chosen_probes(self.probes)
 
 
 def score(
@@ -62,13 +59,13 @@ def score(
     needed = (*questions.families, *(("dataset",) if questions.probes else ()))
     probes = [
         ProbeScorer(
-            PROBES[name],
+            probe,
             dataset.subsets[subset],
             len(dataset.classes),
             settings.audio,
             questions.probe_seed,
         )
-        for name in questions.probes
+        for probe in chosen_probes(questions.probes)
     ]
     sets = evaluate(
         opened.module,

@@ -1,0 +1,191 @@
+"""The sounds of probes as files, so that any program can answer them. Needs no torch.
+
+A model that `avs-bench eval --probe` asks hears the same waveform: what is written here is that,
+rounded to 16 bits.
+"""
+
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from avs_bench.data.audio import SAMPLE_RATE, Waveform
+from avs_bench.data.example import AVSDataset, Example
+from avs_bench.probes.definitions import Probe, probed_examples, probed_sound
+from vpo_builder.dataset.schema import Subset
+from vpo_builder.runtime.own_folders import refuse_content
+from vpo_builder.runtime.progress import progress
+from vpo_builder.runtime.whole_files import write_atomically
+from vpo_builder.runtime.whole_folders import atomic_folder
+
+NAME = "probe-set.json"
+KIND = "avs-bench probe-set"
+FULL_SCALE = 2**15
+RULE = (
+    "Answer each sound with a map of class indices for its picture, as you answer the picture's "
+    "own sound. Right are the pixels labelled with a class of `answer`; everything else is "
+    "background, and ignored pixels do not count. An empty `answer` asks for an empty mask."
+)
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """How sounds are mixed: whole seconds, 1 or 2 channels, seconds between frames of a video."""
+
+    seconds: int
+    channels: int
+    frame_step: float = 1.0
+
+
+@dataclass(frozen=True)
+class ProbeSound:
+    """A file of sound and the sample whose picture it is heard with.
+
+    `file` is relative to the probe-set, `image` to the dataset's folder (None: it lies elsewhere).
+    `heard` are the class names that sound, `answer` those of them that the sample's mask labels.
+    `clipped` samples were louder than a 16-bit file holds.
+    """
+
+    probe: str
+    sample_id: str
+    file: str
+    sha256: str
+    image: str | None
+    heard: tuple[str, ...]
+    answer: tuple[str, ...]
+    clipped: int
+
+
+@dataclass(frozen=True)
+class AskedProbe:
+    """A probe as it is asked: its question, where that comes from, and how many sounds it has."""
+
+    probe: str
+    question: str
+    source: str
+    sounds: int
+
+
+@dataclass(frozen=True)
+class ProbeSet:
+    """The manifest of a probe-set; `rule` says what a right answer is. There is no clock in it."""
+
+    dataset: str
+    dataset_sha256: str
+    subset: Subset
+    seed: int
+    rate: int
+    channels: int
+    seconds: int
+    frame_step: float
+    classes: tuple[str, ...]
+    probes: tuple[AskedProbe, ...]
+    sounds: tuple[ProbeSound, ...]
+    rule: str = RULE
+    kind: str = KIND
+    format: int = 1
+
+
+def write_probe_set(
+    dataset: AVSDataset,
+    subset: Subset,
+    probes: Sequence[Probe],
+    hearing: Hearing,
+    folder: Path,
+    *,
+    seed: int = 0,
+    label: str = "sounds",
+) -> ProbeSet:
+    """Write `<probe>/<sample id>.wav` and the manifest; return it.
+
+    Equal inputs give equal bytes. Raises InputError for a folder that holds something else, for a
+    probe without samples, and for a recording that cannot be read; then nothing is left.
+    """
+    if not (folder / NAME).is_file():
+        refuse_content(folder, f"expected an empty folder or one with {NAME}", "give another --out")
+    examples = dataset.subsets[subset]
+    asked = [(probe, probed_examples(probe, examples, seed)) for probe in probes]
+    own = {example.example_id: example for example in examples}
+    with atomic_folder(folder) as fresh:
+        pairs = [(probe, example) for probe, chosen in asked for example in _sorted(chosen)]
+        sounds = tuple(
+            _write(fresh, dataset, probe, example, own[example.example_id], hearing, seed)
+            for probe, example in progress(pairs, len(pairs), label)
+        )
+        written = ProbeSet(
+            dataset=dataset.name,
+            dataset_sha256=dataset.sha256,
+            subset=subset,
+            seed=seed,
+            rate=SAMPLE_RATE,
+            channels=hearing.channels,
+            seconds=hearing.seconds,
+            frame_step=hearing.frame_step,
+            classes=dataset.classes,
+            probes=tuple(
+                AskedProbe(probe.name, probe.question, probe.source, len(chosen))
+                for probe, chosen in asked
+            ),
+            sounds=sounds,
+        )
+        content = msgspec.json.format(msgspec.json.encode(written), indent=1)
+        write_atomically(fresh / NAME, content + b"\n")
+    return written
+
+
+def pcm16(waveform: Waveform) -> tuple[NDArray[np.int16], int]:
+    """Return a waveform [channels, samples] as 16-bit frames [samples, channels].
+
+    Rounded to the nearest of 2^-15, and how many values were outside of [-1, 1 - 2^-15] and are
+    clipped.
+    """
+    steps = np.rint(waveform.T.astype(np.float64) * FULL_SCALE)
+    held = np.clip(steps, -FULL_SCALE, FULL_SCALE - 1)
+    return held.astype(np.int16), int(np.count_nonzero(held != steps))
+
+
+def _write(
+    folder: Path,
+    dataset: AVSDataset,
+    probe: Probe,
+    example: Example,
+    own: Example,
+    hearing: Hearing,
+    seed: int,
+) -> ProbeSound:
+    waveform = probed_sound(
+        probe,
+        example,
+        seconds=hearing.seconds,
+        channels=hearing.channels,
+        frame_step=hearing.frame_step,
+        seed=seed,
+    )
+    frames, clipped = pcm16(waveform)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, frames, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    file = f"{probe.name}/{example.example_id}.wav"
+    write_atomically(folder / file, buffer.getvalue())
+    heard = probe.heard_classes(example)
+    labelled = {source.class_index for source in own.sources}
+    inside = example.image.is_relative_to(dataset.folder)
+    return ProbeSound(
+        probe=probe.name,
+        sample_id=example.example_id,
+        file=file,
+        sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
+        image=example.image.relative_to(dataset.folder).as_posix() if inside else None,
+        heard=tuple(dataset.classes[index] for index in sorted(heard)),
+        answer=tuple(dataset.classes[index] for index in sorted(heard & labelled)),
+        clipped=clipped,
+    )
+
+
+def _sorted(examples: Sequence[Example]) -> list[Example]:
+    return sorted(examples, key=lambda example: example.example_id)
