@@ -16,6 +16,9 @@ from avs_bench.report.runs import CHOSEN_ON_TEST, Entry, Place, Run, by_place
 from avs_bench.report.table import Number
 from avs_bench.results.records import Result
 
+INTERVALS = "[low, high]: 95 % bootstrap interval over the pictures or videos of the subset."
+SPREADS = "±: standard deviation over the seeds of a model, whose mean stands before it."
+
 _NUMBERED = re.compile(r"[\W_]*(?:(?<![^\W_])(?:seed|s)?[\W_]*\d*)?[\W_]*$", re.IGNORECASE)
 """How what the names of seeds share ends: "-s" of "x-s0" and "x-s1", "_seed_1" of 10 and 11."""
 
@@ -86,6 +89,12 @@ class Scored:
             )
             for group in groups[0]
         }
+
+
+def legend_of(scored: Sequence[Scored]) -> list[str]:
+    """Return what the doubt in the cells is: of models of one run, and of those of several."""
+    counts = {len(one.entries) for one in scored}
+    return [INTERVALS] * (1 in counts) + [SPREADS] * (counts != {1})
 
 
 def sum_of(records: Iterable[Record]) -> Record:

@@ -17,6 +17,7 @@ from avs_bench.metrics.record import Record, Scores
 from avs_bench.painting import overlay_png
 from avs_bench.report.charts import Cell, DotPlot, dot_plot, matrix_cells, model_colours, panels
 from avs_bench.report.models import Model, Scored, models_of, scored_by_place
+from avs_bench.report.robust_table import G_MIOU
 from avs_bench.report.runs import Place, Run
 from avs_bench.report.score_tables import FALSE_POSITIVES, LOST, Tables, title_of
 from avs_bench.report.table import Number, Table, shown
@@ -110,7 +111,7 @@ def render_page(runs: Sequence[Run], tables: Tables) -> str:
         headings=_headings(models, places),
         colours=colours,
         scores=[(one, _plots(one, one.figures[:PLOTTED], colours)) for one in tables.scores],
-        probes=[(one, _plots(one, (FALSE_POSITIVES, LOST), colours)) for one in tables.probes],
+        probes=[(one, _plots(one, _plotted(one), colours)) for one in tables.probes],
         groups=tables.groups,
         comparisons=tables.comparisons,
         classes=[
@@ -134,6 +135,10 @@ def _headings(
         epochs = sorted({entry.result.epochs for entry in scored.entries})
         told = " to ".join(map(str, dict.fromkeys([epochs[0], epochs[-1]])))
         yield Heading(model, told, figures[0].name, number, f"{place.dataset}, {place.subset}")
+
+
+def _plotted(probes: Table) -> list[str]:
+    return [name for name in (FALSE_POSITIVES, LOST, G_MIOU) if name in probes.figures]
 
 
 def _plots(table: Table, figures: Sequence[str], colours: Mapping[str, str]) -> list[DotPlot]:

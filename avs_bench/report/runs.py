@@ -37,6 +37,12 @@ class Place:
     family: Family
     build: str = ""
 
+    @property
+    def data(self) -> str:
+        """E.g. "VPO-SS, test"; of several builds, with the manifest's."""
+        build = f" (manifest {self.build})" if self.build else ""
+        return f"{self.dataset}{build}, {self.subset}"
+
 
 @dataclass(frozen=True)
 class Run:

@@ -13,8 +13,9 @@ from avs_bench.metrics.families import (
     miou_of_present,
 )
 from avs_bench.metrics.groups import OVERALL
-from avs_bench.report.models import Model, Scored, models_of, number_of, scored_by_place
+from avs_bench.report.models import Model, Scored, legend_of, models_of, number_of, scored_by_place
 from avs_bench.report.published_rows import PublishedRow, published_rows
+from avs_bench.report.robust_table import robust_tables
 from avs_bench.report.runs import Entry, Place, Run
 from avs_bench.report.table import Number, Row, Table, unique
 from avs_bench.results.listening import lost_by
@@ -27,8 +28,6 @@ FAMILIES = {
     "video": "per video",
 }
 FALSE_POSITIVES, LOST = "foreground_fpr_dataset", "lost by the probe"
-INTERVALS = "[low, high]: 95 % bootstrap interval over the pictures or videos of the subset."
-SPREADS = "±: standard deviation over the seeds of a model, whose mean stands before it."
 HOLM = "p (Holm): corrected for the number of rows; a star marks values below 0.05."
 SYNTHETIC = (
     "The pictures and sounds are synthetic: published rows, of real ones, stand here for their "
@@ -74,7 +73,10 @@ def tables_of(runs: Sequence[Run], comparisons: Sequence[Table] = ()) -> Tables:
     """Return the tables of a report; those of `--compare` are made by `comparison_tables`."""
     models = models_of(runs)
     return Tables(
-        score_tables(models), tuple(comparisons), probe_tables(models), group_tables(models)
+        score_tables(models),
+        tuple(comparisons),
+        (*probe_tables(models), *robust_tables(models)),
+        group_tables(models),
     )
 
 
@@ -105,18 +107,7 @@ def probe_tables(models: Sequence[Model]) -> tuple[Table, ...]:
 
 def title_of(place: Place) -> str:
     """Return e.g. "VPO-SS, test, dataset level"; of several builds, with the manifest's."""
-    return f"{_data_of(place)}, {FAMILIES[place.family]}"
-
-
-def legend_of(scored: Sequence[Scored]) -> list[str]:
-    """Return what the doubt in the cells is: of models of one run, and of those of several."""
-    counts = {len(one.entries) for one in scored}
-    return [INTERVALS] * (1 in counts) + [SPREADS] * (counts != {1})
-
-
-def _data_of(place: Place) -> str:
-    build = f" (manifest {place.build})" if place.build else ""
-    return f"{place.dataset}{build}, {place.subset}"
+    return f"{place.data}, {FAMILIES[place.family]}"
 
 
 def _score_table(place: Place, scored: Sequence[Scored]) -> Table:
@@ -202,7 +193,7 @@ def _probe_table(place: Place, scored: Sequence[Scored]) -> Table:
     rows = tuple(map(_probe_row, asked, lost, corrected))
     told = (f"{one.probe}: {one.pairs[0][1].question} {one.pairs[0][1].source}" for one in asked)
     return Table(
-        f"{_data_of(place)}, probes",
+        f"{place.data}, probes",
         words=("model", "probe", "items", "p (Holm)"),
         figures=(FALSE_POSITIVES, "miou_dataset", LOST),
         rows=rows,

@@ -15,8 +15,13 @@ from avs_bench.metrics import (
     foreground_fpr_dataset,
     miou_dataset,
 )
+from avs_bench.metrics.robust import g_f, g_fpr, g_miou, sound_scores
+from avs_bench.names import ProbeName
 from avs_bench.results.records import ProbedSet, ScoredSet, as_confusion
 from vpo_builder.runtime.errors import InputError
+
+NEGATIVE: tuple[ProbeName, ...] = ("silence", "noise", "off-screen")
+"""AVSBench-Robust's sounds: all ask for an empty mask."""
 
 DatasetFigure = Callable[[Confusion], Figure]
 
@@ -60,6 +65,20 @@ def lost_by(
         return None
     right, probed = zip(*(_both(*pair, probe) for pair in pairs), strict=True)
     return compare_conditions(right, probed, figure)
+
+
+def robust_figures(right: ScoredSet, probed: Sequence[ProbedSet]) -> tuple[Figure, ...]:
+    """Return AVSBench-Robust's G-mIoU, G-F and G-FPR of some of `NEGATIVE`, one set of each.
+
+    `right` is what the right sound scores at dataset level; all are taken over the items that every
+    one of the probes asks.
+    """
+    asked = set.intersection(*({item.item_id for item in one.labelled.items} for one in probed))
+    mine, *wrong = (
+        sound_scores(as_confusion(one.record(x)) for x in one.items if x.item_id in asked)
+        for one in (right, *(one.labelled for one in probed))
+    )
+    return g_miou(mine, wrong), g_f(mine, wrong), g_fpr(wrong)
 
 
 def _both(

@@ -13,9 +13,11 @@ from avs_bench.metrics import (
     miou_dataset,
     over_seeds,
 )
+from avs_bench.metrics.robust import g_f, g_fpr, g_miou, sound_scores
 from avs_bench.report.comparison_tables import comparison_tables
 from avs_bench.report.models import models_of
 from avs_bench.report.published_rows import all_rows, published_rows
+from avs_bench.report.robust_table import robust_tables
 from avs_bench.report.score_tables import group_tables, probe_tables, score_tables
 from avs_bench.report.table import Number
 from avs_bench.results.records import scored_item, scored_set
@@ -224,6 +226,50 @@ class TestProbes:
 
     def test_no_table_without_probes(self):
         assert probe_tables_of([run("a", result(pictures(0.8)))]) == ()
+
+
+class TestRobust:
+    def probed(self, right):
+        nothing = silence(right, 0.5)
+        some = replace(nothing.labelled, items=nothing.labelled.items[:9])
+        return nothing, replace(nothing, probe="off-screen", answer=some, labelled=some)
+
+    def test_has_a_row_for_each_wrong_sound_and_one_for_all(self):
+        right = pictures(0.9)
+        single = replace(silence(right, 0.5), probe="single")  # no negative sound
+        scored = result(right, probes=(single, *self.probed(right)))
+        (table,) = robust_tables(models_of([run("a", scored)]))
+        assert [row.words for row in table.rows] == [
+            ("tiny", "silence", "12"),
+            ("tiny", "off-screen", "9"),
+            ("tiny", "silence + off-screen", "9"),
+        ]
+        assert table.figures == ("G-mIoU", "G-F", "G-FPR")
+        mine, wrong = (
+            sound_scores(kept.record(item) for item in kept.items[:9])
+            for kept in (right, scored.probes[1].labelled)
+        )
+        expected = [g_miou(mine, [wrong]), g_f(mine, [wrong]), g_fpr([wrong])]
+        for row in table.rows[1:]:  # on these nine both sounds are answered alike
+            assert [number.value for number in row.numbers] == [figure.value for figure in expected]
+        assert 0 < expected[0].value < 1
+        assert any(note.startswith("G-FPR: share of each frame") for note in table.notes)
+
+    def test_of_seeds_is_their_mean_and_spread(self):
+        rights = [pictures(0.8, seed=seed) for seed in range(3)]
+        runs = [
+            run(f"s{seed}", result(right, seed=seed, probes=(silence(right, 0.5),)))
+            for seed, right in enumerate(rights)
+        ]
+        (table,) = robust_tables(models_of(runs))
+        alone = [robust_tables(models_of([one]))[0].rows[0].numbers[0].value for one in runs]
+        assert table.rows[0].numbers[0].value == pytest.approx(sum(alone) / 3)
+        assert table.rows[0].numbers[0].sd > 0
+
+    def test_there_is_none_without_a_negative_sound(self):
+        right = pictures(0.9)
+        single = replace(silence(right, 0.5), probe="single")
+        assert robust_tables(models_of([run("a", result(right, probes=(single,)))])) == ()
 
 
 def seeds_of(model, accuracy, first_seed=0, number=3, **changed):
