@@ -17,6 +17,7 @@ from avs_bench.metrics.counting import BETA2, ratio
 from avs_bench.metrics.dataset_level import Confusion
 from avs_bench.metrics.figure import NOTHING_COUNTED, Figure
 
+ROBUST = G_MIOU, G_F, G_FPR = "G-mIoU", "G-F", "G-FPR"
 _OBJECT = "any class is the object; ignored pixels not counted"
 _IOU = (
     "IoU of each frame, then the mean; a frame without object scores the share of its pixels "
@@ -71,19 +72,19 @@ def sound_scores(frames: Iterable[Confusion]) -> SoundScores:
 def g_miou(right: SoundScores, wrong: Sequence[SoundScores]) -> Figure:
     """G-mIoU: harmonic mean of the mIoU with the right sound and 1 − that with wrong ones."""
     value = _harmonic(right.miou, 1 - _mean([one.miou for one in wrong]))
-    return _figure("G-mIoU", value, f"harmonic mean of mIoU and 1 - mIoU under {_NEGATIVE}; {_IOU}")
+    return _figure(G_MIOU, value, f"harmonic mean of mIoU and 1 - mIoU under {_NEGATIVE}; {_IOU}")
 
 
 def g_f(right: SoundScores, wrong: Sequence[SoundScores]) -> Figure:
     """G-F: harmonic mean of the F with the right sound and 1 − that with wrong ones."""
     value = _harmonic(right.f, 1 - _mean([one.f for one in wrong]))
-    return _figure("G-F", value, f"harmonic mean of F and 1 - F under {_NEGATIVE}; {_F}")
+    return _figure(G_F, value, f"harmonic mean of F and 1 - F under {_NEGATIVE}; {_F}")
 
 
 def g_fpr(wrong: Sequence[SoundScores]) -> Figure:
     """G-FPR: the share of a frame's pixels that is predicted under wrong sounds; less is better."""
     rules = "share of each frame's pixels predicted, then the mean, under the mean of wrong sounds"
-    return _figure("G-FPR", _mean([one.fpr for one in wrong]), f"{rules}; lower is better")
+    return _figure(G_FPR, _mean([one.fpr for one in wrong]), f"{rules}; lower is better")
 
 
 def _harmonic(first: float, second: float) -> float:

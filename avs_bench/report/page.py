@@ -14,10 +14,10 @@ from PIL import Image
 from avs_bench.metrics import Confusion
 from avs_bench.metrics.families import FIGURES
 from avs_bench.metrics.record import Record, Scores
+from avs_bench.metrics.robust import G_MIOU
 from avs_bench.painting import overlay_png
 from avs_bench.report.charts import Cell, DotPlot, dot_plot, matrix_cells, model_colours, panels
 from avs_bench.report.models import Model, Scored, models_of, scored_by_place
-from avs_bench.report.robust_table import G_MIOU
 from avs_bench.report.runs import Place, Run
 from avs_bench.report.score_tables import FALSE_POSITIVES, LOST, Tables, title_of
 from avs_bench.report.table import Number, Table, shown

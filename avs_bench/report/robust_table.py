@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from avs_bench.metrics import Figure
+from avs_bench.metrics.robust import G_FPR, ROBUST
 from avs_bench.report.models import SPREADS, Model, Scored, scored_by_place
 from avs_bench.report.runs import Place
 from avs_bench.report.table import Number, Row, Table, unique
 from avs_bench.results.listening import NEGATIVE, robust_figures
 
-G_MIOU, G_F, G_FPR = "G-mIoU", "G-F", "G-FPR"
 SOURCE = (
     "After AVSBench-Robust (arXiv 2502.00358), whose authors make the G figures by hand from what "
     "their code prints: what G-FPR averages, and that wrong sounds are averaged first, are our "
@@ -37,7 +37,7 @@ def _table(place: Place, scored: Sequence[Scored]) -> Table:
     return Table(
         f"{place.data}, AVSBench-Robust",
         words=("model", "wrong sounds", "items"),
-        figures=(G_MIOU, G_F, G_FPR),
+        figures=ROBUST,
         rows=tuple(rows),
         legend=(SPREADS,) * any(len(model.entries) > 1 for model in scored),
         notes=unique([*rules, SOURCE]),

@@ -94,6 +94,13 @@ class TestRoundTrip:
         assert 0 < miou["value"] < 1
         assert "a class absent from prediction and target counts 0" in miou["rules"]
 
+    def test_from_before_the_figures_of_wrong_sounds_is_read_as_it_was(self, probed, submitted):
+        (run,) = msgspec.json.decode(submitted.read_bytes())["runs"]
+        stated = run["results"][0]["figures"]
+        assert [figure["name"] for figure in stated[9:]] == ["G-mIoU", "G-F", "G-FPR"]
+        edited(submitted, *FIGURES, value=stated[:9])
+        assert figures(submitted) == figures(probed)
+
     def test_is_what_the_command_writes(self, probed, submitted, tmp_path):
         outcome = report(probed, "--submit", tmp_path / "again.json")
         assert outcome.exit_code == 0, outcome.output
@@ -179,7 +186,9 @@ class TestACorruptedOne:
             ((*FIGURES, 0, "value"), 0.999, "states miou_dataset = 0.999, its counts give 0."),
             ((*FIGURES, 0, "value"), None, "states miou_dataset = None, its counts give 0."),
             ((*FIGURES, 0, "rules"), "absent classes left out", "scored by another protocol: its"),
-            ((*FIGURES, 0, "name"), "miou", "states 9 figures, the protocol of its counts has"),
+            ((*FIGURES, 0, "name"), "miou", "states 12 figures, the protocol of its counts has"),
+            ((*FIGURES, 9, "value"), 0.999, "states G-mIoU = 0.999, its counts give 0."),
+            ((*FIGURES, 9, "name"), "G-x", "states 12 figures, the protocol of its counts has"),
             (FIGURES, [], "states 0 figures"),
         ],
     )
