@@ -55,9 +55,10 @@ class DeformableAttention(nn.Module):
         weights = self.attention_weights(queries).view(*shape[:3], -1).softmax(dim=-1).view(shape)
         maps = self.value_proj(tokens).split([h * w for h, w in sizes], dim=1)
         answer = None
-        for level, (size, values) in enumerate(zip(sizes, maps, strict=True)):
-            found = self._sampled(values, size, offsets[:, :, :, level], centres)
-            share = weights[:, :, :, level].transpose(1, 2).flatten(0, 1).unsqueeze(1)
+        levels = zip(sizes, maps, offsets.unbind(3), weights.unbind(3), strict=True)
+        for size, values, offset, weight in levels:
+            found = self._sampled(values, size, offset, centres)
+            share = weight.transpose(1, 2).flatten(0, 1).unsqueeze(1)
             part = (found * share).sum(dim=-1)  # [N·heads, width/heads, L]
             answer = part if answer is None else answer + part
         assert answer is not None, "there is at least one level"
