@@ -90,7 +90,8 @@ class ListeningScores(Record):
 def sound_scores(pred: Labels, target: Labels) -> Scores:
     """Return what each sound scores, in [0, 1]: class indices [sounds, pixels], background 0."""
     weights = np.ones(target.shape[1], np.int64)
-    return _scores(pred[None], target, weights)[0]
+    scores: Scores = _scores(pred[None], target, weights)[0]
+    return scores
 
 
 def one_mask_may_do(target: Labels) -> bool:
