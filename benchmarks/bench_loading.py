@@ -33,9 +33,10 @@ from avs_bench.config import Settings, read_preset
 from avs_bench.data.audio import mix
 from avs_bench.data.augmentation import View, apply_view, draw_view
 from avs_bench.data.example import AVSDataset, Example
-from avs_bench.data.images import PictureReader, normalise, to_tensor
+from avs_bench.data.images import PictureReader
 from avs_bench.data.loader import training_batches, training_order
 from avs_bench.data.seeds import numpy_generator
+from avs_bench.data.tensors import normalise, to_tensor
 from avs_bench.data.vpo import read_vpo
 from avs_bench.training.learner import Learner
 

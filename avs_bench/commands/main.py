@@ -11,6 +11,7 @@ from avs_bench.commands.models import export, models, profile
 from avs_bench.commands.predict import predict
 from avs_bench.commands.probe_set import probe_set
 from avs_bench.commands.report import report
+from avs_bench.commands.score import score
 from avs_bench.commands.train import train
 from vpo_builder.runtime.command_help import CONTEXT, examples, version_option
 
@@ -30,7 +31,7 @@ def main() -> None:
 
 
 for command in (
-    *(train, evaluate, probe_set, report),
+    *(train, evaluate, score, probe_set, report),
     *(predict, models, profile, export, embed_sounds),
 ):
     main.add_command(command)

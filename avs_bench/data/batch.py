@@ -12,8 +12,9 @@ from avs_bench.data.audio import Waveform, mix
 from avs_bench.data.augmentation import apply_view, draw_view
 from avs_bench.data.clips import ClipLayout
 from avs_bench.data.example import Example, SoundSource
-from avs_bench.data.images import Picture, PictureReader, resized, to_tensor
+from avs_bench.data.images import Picture, PictureReader, resized
 from avs_bench.data.seeds import digest
+from avs_bench.data.tensors import to_tensor
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Pictures and masks: decoded once, checked, and turned into what a network takes."""
+"""Pictures and masks: decoded once, checked, and brought to a size. Needs no torch."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from avs_bench.data.audio import CHECK
@@ -56,11 +55,15 @@ class PictureReader:
                 f"{example.image}: {image.width}×{image.height} pixels, expected at least "
                 f"{MIN_SIDE} on each side: leave the sample out and build the dataset again"
             )
+        return Picture(image, self.read_target(example))
+
+    def read_target(self, example: Example) -> Image.Image:
+        """Return an example's target alone; raise InputError as `read`."""
         if example.mask is None:
-            return Picture(image, Image.new("L", image.size, IGNORE))
+            return Image.new("L", (example.width, example.height), IGNORE)
         mask = self._decoded(example.mask, "index")
         _refuse_other_size(mask, example.mask, example)
-        return Picture(image, self._target(mask, example.mask))
+        return self._target(mask, example.mask)
 
     def _target(self, mask: Image.Image, path: Path) -> Image.Image:
         indices = self._lookup[np.asarray(mask)]
@@ -126,19 +129,6 @@ def scaled_size(
     sides = (given, given) if stretched and not shorter else size
     width, height = (max(MIN_SIDE, round(one * factor)) for one in sides)
     return width, height
-
-
-def to_tensor(image: Image.Image) -> torch.Tensor:
-    """Return RGB as uint8 [3, H, W], or a mask as int64 [H, W]."""
-    array = torch.from_numpy(np.array(image))
-    return array.permute(2, 0, 1).contiguous() if array.ndim == 3 else array.long()
-
-
-def normalise(images: torch.Tensor) -> torch.Tensor:
-    """Return uint8 RGB [B, 3, H, W] as float32 with ImageNet's mean 0 and deviation 1."""
-    mean = torch.tensor(MEAN, device=images.device).view(3, 1, 1)
-    std = torch.tensor(STD, device=images.device).view(3, 1, 1)
-    return (images / 255 - mean) / std
 
 
 def read_size(path: Path) -> tuple[int, int]:

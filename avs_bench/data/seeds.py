@@ -6,17 +6,11 @@ A run killed and resumed, or read by another number of workers, therefore draws 
 import hashlib
 
 import numpy as np
-import torch
 
 
 def numpy_generator(*keys: int | str) -> np.random.Generator:
     """Return a generator that is a function of `keys`, e.g. (seed, epoch, example id)."""
     return np.random.Generator(np.random.PCG64(digest(*keys)))
-
-
-def torch_generator(*keys: int | str) -> torch.Generator:
-    """Return a CPU generator that is a function of `keys`."""
-    return torch.Generator().manual_seed(digest(*keys))
 
 
 def digest(*keys: int | str) -> int:

@@ -33,6 +33,17 @@ def as_labels(array: Any, name: str) -> Labels:
     return labels
 
 
+def nearest_labels(labels: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Labels [..., H, W] at (height, width), by the pixel whose centre is nearest, as PIL."""
+    if labels.shape[-2:] == size:
+        return labels
+    rows, columns = (
+        ((np.arange(wanted) + 0.5) * given / wanted).astype(np.intp)
+        for given, wanted in zip(labels.shape[-2:], size, strict=True)
+    )
+    return labels[..., rows[:, None], columns]
+
+
 def check_same_shape(pred: NDArray[Any], target: NDArray[Any]) -> None:
     """InputError if prediction and target differ in shape."""
     if pred.shape != target.shape:

@@ -6,7 +6,7 @@ so it grows as batches shrink; `official_batches` reproduces it for any batch si
 uses one threshold for the whole set and says which.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from avs_bench.metrics.figure import NOTHING_COUNTED, Figure
 from avs_bench.metrics.record import Counts, Record, Scores, from_units, to_units
 from avs_bench.metrics.threshold_curve import (
     THRESHOLDS,
+    checked_probabilities,
     fscore_curve,
     hits_and_predicted,
     probabilities_of,
@@ -62,7 +63,23 @@ class VideoScores(Record):
         label is ignored unless you say so.) Raises InputError when the shapes differ, a logit is
         NaN or a label is unknown.
         """
-        values = as_numpy(logits)
+        return cls._of(as_numpy(logits), target, ignore, probabilities_of)
+
+    @classmethod
+    def of_probabilities(
+        cls, probabilities: Any, target: Any, ignore: int | None = None
+    ) -> "VideoScores":
+        """Score probabilities in [0, 1], what `of` makes of logits; raises InputError as `of`."""
+        return cls._of(as_numpy(probabilities), target, ignore, checked_probabilities)
+
+    @classmethod
+    def _of(
+        cls,
+        values: NDArray[Any],
+        target: Any,
+        ignore: int | None,
+        probabilities: Callable[[NDArray[Any], tuple[int, ...]], NDArray[np.float32]],
+    ) -> "VideoScores":
         labels = as_labels(target, "target")
         check_same_shape(values, labels)
         if values.ndim not in (3, 4) or 0 in values.shape[-3:]:
@@ -74,7 +91,7 @@ class VideoScores(Record):
             frames = [(*video, time) for time in range(values.shape[-3])]
             scores += _one_video(
                 [
-                    _score_frame(probabilities_of(values[at], at), _binary(labels[at], ignore, at))
+                    _score_frame(probabilities(values[at], at), _binary(labels[at], ignore, at))
                     for at in frames
                 ]
             )

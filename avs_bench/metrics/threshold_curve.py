@@ -50,6 +50,20 @@ def probabilities_of(logits: NDArray[Any], frame: tuple[int, ...]) -> NDArray[np
         return (1.0 / (1.0 + np.exp(-wide))).astype(np.float32)
 
 
+def checked_probabilities(
+    probabilities: NDArray[Any], frame: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Return a frame's probabilities as float32; raise InputError for one outside of [0, 1]."""
+    values = probabilities.astype(np.float32)
+    wrong = ~((values >= 0) & (values <= 1))  # NaN is neither
+    if wrong.any():
+        raise InputError(
+            f"probabilities: {values[wrong][0]} {first_place(wrong, frame)}: expected 0 to 1; "
+            "take the sigmoid of logits first"
+        )
+    return values
+
+
 def threshold_index(probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
     """Index of the largest threshold that is not above each probability: equality is a hit.
 

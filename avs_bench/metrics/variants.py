@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from avs_bench.metrics.arrays import Labels, as_labels
+from avs_bench.metrics.arrays import Labels, as_labels, nearest_labels
 from avs_bench.metrics.counting import BETA2, fscore_from_areas, iou_from_areas, nan_mean
 from avs_bench.metrics.dataset_level import (
     Confusion,
@@ -69,9 +69,7 @@ def figures_over(
 
 def at_side(labels: Labels, side: int = SIDE) -> Labels:
     """Return class maps [..., H, W] as [..., side, side] by the nearest pixel's centre, as PIL."""
-    height, width = labels.shape[-2:]
-    rows, columns = (((np.arange(side) + 0.5) * n / side).astype(np.intp) for n in (height, width))
-    return labels[..., rows[:, None], columns]
+    return nearest_labels(labels, (side, side))
 
 
 def padding_frames(count: int, classes: int) -> FrameScores:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from avs_bench.data.batch import Batch
 from avs_bench.data.clips import ClipLayout
-from avs_bench.data.images import normalise
+from avs_bench.data.tensors import normalise
 from avs_bench.models.output import AVSOutput
 from avs_bench.models.protocol import SeesOnce, needs_of
 from vpo_builder.runtime.errors import InputError

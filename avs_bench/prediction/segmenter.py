@@ -13,7 +13,8 @@ from torch import Tensor
 from avs_bench.checkpoints.opening import OpenedModel
 from avs_bench.data.audio import Waveform
 from avs_bench.data.clips import ClipLayout
-from avs_bench.data.images import resized, to_tensor
+from avs_bench.data.images import resized
+from avs_bench.data.tensors import to_tensor
 from avs_bench.models.inference import answer, predicted_classes, resized_logits
 from avs_bench.painting import Pixels
 from vpo_builder.runtime.errors import InputError

@@ -3,6 +3,7 @@
 Figures, intervals, groups and comparisons are made from the counts afterwards. Needs no torch.
 """
 
+import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from avs_bench.config import AS_PUBLISHED
 from avs_bench.metrics import Confusion, Family, FrameScores, Record, VideoScores, by_unit
 from avs_bench.metrics.groups import OVERALL, Group
 from vpo_builder.dataset.schema import Subset
+from vpo_builder.runtime.version import VERSION
 
 FORMAT = 1
 
@@ -131,6 +133,16 @@ class Result:
     def file_stem(self) -> str:
         """The name of its files, which another evaluation of the same run does not share."""
         return f"{self.checkpoint}-{self.dataset.lower()}-{self.subset}"
+
+
+def versions(**others: str) -> dict[str, str]:
+    """Return the versions of everything that touches a figure, those of `others` among them."""
+    return {
+        "avs-toolkit": VERSION,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        **others,
+    }
 
 
 def scored_item(item_id: str, unit: str, groups: Mapping[str, Any], record: Record) -> ScoredItem:

@@ -1,9 +1,12 @@
 """Scores of a model on a subset: the counts of every picture or video, and of every probe."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import msgspec
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from avs_bench.config import Settings
@@ -11,7 +14,8 @@ from avs_bench.data.batch import Batch
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.loader import plain_batches
 from avs_bench.metrics import Confusion, Family
-from avs_bench.models.inference import predicted_classes, segment_hearings
+from avs_bench.metrics.threshold_curve import probabilities_of
+from avs_bench.models.inference import object_logits, predicted_classes, segment_hearings
 from avs_bench.probes.scores import ProbeScorer
 from avs_bench.results.records import ScoredItem, ScoredSet, scored_set
 from avs_bench.results.showcase import Candidate, Showcase
@@ -113,7 +117,8 @@ def _scored(
         for row, example in enumerate(batch.examples):
             if example.mask is None:  # seen beside the others of its clip, and not annotated
                 continue
-            own = Answer(example, logits[row], preds[row], batch.targets[row])
+            objects = partial(_object_probabilities, logits[row])
+            own = Answer(example, preds[row].numpy(), batch.targets[row].numpy(), objects)
             for scorer in scorers:
                 scorer.add(own)
             if watch:
@@ -121,6 +126,14 @@ def _scored(
             yield
         for probe, heard, answer in zip(asking, hearings[1:], answers, strict=True):
             probe.add(heard, predicted_classes(answer).cpu())
+
+
+def _object_probabilities(logits: Tensor) -> NDArray[np.float32]:
+    """Return [H, W] of an answer's logits [classes, H, W], wherever they are.
+
+    In float64, so that another program's probabilities of the same logits are these.
+    """
+    return probabilities_of(object_logits(logits[None].cpu().double())[0].numpy(), ())
 
 
 def _share(examples: Sequence[Example], processes: Processes) -> Sequence[Example]:

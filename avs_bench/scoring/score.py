@@ -1,12 +1,10 @@
 """Scores the model of a checkpoint on a subset of a dataset, and says where all of it came from."""
 
 import hashlib
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from avs_bench.checkpoints.opening import OpenedModel
@@ -15,10 +13,9 @@ from avs_bench.data.holdout import class_indices
 from avs_bench.names import Family
 from avs_bench.probes import chosen_probes
 from avs_bench.probes.scores import ProbeScorer
-from avs_bench.results.records import Result
+from avs_bench.results.records import Result, versions
 from avs_bench.scoring.evaluate import Watcher, evaluate
 from vpo_builder.dataset.schema import Subset
-from vpo_builder.runtime.version import VERSION
 
 
 @dataclass(frozen=True)
@@ -93,20 +90,10 @@ def score(
         subset=subset,
         classes=dataset.classes,
         command=command,
-        versions=versions(),
+        versions=versions(torch=str(torch.__version__)),
         sets=sets,
         probes=tuple(probe.scores() for probe in probes),
     )
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of everything between a checkpoint and its figures."""
-    return {
-        "avs-toolkit": VERSION,
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-    }
 
 
 def _sha256(files: Sequence[Path]) -> str:

@@ -1,32 +1,32 @@
-"""From answers, in any order and any batches, to the items of a metric family."""
+"""From answers, in any order and any batches, to the items of a metric family. Needs no torch."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from torch import Tensor
+from numpy.typing import NDArray
 
 from avs_bench.data.example import Example
 from avs_bench.metrics import Confusion, Family, FrameScores, VideoScores, size_band
-from avs_bench.models.inference import object_logits
+from avs_bench.metrics.arrays import Labels
 from avs_bench.results.records import ScoredItem, ScoredSet, scored_item, scored_set
 from vpo_builder.dataset.schema import IGNORE
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A model's answer to one example.
+    """An answer to one example, a model's or one that somebody gives.
 
-    `logits` [classes, H, W], float32, where the model is; `pred` [H, W] uint8 class indices and
-    `target` [H, W] int64, in main memory.
+    `pred` [H, W] and `target` [H, W] are class indices; `objects()` returns the probabilities
+    [H, W] float32 of "an object, whatever its class", which not every family asks for.
     """
 
     example: Example
-    logits: Tensor
-    pred: Tensor
-    target: Tensor
+    pred: Labels
+    target: Labels
+    objects: Callable[[], NDArray[np.float32]]
 
 
 class Scorer(Protocol):
@@ -71,24 +71,26 @@ class PictureScorer:
         return scored_set(self._family, self._classes, self._items)
 
 
+_Frame = tuple[Example, NDArray[np.float32], Labels]
+
+
 class VideoScorer:
     """Scores the frames of a video together, as soon as the last of them is answered.
 
-    Any class is the object, as in AVSBench-Salient: see `object_logits`.
+    Any class is the object, as in AVSBench-Salient.
     """
 
     def __init__(self, classes: int, examples: Iterable[Example], unseen: frozenset[int]) -> None:
         self._classes, self._unseen = classes, unseen
         self._missing = Counter(example.unit for example in examples)
-        self._open: dict[str, list[tuple[Example, np.ndarray, np.ndarray]]] = {}
+        self._open: dict[str, list[_Frame]] = {}
         self._items: list[ScoredItem] = []
 
     def add(self, answer: Answer) -> None:
         """Keep the answer until its video is complete."""
         video = answer.example.unit
         frames = self._open.setdefault(video, [])
-        values = object_logits(answer.logits[None])[0].cpu().numpy()
-        frames.append((answer.example, values, answer.target.numpy()))
+        frames.append((answer.example, answer.objects(), answer.target))
         self._missing[video] -= 1
         if not self._missing[video]:
             self._items.append(self._scored(video, self._open.pop(video)))
@@ -97,18 +99,16 @@ class VideoScorer:
         """Return an item for each video."""
         return scored_set("video", self._classes, self._items)
 
-    def _scored(
-        self, video: str, frames: list[tuple[Example, np.ndarray, np.ndarray]]
-    ) -> ScoredItem:
-        examples, logits, targets = zip(*frames, strict=True)
+    def _scored(self, video: str, frames: list[_Frame]) -> ScoredItem:
+        examples, objects, targets = zip(*frames, strict=True)
         target = np.stack(targets)
         sounds = np.where(target == IGNORE, IGNORE, target > 0)
-        record = VideoScores.of(np.stack(logits), sounds, ignore=IGNORE)
+        record = VideoScores.of_probabilities(np.stack(objects), sounds, ignore=IGNORE)
         return scored_item(video, video, groups_of(examples, target, self._unseen), record)
 
 
 def groups_of(
-    examples: Iterable[Example], target: Tensor | np.ndarray, unseen: frozenset[int]
+    examples: Iterable[Example], target: Labels, unseen: frozenset[int]
 ) -> dict[str, set[str]]:
     """Return the groups of an example, or of the examples of a video, with their size band.
 

@@ -9,8 +9,7 @@ from torch import Generator, Tensor
 from avs_bench.config import Settings
 from avs_bench.data.audio import SAMPLE_RATE
 from avs_bench.data.batch import Batch
-from avs_bench.data.images import normalise
-from avs_bench.data.seeds import torch_generator
+from avs_bench.data.tensors import normalise, torch_generator
 from avs_bench.losses.contrastive import resize_targets, sample_places
 from avs_bench.losses.cross_entropy import binary_cross_entropy, cross_entropy
 from avs_bench.models.execution import ExecutedModel

@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from avs_bench.data.images import PAD_RGB, PictureReader, normalise, resized, to_tensor
+from avs_bench.data.images import PAD_RGB, PictureReader, resized
+from avs_bench.data.tensors import normalise, to_tensor
 from vpo_builder.runtime.errors import InputError
 
 

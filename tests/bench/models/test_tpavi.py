@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from avs_bench.data.clips import layout_of
-from avs_bench.data.images import normalise
+from avs_bench.data.tensors import normalise
 from avs_bench.models import build_model, parameter_groups
 from avs_bench.models.dilation import convolve_within, live_taps
 from avs_bench.models.inference import answer

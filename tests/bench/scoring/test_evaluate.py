@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch import nn
 
-from avs_bench.checkpoints.run_checkpoint import model_of
 from avs_bench.data.loader import plain_batches
 from avs_bench.metrics import FrameScores, VideoScores
 from avs_bench.models import AVSOutput, build_model
@@ -18,12 +17,6 @@ from vpo_builder.runtime import progress
 from vpo_builder.runtime.errors import InputError
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def model(settings, dataset):
-    torch.manual_seed(0)
-    return model_of(settings, len(dataset.classes)).eval()
 
 
 def batched(settings, size):

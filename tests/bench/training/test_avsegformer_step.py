@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from avs_bench.config import read_preset
-from avs_bench.data.images import normalise
 from avs_bench.data.spectrograms import vggish_examples
+from avs_bench.data.tensors import normalise
 from avs_bench.models import AVSOutput
 from avs_bench.models.execution import ExecutedModel, Execution
 from avs_bench.models.protocol import Needs

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from avs_bench.data.batch import Batch
-from avs_bench.data.seeds import torch_generator
 from avs_bench.data.spectrograms import cavp_logmel
+from avs_bench.data.tensors import torch_generator
 from avs_bench.models import AVSOutput
 from avs_bench.training.cavp import CavpObjective
 from avs_bench.training.splitting import Splitting

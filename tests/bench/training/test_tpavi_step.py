@@ -10,8 +10,8 @@ from torch import nn
 from avs_bench.config import read_preset
 from avs_bench.data.batch import Batch
 from avs_bench.data.clips import ClipLayout
-from avs_bench.data.images import normalise
 from avs_bench.data.spectrograms import vggish_examples
+from avs_bench.data.tensors import normalise
 from avs_bench.losses.tpavi import cosine_matching, divergence_matching
 from avs_bench.models import AVSOutput
 from avs_bench.models.protocol import Needs

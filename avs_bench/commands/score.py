@@ -1,0 +1,124 @@
+"""The command that scores another program's answers: `avs-bench score`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from avs_bench.commands.options import PATH, hold, listed
+from avs_bench.names import FAMILIES, RESIZES, VALUES, Family, Resize, Values
+from vpo_builder.dataset.schema import SUBSETS, Subset
+from vpo_builder.runtime.command_help import examples
+from vpo_builder.runtime.errors import one_line_errors
+from vpo_builder.runtime.outside_text import say
+
+if TYPE_CHECKING:
+    from avs_bench.scoring.given import Terms
+
+
+@click.command(
+    epilog=examples(
+        "A folder of PNGs of class indices, <sample id>.png; or a zip of one:",
+        "avs-bench score answers --data data/VPO/VPO-SS",
+        "avs-bench score answers.zip --data AVSBench_semantic --name 'My model' --allow-missing",
+    ),
+)
+@click.argument("predictions", type=PATH)
+@click.option("--data", "folder", required=True, type=PATH, help="Dataset to score on.")
+@click.option(
+    "--subset",
+    type=click.Choice(SUBSETS),
+    default="test",
+    show_default=True,
+    help="What is answered.",
+)
+@click.option(
+    "--values",
+    type=click.Choice(VALUES),
+    default="classes",
+    show_default=True,
+    help="What the pixels of PNGs are: class indices, the values or colours of the dataset's own "
+    "masks, or the probability of an object.",
+)
+@click.option(
+    "--resize",
+    type=click.Choice(RESIZES),
+    help="Bring answers of another size to the mask's; class indices by nearest only.",
+)
+@click.option("--name", default="", help="The method's name in tables; else PREDICTIONS' own.")
+@click.option("--seed", type=int, help="Its seed: methods of one name are averaged over seeds.")
+@click.option("--out", type=PATH, help="Folder for the scores; without it, PREDICTIONS-scores.")
+@click.option(
+    "--allow-missing",
+    is_flag=True,
+    help="Score samples without one usable answer as background, and pass over other files.",
+)
+@click.option(
+    "--family",
+    "families",
+    multiple=True,
+    type=click.Choice(FAMILIES),
+    help="Score in this metric family too; the dataset's own is always scored.",
+)
+@click.option("--unseen", default="", metavar="CLASSES", help="Classes that training left out.")
+@one_line_errors
+def score(
+    predictions: Path,
+    folder: Path,
+    subset: Subset,
+    values: Values,
+    resize: Resize | None,
+    name: str,
+    seed: int | None,
+    out: Path | None,
+    allow_missing: bool,
+    families: tuple[Family, ...],
+    unseen: str,
+) -> None:
+    """Score PREDICTIONS, a folder or zip with one file for each sample of a subset.
+
+    The scores are stored as those of `eval`: `avs-bench report` takes them, with --compare and
+    --submit. Needs no torch.
+    """
+    from avs_bench.data.datasets import read_dataset
+    from avs_bench.report.runs import run_of
+    from avs_bench.report.score_tables import tables_of
+    from avs_bench.report.text_formats import plain
+    from avs_bench.results.files import write_result
+    from avs_bench.scoring.answer_files import open_answers
+    from avs_bench.scoring.given import Terms, score_given
+
+    files, dataset = open_answers(predictions), read_dataset(folder)
+    title = name or predictions.resolve().stem
+    terms = Terms(title, values, resize, allow_missing, families, listed(unseen), seed)
+    result = score_given(
+        files,
+        dataset,
+        subset,
+        terms,
+        command=_command(predictions, folder, subset, terms),
+        label=f"{dataset.name} {subset}",
+    )
+    home = out or predictions.resolve().with_name(f"{predictions.resolve().stem}-scores")
+    hold(home)
+    stored = write_result(home, result)
+    click.echo(plain(tables_of([run_of(home.name, home, (result,))]).every))
+    click.echo()
+    say(stored)
+
+
+def _command(predictions: Path, folder: Path, subset: Subset, terms: Terms) -> str:
+    """The scoring as it can be typed again."""
+    words: list[object] = ["avs-bench", "score", predictions, "--data", folder, "--subset", subset]
+    words += ["--values", terms.values, "--name", terms.name]
+    words += ["--resize", terms.resize] if terms.resize else []
+    words += ["--seed", terms.seed] if terms.seed is not None else []
+    words += ["--allow-missing"] if terms.allow_missing else []
+    for family in terms.families:
+        words += ["--family", family]
+    if terms.unseen:
+        words += ["--unseen", ",".join(terms.unseen)]
+    return shlex.join(map(str, words))

@@ -1,0 +1,26 @@
+"""What a network takes: pictures and masks as tensors, and the generator of a step's draws."""
+
+import numpy as np
+import torch
+from PIL import Image
+
+from avs_bench.data.images import MEAN, STD
+from avs_bench.data.seeds import digest
+
+
+def to_tensor(image: Image.Image) -> torch.Tensor:
+    """Return RGB as uint8 [3, H, W], or a mask as int64 [H, W]."""
+    array = torch.from_numpy(np.array(image))
+    return array.permute(2, 0, 1).contiguous() if array.ndim == 3 else array.long()
+
+
+def normalise(images: torch.Tensor) -> torch.Tensor:
+    """Return uint8 RGB [B, 3, H, W] as float32 with ImageNet's mean 0 and deviation 1."""
+    mean = torch.tensor(MEAN, device=images.device).view(3, 1, 1)
+    std = torch.tensor(STD, device=images.device).view(3, 1, 1)
+    return (images / 255 - mean) / std
+
+
+def torch_generator(*keys: int | str) -> torch.Generator:
+    """Return a CPU generator that is a function of `keys`, as `numpy_generator`."""
+    return torch.Generator().manual_seed(digest(*keys))

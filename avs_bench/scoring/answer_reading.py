@@ -1,0 +1,128 @@
+"""Reads answers beside the masks of a dataset, and counts those that do not fit."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from avs_bench.data.example import AVSDataset, Example
+from avs_bench.data.images import PictureReader
+from avs_bench.names import Resize, Values
+from avs_bench.scoring.answer_files import AnswerFiles
+from avs_bench.scoring.answer_names import match
+from avs_bench.scoring.answers import Form, GivenAnswer, background, given_answer, read_told
+from avs_bench.scoring.scorers import Answer
+from vpo_builder.runtime.errors import InputError
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How answers were read and how many did not fit, of those that are wanted.
+
+    `names` is the rule by which files were matched; `resized` were brought to their mask's size.
+    It is kept with the scores.
+    """
+
+    names: str
+    values: Values
+    resize: Resize | None
+    wanted: int
+    missing: int
+    doubled: int
+    surplus: int
+    wrong_size: int
+    resized: int
+
+    @property
+    def unfit(self) -> str:
+        """What does not fit, in words; empty if everything does."""
+        named = ("missing", "doubled", "surplus", "wrong_size")
+        counts = ((name, getattr(self, name)) for name in named)
+        return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts if count)
+
+
+class AnswerReader:
+    """Reads the answers to examples; notes those of another size, and hashes what it reads."""
+
+    def __init__(
+        self,
+        files: AnswerFiles,
+        dataset: AVSDataset,
+        examples: Sequence[Example],
+        values: Values = "classes",
+        resize: Resize | None = None,
+    ) -> None:
+        self._files, self._examples = files, examples
+        self._form = Form(len(dataset.classes), dataset.mask_lookup, values, resize)
+        self._masks = PictureReader(dataset.mask_lookup, cache_mib=0)
+        self._matched = match(files.names, examples)
+        self._wrong_size: list[str] = []
+        self._resized = 0
+        self._digest = hashlib.sha256()
+
+    def answers(self) -> Iterator[Answer]:
+        """Yield the answer to each example, background where there is no usable one."""
+        for example in self._examples:
+            target = np.asarray(self._masks.read_target(example))
+            given = self._given(example) or background(target.shape)
+            yield Answer(example, given.pred, target, given.objects)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what was read so far."""
+        return self._digest.hexdigest()
+
+    @property
+    def tally(self) -> Tally:
+        """What fits, as far as answers were read; names are known from the beginning."""
+        matched, form = self._matched, self._form
+        return Tally(
+            matched.rule.name,
+            form.values,
+            form.resize,
+            wanted=len(self._examples),
+            missing=len(matched.missing),
+            doubled=len(matched.doubled),
+            surplus=len(matched.surplus),
+            wrong_size=len(self._wrong_size),
+            resized=self._resized,
+        )
+
+    def refuse_unfit(self) -> None:
+        """Raise InputError if anything does not fit, with the counts and the first of each kind."""
+        matched, tally = self._matched, self.tally
+        if not tally.unfit:
+            return
+        firsts = [
+            *(f"{name} has no answer" for name in matched.missing[:1]),
+            *(f"{name} has several" for name in matched.doubled[:1]),
+            *(f"{self._files.where(name)} answers no sample" for name in matched.surplus[:1]),
+            *self._wrong_size[:1],
+        ]
+        raise InputError(
+            f"{self._files.path}: {tally.unfit}, of {tally.wanted} wanted: {'; '.join(firsts)}; "
+            "mend them, or score what is left with --allow-missing, the rest as background"
+        )
+
+    def _given(self, example: Example) -> GivenAnswer | None:
+        name = self._matched.files.get(example.example_id)
+        if name is None:
+            return None
+        data, where = self._files.read(name), self._files.where(name)
+        self._digest.update(f"{example.example_id}\0{len(data)}\0".encode() + data)
+        told, wanted = read_told(data, where, self._form), (example.height, example.width)
+        if told.size != wanted:
+            turned = told.size == wanted[::-1]
+            if turned or self._form.resize is None:
+                self._wrong_size.append(_wrong_size(where, told.size, wanted, turned=turned))
+                return None
+            self._resized += 1
+        return given_answer(told, wanted, where, self._form)
+
+
+def _wrong_size(
+    where: str, given: tuple[int, int], wanted: tuple[int, int], *, turned: bool
+) -> str:
+    remedy = "turn it" if turned else "--resize says how to bring it there"
+    return f"{where} is {given[1]} x {given[0]}, its mask {wanted[1]} x {wanted[0]}: {remedy}"

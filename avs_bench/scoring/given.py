@@ -1,0 +1,95 @@
+"""Scores the answers of any program, as `score` scores a model's. Needs no torch."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from avs_bench.data.example import AVSDataset
+from avs_bench.data.holdout import class_indices
+from avs_bench.metrics import Family
+from avs_bench.names import Resize, Values
+from avs_bench.results.records import Result, versions
+from avs_bench.scoring.answer_files import AnswerFiles
+from avs_bench.scoring.answer_reading import AnswerReader
+from avs_bench.scoring.scorers import Answer, scorer_of
+from vpo_builder.dataset.schema import Subset
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.progress import progress
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is said of the answers, and what becomes of those that do not fit.
+
+    `values` and `resize` are those of `Form`. `allow_missing`: samples without one usable answer
+    count as background, and files that answer no sample are passed over. `families` are scored
+    beside the dataset's own; `unseen` names the classes that training left out; `seed` tells runs
+    of one method apart.
+    """
+
+    name: str
+    values: Values = "classes"
+    resize: Resize | None = None
+    allow_missing: bool = False
+    families: tuple[Family, ...] = ()
+    unseen: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+def score_given(
+    files: AnswerFiles,
+    dataset: AVSDataset,
+    subset: Subset,
+    terms: Terms,
+    *,
+    command: str = "",
+    watch: Callable[[Answer], None] | None = None,
+    label: str = "",
+) -> Result:
+    """Return what the answers of a program score on a subset, in the form of `score`.
+
+    Raises InputError for an answer that cannot be read, and, unless `allow_missing`, if any are
+    missing, doubled, surplus or of another size than their mask.
+    """
+    examples = dataset.subsets[subset]
+    if not examples:
+        raise InputError(f"{dataset.folder}: its {subset} subset is empty: nothing to score")
+    unseen = class_indices(dataset, terms.unseen)
+    families = dict.fromkeys([dataset.family, *terms.families])
+    scorers = [scorer_of(name, len(dataset.classes), examples, unseen) for name in families]
+    reader = AnswerReader(files, dataset, examples, terms.values, terms.resize)
+    if not terms.allow_missing:
+        reader.refuse_unfit()
+    answers = reader.answers()
+    for answer in progress(answers, len(examples), label) if label else answers:
+        if reader.tally.wrong_size and not terms.allow_missing:
+            continue  # reads on to count them all
+        for scorer in scorers:
+            scorer.add(answer)
+        if watch:
+            watch(answer)
+    if not terms.allow_missing:
+        reader.refuse_unfit()
+    seed = {} if terms.seed is None else {"train": {"seed": terms.seed}}
+    return Result(
+        model=terms.name,
+        settings={"answers": asdict(reader.tally), **seed},
+        checkpoint=_stem(files.path.stem),
+        epochs=0,
+        checkpoint_sha256=reader.sha256,
+        trained_on="",
+        trained_on_sha256="",
+        dataset=dataset.name,
+        dataset_sha256=dataset.sha256,
+        synthetic=dataset.synthetic,
+        subset=subset,
+        classes=dataset.classes,
+        command=command,
+        versions=versions(),
+        sets=tuple(scorer.scores() for scorer in scorers),
+    )
+
+
+def _stem(name: str) -> str:
+    """Return a name that result files may carry."""
+    kept = "".join(c if c.isalnum() or c in "._-" else "-" for c in name).lstrip(".")
+    return kept[:100] or "answers"
