@@ -25,7 +25,7 @@ WORD = 2**64 - 1
 def scene(number: int) -> Scene:
     """One sounding object in an image of its own."""
     mask = ObjectMask(7 * number + 1, 3 * number + 5, 18, 1e4, 0, b"[]")
-    return Scene(Photo(3 * number + 5, "x.jpg", 640, 480), "train", (Candidate(mask, CLASS),), ())
+    return Scene(Photo(3 * number + 5, 640, 480, "x.jpg"), "train", (Candidate(mask, CLASS),), ())
 
 
 def clip(number: int) -> Clip:

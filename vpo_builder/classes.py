@@ -1,8 +1,7 @@
 """The class table: which COCO category shows a class and which VGGSound labels sound like it."""
 
 import tomllib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +18,21 @@ MERGED_PERSON_VALUE = 1  # COCO's id of person
 
 @dataclass(frozen=True)
 class SoundingClass:
-    """A row of the table; `mask_value` is what mask files hold, `category` COCO's name."""
+    """A row of the table; `mask_value` is what mask files hold.
+
+    `category` is what COCO calls it, or every name that the lists of masks have for it.
+    """
 
     name: str
     mask_value: int
-    category: str
+    category: str | tuple[str, ...]
     group: str
     labels: tuple[str, ...]
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The names by which lists of masks have it."""
+        return (self.category,) if isinstance(self.category, str) else self.category
 
 
 def read_class_table(
@@ -33,13 +40,13 @@ def read_class_table(
 ) -> tuple[SoundingClass, ...]:
     """Return the rows of a class table, sorted by name, with the person policy applied.
 
-    Raises InputError naming the row when a label is not VGGSound's, a label or a mask value
-    stands in two rows, or a mask value is not in [1, 254].
+    Raises InputError naming the row when a label is not VGGSound's, a label, a mask value or a
+    category but person stands in two rows, or a mask value is not in [1, 254].
     """
     rows = _decode(path)
     _check(rows, set(known_labels), path)
     if person_policy == "drop":
-        rows = [row for row in rows if row.category != PERSON]
+        rows = [row for row in rows if PERSON not in row.categories]
     if person_policy == "merge":
         rows = _merge_persons(rows)
     table = tuple(sorted(rows, key=lambda row: row.name))
@@ -86,26 +93,43 @@ def _check(rows: list[SoundingClass], known_labels: set[str], path: Path) -> Non
             if key in seen:
                 raise InputError(f"{where}: {key!r} also stands in class {seen[key]!r}")
         seen.update(dict.fromkeys({row.name, row.mask_value, *row.labels}, row.name))
+    _check_categories(rows, path)
+
+
+def _check_categories(rows: list[SoundingClass], path: Path) -> None:
+    seen: dict[str, str] = {}
+    for row in rows:
+        where = f"{path}: class {row.name!r}"
+        if not row.categories:
+            raise InputError(f"{where}: no category: give the name that masks have for it")
+        for category in row.categories:
+            if category in seen:
+                other = seen[category]
+                raise InputError(f"{where}: category {category!r} also stands in class {other!r}")
+        seen.update(dict.fromkeys(set(row.categories) - {PERSON}, row.name))
 
 
 def _merge_persons(rows: list[SoundingClass]) -> list[SoundingClass]:
-    persons = [row for row in rows if row.category == PERSON]
+    persons = [row for row in rows if PERSON in row.categories]
     if not persons:
         return rows
     labels = tuple(sorted(label for row in persons for label in row.labels))
     merged = SoundingClass(PERSON, MERGED_PERSON_VALUE, PERSON, persons[0].group, labels)
-    return [*(row for row in rows if row.category != PERSON), merged]
+    return [*(row for row in rows if PERSON not in row.categories), merged]
 
 
-def classes_of_categories(
-    table: Iterable[SoundingClass], category_names: Mapping[int, str]
-) -> dict[int, str]:
-    """Return the class of each COCO category id; person's is "person" until it is resolved."""
-    number_of = {name: number for number, name in category_names.items()}
-    classes: dict[int, list[str]] = defaultdict(list)
-    for row in table:
-        classes[number_of[row.category]].append(row.name)
+def values_of_categories(table: Iterable[SoundingClass]) -> dict[str, int]:
+    """Return what masks of one's own hold for a category where nothing else is said."""
     return {
-        number: names[0] if category_names[number] != PERSON else PERSON
-        for number, names in classes.items()
+        row.name if PERSON in row.categories else row.categories[0]: row.mask_value for row in table
     }
+
+
+def classes_by_category(table: Iterable[SoundingClass]) -> dict[str, str]:
+    """Return the class that each category shows; that of person is "person" until it is resolved.
+
+    Lists of one's own may tell male, female and baby apart already: those names show themselves.
+    """
+    rows = [(row, name) for row in table for name in row.categories]
+    told = {row.name: row.name for row, name in rows if name == PERSON}
+    return told | {name: PERSON if name == PERSON else row.name for row, name in rows}

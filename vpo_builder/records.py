@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
 from vpo_builder.dataset.schema import Sample, Subset
+
+Home = Literal["train", "val", "test", "divided"]
+"""What a list of images is for: train gives val too, and a divided one all three subsets."""
 
 
 class Reason(StrEnum):
@@ -20,6 +23,7 @@ class Reason(StrEnum):
 
     NO_SOUNDING_OBJECT = "no_sounding_object"
     REPEATED_INSTANCES = "repeated_instances"
+    NOT_EXHAUSTIVE = "annotated_in_part"
     CROWD = "crowd"
     PERSON_AMBIGUOUS = "person_ambiguous"
     NO_ELIGIBLE_OBJECT = "no_eligible_object"
@@ -29,6 +33,7 @@ class Reason(StrEnum):
     IMAGE_MISSING = "image_missing"
     IMAGE_CORRUPT = "image_corrupt"
     IMAGE_SIZE_DIFFERS = "image_size_differs"
+    IMAGE_TURNED = "image_turned_by_exif"
     IMAGE_IN_TWO_SUBSETS = "image_in_two_subsets"
     EXCLUDED = "excluded_by_list"
     NEAR_DUPLICATE = "near_duplicate"
@@ -106,15 +111,22 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
 
 
 class Photo(msgspec.Struct, frozen=True, gc=False):
-    """A row of COCO's `images`; width and height in pixels."""
+    """A row of COCO's `images`; width and height in pixels.
+
+    LVIS names the file by `coco_url` alone. It lists the categories of which the picture shows
+    more objects than are annotated, and, beside those that are annotated, the categories of which
+    it shows none; nobody looked for any other.
+    """
 
     id: int
-    file_name: str
     width: int
     height: int
+    file_name: str = ""
     license: int | None = 0
     coco_url: str | None = ""
     flickr_url: str | None = ""
+    not_exhaustive_category_ids: tuple[int, ...] | None = ()
+    neg_category_ids: tuple[int, ...] | None = None
 
 
 class ObjectMask(msgspec.Struct, frozen=True, gc=False):

@@ -1,6 +1,8 @@
-"""Puts COCO's two files side by side: each keeps its own tables, and no id means two things."""
+"""Puts lists of masks side by side: each keeps its own tables, and no id means two things."""
 
-from collections.abc import Sequence
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -14,19 +16,50 @@ from vpo_builder.sources.coco import CocoPart
 
 
 def side_by_side(parts: Sequence[CocoPart]) -> tuple[CocoPart, ...]:
-    """Return the parts with the first one's category ids, and an area for every object.
+    """Return the parts with ids that mean one category, and an area for every object.
 
-    Categories are told by the names that each file gives its own ids. Raises InputError for an id
-    of an image or an annotation that stands in two files, and for a file without any outline.
+    Categories are told by the names that each list gives its own ids; the first list's ids stay.
+    Raises InputError for an id of an image or an annotation that stands in two lists, and for a
+    list without any outline.
     """
-    first, *others = parts
-    for other in others:
+    for first, other in itertools.combinations(parts, 2):
         _refuse_shared_ids("image", first, first.photos, other, other.photos)
         _refuse_shared_ids("annotation", first, first.objects, other, other.objects)
     number_of: dict[str, int] = {}
-    for number, name in sorted(first.category_names.items()):
-        number_of.setdefault(name, number)
+    for part in parts:
+        for number, name in sorted(part.category_names.items()):
+            taken = number_of.values() if part is not parts[0] else ()
+            number_of.setdefault(name, number if number not in taken else max(taken) + 1)
     return tuple(_with_areas(_renumbered(part, number_of)) for part in parts)
+
+
+def annotated_in_part(part: CocoPart, class_of: Mapping[str, str]) -> Iterator[int]:
+    """Yield the annotations beside which others of their class may be in sight, unannotated.
+
+    LVIS says so of single categories, and looks for a few in each picture: of a class of several
+    categories each must have been found or looked for in vain. `class_of` maps names to classes.
+    """
+    photos = {
+        photo.id: photo
+        for photo in part.photos
+        if photo.not_exhaustive_category_ids or photo.neg_category_ids is not None
+    }
+    if not photos:
+        return
+    names = part.category_names
+    numbers = {number: class_of[name] for number, name in names.items() if name in class_of}
+    found: dict[tuple[int, str], list[ObjectMask]] = defaultdict(list)
+    for row in part.objects:
+        if row.image_id in photos:
+            found[row.image_id, numbers[row.category_id]].append(row)
+    for (image, name), rows in found.items():
+        photo, here = photos[image], {row.category_id for row in rows}
+        of_class = {number for number, its_name in numbers.items() if its_name == name}
+        unknown = of_class.intersection(photo.not_exhaustive_category_ids or ())
+        if photo.neg_category_ids is not None:
+            unknown |= of_class - here - set(photo.neg_category_ids)
+        if unknown:
+            yield from (row.id for row in rows)
 
 
 def _refuse_shared_ids(
@@ -38,7 +71,7 @@ def _refuse_shared_ids(
         raise InputError(
             f"{first.path} and {other.path}: {kind} id {min(shared)} stands in both "
             f"({len(shared)} do): expected ids that differ: number one file's {kind}s from "
-            f"{max(map(attrgetter('id'), rows)) + 1} on"
+            f"{max(map(attrgetter('id'), rows)) + 1} on, or list it by --images with add_to_ids"
         )
 
 

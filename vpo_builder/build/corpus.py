@@ -1,36 +1,47 @@
-"""Reads both sources into one corpus: photos and objects of COCO, clips of VGGSound."""
+"""Reads all sources into one corpus: photos and objects of lists of masks, clips of VGGSound."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from vpo_builder.build.coco_parts import side_by_side
-from vpo_builder.classes import PERSON, SoundingClass, classes_of_categories
+from vpo_builder.build.coco_parts import annotated_in_part, side_by_side
+from vpo_builder.build.own_masks import read_own_masks
+from vpo_builder.classes import (
+    PERSON,
+    SoundingClass,
+    classes_by_category,
+    values_of_categories,
+)
 from vpo_builder.config import SubsetSettings
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.documents.documents import Attribution
 from vpo_builder.planning.matching import image_subsets
-from vpo_builder.records import ObjectMask, Photo, VggSound
+from vpo_builder.records import ObjectMask, Photo, Rejection, VggSound
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.captions import Captions, read_captions
-from vpo_builder.sources.coco import CocoPart, License, read_coco
+from vpo_builder.sources.coco import FILE_NAME, OWN_FILE_NAME, CocoPart, License, read_coco
+from vpo_builder.sources.image_sources import ImageSource
 from vpo_builder.sources.json_files import JsonFile
 from vpo_builder.sources.recordings import AUDIO_FOLDERS, has_recordings
 from vpo_builder.sources.vggsound import read_vggsound
 from vpo_builder.sources.vggsounder import read_vggsounder
 
-PARTS = ("train2017", "val2017")
-
 
 @dataclass(frozen=True)
 class Corpus:
-    """Everything a build reads before it decides anything; `images` maps image ids to files."""
+    """Everything a build reads before it decides anything.
 
+    Each of `sources` has its part, and its captions. `in_part` are the annotations beside which
+    others of their class may be in sight, unannotated.
+    """
+
+    sources: tuple[ImageSource, ...]
     parts: tuple[CocoPart, ...]
     captions_of_parts: tuple[Captions, ...]
+    in_part: frozenset[int]
     vggsound: VggSound
     table: tuple[SoundingClass, ...]
     photos: tuple[tuple[Photo, Subset], ...]
@@ -39,8 +50,10 @@ class Corpus:
 
     @cached_property
     def class_of(self) -> dict[int, str]:
-        """The class of each COCO category id, person's being "person"."""
-        return classes_of_categories(self.table, self.parts[0].category_names)
+        """The class of each category id, person's being "person"."""
+        classes = classes_by_category(self.table)
+        names = {n: name for part in self.parts for n, name in part.category_names.items()}
+        return {number: classes[name] for number, name in names.items() if name in classes}
 
     @cached_property
     def objects(self) -> tuple[ObjectMask, ...]:
@@ -55,7 +68,7 @@ class Corpus:
     @cached_property
     def attributions(self) -> tuple[Attribution, ...]:
         """Whose each photo is, by the licences of its own file."""
-        return attributions_of(self.parts)
+        return attributions_of(self.parts, self.sources)
 
     @cached_property
     def _part_of(self) -> dict[int, int]:
@@ -63,87 +76,130 @@ class Corpus:
 
     def captions(self, image_id: int) -> Sequence[str]:
         """Return an image's captions, none if it has none or the table has no person."""
-        if not self.captions_of_parts:
-            return ()
-        return self.captions_of_parts[self._part_of[image_id]].of(image_id)
+        place = self._part_of[image_id]
+        return self.captions_of_parts[place].of(image_id - self.sources[place].add_to_ids)
+
+    def list_of(self, photo: Photo) -> str:
+        """Return the name of the list that a photo's masks are of."""
+        return self.parts[self._part_of[photo.id]].path.name
+
+    @cached_property
+    def rejections(self) -> tuple[Rejection, ...]:
+        """What was read and cannot be used."""
+        return tuple(itertools.chain.from_iterable(part.rejections for part in self.parts))
+
+    @property
+    def unseen(self) -> list[str]:
+        """The classes of which no list has a category."""
+        held = {name for part in self.parts for name in part.category_names.values()}
+        by_class: dict[str, set[str]] = {row.name: set(row.categories) for row in self.table}
+        return [name for name, wanted in by_class.items() if held.isdisjoint(wanted | {name})]
 
     def image_path(self, photo: Photo) -> Path:
         """Return where a photo's file should be."""
         return self.parts[self._part_of[photo.id]].image_path(photo)
 
 
-def attributions_of(parts: Iterable[CocoPart]) -> tuple[Attribution, ...]:
-    """Return whose each photo of COCO's files is, by the licences of its own file."""
-    unknown = License(0, "", "")
+def attributions_of(
+    parts: Iterable[CocoPart], sources: Sequence[ImageSource] = ()
+) -> tuple[Attribution, ...]:
+    """Return whose each photo is, by the licences of its own list, else by what the user says.
+
+    Of a photo of one's own the name of its file tells which it is.
+    """
     rows = []
-    for part in parts:
+    for part, source in itertools.zip_longest(parts, sources):
         licenses = {row.id: row for row in part.licenses}
-        rows += [(photo, licenses.get(photo.license or 0, unknown)) for photo in part.photos]
-    return tuple(
-        Attribution(
-            photo.id,
-            row.name or "",
-            row.url or "",
-            photo.flickr_url or "",
-            photo.coco_url or "",
-        )
-        for photo, row in rows
-    )
+        for photo in part.photos:
+            row = licenses.get(photo.license or 0, part.licence)
+            page, original = "", photo.flickr_url or ""
+            if source is not None and source.name and not photo.coco_url:
+                page, original = source.page, original or photo.file_name
+            told = (row.name or "", row.url or "", original, photo.coco_url or "", page)
+            rows.append(Attribution(photo.id, *told))
+    return tuple(rows)
 
 
 def read_corpus(
-    coco: Path,
+    sources: Sequence[ImageSource],
     vggsound: Path,
     table: tuple[SoundingClass, ...],
     subsets: SubsetSettings,
     vggsounder: Path | None = None,
     vggsound_csv: Path | None = None,
 ) -> Corpus:
-    """Return the corpus of two folders, for the classes of a table.
+    """Return the corpus of lists of masks and of a folder of VGGSound, for the classes of a table.
 
-    COCO's val2017 is read only where test comes from it. `vggsounder` is the csv that says which
-    labels can be heard in which clips; `vggsound_csv` is given if VGGSound's csv lies elsewhere
-    than beside its recordings.
+    `vggsounder` is the csv that says which labels can be heard in which clips; `vggsound_csv` is
+    given if VGGSound's csv lies elsewhere than beside its recordings.
     """
-    categories = {row.category for row in table}
-    names = PARTS if subsets.test == "val2017" else PARTS[:1]
-    described = names if PERSON in categories else ()
-    annotations = coco / "annotations"
+    classes = classes_by_category(table)
+    described = PERSON in classes.values()
     with ThreadPoolExecutor(1) as thread:
-        instances = [JsonFile(annotations / f"instances_{part}.json", thread) for part in names]
-        told = [JsonFile(annotations / f"captions_{part}.json", thread) for part in described]
+        lists = [
+            None if source.masks.is_dir() else JsonFile(source.masks, thread) for source in sources
+        ]
+        told = [
+            [JsonFile(path, thread) for path in source.captions if described] for source in sources
+        ]
         labels = frozenset(label for row in table for label in row.labels)
         sounds = read_vggsound(vggsound, labels, vggsound_csv)
-        parts = side_by_side(
-            [
-                read_coco(file, coco / part, categories)
-                for file, part in zip(instances, names, strict=True)
-            ]
-        )
-        captions = [read_captions(file) for file in told]
-    photos = [
-        pair
-        for name, part in zip(names, parts, strict=True)
-        for pair in zip(
-            part.photos,
-            image_subsets(name, [photo.id for photo in part.photos], subsets),
-            strict=True,
-        )
-    ]
+        read = [
+            _read_list(source, file, table) for source, file in zip(sources, lists, strict=True)
+        ]
+        in_part = frozenset(number for part in read for number in annotated_in_part(part, classes))
+        parts = side_by_side(read)
+        captions = [read_captions(files) for files in told]
     inputs = {
-        f"coco/annotations/{file.path.name}": part.sha256
-        for file, part in zip(instances, parts, strict=True)
+        f"{s.inputs}/{part.path.name}": part.sha256 for s, part in zip(sources, parts, strict=True)
     }
     inputs["vggsound/vggsound.csv"] = sounds.sha256
-    inputs |= {
-        f"coco/annotations/{file.path.name}": sha256
-        for file, (_, sha256) in zip(told, captions, strict=True)
-    }
+    for source, (_, hashes) in zip(sources, captions, strict=True):
+        inputs |= {f"{source.inputs}/{name}": sha256 for name, sha256 in hashes.items()}
+        if source.name:
+            inputs[source.inputs] = source.settings_sha256()
     audible = None
     if vggsounder is not None:
         audible, inputs["vggsounder.csv"] = read_vggsounder(vggsounder)
     return Corpus(
-        parts, tuple(read for read, _ in captions), sounds, table, tuple(photos), audible, inputs
+        tuple(sources),
+        parts,
+        tuple(rows for rows, _ in captions),
+        in_part,
+        sounds,
+        table,
+        _in_subsets(sources, parts, subsets),
+        audible,
+        inputs,
+    )
+
+
+def _read_list(
+    source: ImageSource, file: JsonFile | None, table: Sequence[SoundingClass]
+) -> CocoPart:
+    classes = classes_by_category(table)
+    if file is None:
+        values = source.values or values_of_categories(table)
+        return read_own_masks(source, values, classes)
+    names = OWN_FILE_NAME if source.name else FILE_NAME
+    part = read_coco(file, source.pictures, classes, names, source.add_to_ids)
+    return part.changed(licence=License(0, source.licence, source.licence_url))
+
+
+def _in_subsets(
+    sources: Sequence[ImageSource], parts: Sequence[CocoPart], subsets: SubsetSettings
+) -> tuple[tuple[Photo, Subset], ...]:
+    """Return each photo with its subset; beside a list for val all of train stays train."""
+    if any(source.home == "val" for source in sources):
+        subsets = replace(subsets, val_fraction=0.0)
+    return tuple(
+        pair
+        for source, part in zip(sources, parts, strict=True)
+        for pair in zip(
+            part.photos,
+            image_subsets(source.home, [photo.id for photo in part.photos], subsets),
+            strict=True,
+        )
     )
 
 
@@ -153,7 +209,7 @@ def refuse_absent_folders(corpus: Corpus, vggsound: Path) -> None:
         if part.photos and not part.images.is_dir():
             raise InputError(
                 f"{part.images}: no such folder: expected the images that {part.path.name} "
-                "lists; --download fetches those that are needed"
+                "lists; --download fetches those of COCO that are needed"
             )
     if not has_recordings(vggsound):
         raise InputError(

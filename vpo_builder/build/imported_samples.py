@@ -71,7 +71,7 @@ def with_val(samples: Sequence[Sample], settings: SubsetSettings) -> list[Sample
     train = [sample.image_id for sample in samples if sample.subset == "train"]
     val = {
         image
-        for image, subset in zip(train, image_subsets("train2017", train, settings), strict=True)
+        for image, subset in zip(train, image_subsets("train", train, settings), strict=True)
         if subset == "val"
     }
     return [

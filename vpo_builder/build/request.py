@@ -32,9 +32,10 @@ class PublishedCopy:
 class Sources:
     """Where a dataset's sources lie; a folder is None where the user gives none.
 
-    `vggsound_csv` is given if VGGSound's csv lies elsewhere than beside its recordings;
-    `exclude` lists published samples whose pictures may be in test alone; `synthetic` tells that
-    the folders hold the embedded corpus.
+    `images` lists other pictures and masks than COCO's, beside them or instead. `vggsound_csv` is
+    given if VGGSound's csv lies elsewhere than beside its recordings; `exclude` lists published
+    samples whose pictures may be in test alone; `synthetic` tells that the folders hold the
+    embedded corpus.
     """
 
     coco: Path | None = None
@@ -45,6 +46,7 @@ class Sources:
     vggsound_csv: Path | None = None
     published_copy: PublishedCopy | None = None
     exclude: Path | None = None
+    images: Path | None = None
     synthetic: bool = False
 
 

@@ -1,6 +1,7 @@
 """What VPO-SS, VPO-MS and VPO-MSMI do in each stage of a build."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +38,7 @@ from vpo_builder.runtime.cycle_collector import without_collecting
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.settings import to_tree
 from vpo_builder.runtime.tasks import Executor
+from vpo_builder.sources.image_sources import ImageSource, coco_2017, read_image_sources
 from vpo_builder.sources.published_ids import PublishedIds, read_published_ids
 from vpo_builder.sources.recordings import seen_and_expected
 from vpo_builder.sources.vggsound import known_labels
@@ -67,13 +69,20 @@ class BuildPlan:
     notes: Sequence[str]
 
 
+def image_sources(request: VpoRequest) -> list[ImageSource]:
+    """Return the lists of masks that a request names."""
+    coco, images = request.sources.coco, request.sources.images
+    sources = [] if coco is None else coco_2017(coco, request.config.subsets)
+    return sources if images is None else [*sources, *read_image_sources(images)]
+
+
 def read_material(request: VpoRequest) -> Material:
     """Return the sources of a request, read and checked, for its class table."""
     config, sources = request.config, request.sources
     table = read_class_table(sources.class_table, config.person.policy, known_labels())
     with without_collecting():
         corpus = read_corpus(
-            needed(sources.coco),
+            image_sources(request),
             needed(sources.vggsound),
             table,
             config.subsets,
@@ -129,15 +138,25 @@ def plan_split(request: VpoRequest, material: Material, clip_check: ClipCheck) -
             corpus.captions,
             request.split,
             config,
+            corpus.in_part,
         )
     kept, excluded = _not_excluded(filtered.kept, material.excluded)
-    plan = plan_dataset(kept, material.clips, clip_check, request.split, config, request.seed)
+    plan = plan_dataset(
+        kept, material.clips, clip_check, request.split, config, request.seed, corpus.list_of
+    )
+    rejections = [*corpus.rejections, *filtered.rejections, *excluded, *plan.rejections]
     return BuildPlan(
         plan.samples,
-        [*filtered.rejections, *excluded, *plan.rejections, *material.rejected_clips],
+        [*rejections, *material.rejected_clips],
         {PERSONS: encode_lines(filtered.decisions)},
-        _scarce_clips(corpus.table, plan.clip_counts),
+        [*_unseen(corpus), *_scarce_clips(corpus.table, plan.clip_counts)],
     )
+
+
+def _unseen(corpus: Corpus) -> list[str]:
+    """Return a line for the classes that no list of masks has."""
+    names = corpus.unseen
+    return [f"in no list of masks, so never seen: {', '.join(names)}"] if names else []
 
 
 def _not_excluded(
@@ -190,9 +209,7 @@ def _render(
     image_path = request.supply.photos(corpus, list(photos.values()))
     images = render_images(plan.samples, image_path, values, folder, executor)
     rejections = [*plan.rejections, *images.rejections]
-    stop_at_damage(
-        request, rejections, images.rejections, len(photos), needed(request.sources.coco)
-    )
+    stop_at_damage(request, rejections, images.rejections, len(photos), _place_of_pictures(corpus))
     audio = request.out / AUDIO_FOLDER
     mixes = render_mixes(images.samples, audio, folder, request.config.audio, executor)
     return Publication(
@@ -207,6 +224,11 @@ def _render(
         notes=[*plan.notes, *images.notes],
         instances=list(_instances(images, folder)) if request.split == "msmi" else (),
     )
+
+
+def _place_of_pictures(corpus: Corpus) -> Path:
+    """Return the folder in which all pictures lie."""
+    return Path(os.path.commonpath([part.images for part in corpus.parts]))
 
 
 def _instances(images: RenderedImages, folder: Path) -> Iterator[Instance]:
@@ -243,8 +265,9 @@ def _judge(request: VpoRequest, rendered: Publication, audit: AuditReport) -> Pu
 
 def _count(request: VpoRequest, material: Material, publication: Publication) -> Funnel:
     corpus = material.corpus
+    unread = dict.fromkeys(row.record for row in corpus.rejections if row.kind == "image")
     return count_funnel(
-        [photo.id for photo, _ in corpus.photos],
+        [*(photo.id for photo, _ in corpus.photos), *unread],
         {row.id: row.image_id for row in corpus.objects},
         [row.clip_id for row in corpus.vggsound.rows],
         corpus.vggsound.label_counts,

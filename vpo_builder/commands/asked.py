@@ -18,7 +18,7 @@ FETCH_SETTING = "--set fetch.…"
 HOW_TO_FETCH = ("--clip-url", "--cookies", "--proxy", "--rate", "--retry", FETCH_SETTING)
 ONLY_OF_VPO = (
     *("--coco", "--vggsound", "--vggsounder", "--classes", "--allow-substitutes", "--seed"),
-    "--exclude",
+    *("--exclude", "--images"),
     *("--download", "--plan", "--shard", "--merge", *HOW_TO_FETCH),
 )
 
@@ -59,6 +59,7 @@ class Asked:
                 avsbench=sources.avsbench,
                 vggsounder=sources.vggsounder,
                 exclude=sources.exclude,
+                images=sources.images,
                 class_table=choices.classes or CLASS_TABLE,
             ),
             config=self._config(split, manifest),
@@ -92,10 +93,12 @@ class Asked:
         self._refuse_half_of_the_sources()
 
     def _refuse_half_of_the_sources(self) -> None:
-        coco, vggsound = self.sources.coco, self.sources.vggsound
-        if self.fetches or (coco is None) == (vggsound is None):
+        sources = self.sources
+        pictures = [sources.coco, sources.images] != [None, None]
+        if self.fetches or pictures == (sources.vggsound is not None):
             return
-        given, missing = ("--vggsound", "--coco") if coco is None else ("--coco", "--vggsound")
+        given = "--vggsound" if not pictures else "--coco" if sources.coco else "--images"
+        missing = "--vggsound" if pictures else "--coco"
         raise InputError(
             f"{given} without {missing}: give both folders, or add --download, or none of these "
             "for synthetic"
@@ -132,11 +135,13 @@ class Asked:
         else:
             why = f"--split {split} is made of COCO and VGGSound: leave it out"
             yield ("--avsbench",), why
+        if self.fetches:
+            yield ("--images",), "what is fetched is COCO's: leave it out, or --download and --plan"
         if fetching.plan:
             yield ("--shard", "--merge"), "--plan builds nothing: leave one of them out"
         elif not fetching.download:
             yield HOW_TO_FETCH, "nothing is fetched without --download: add that"
-            if sources.coco is None and sources.vggsound is None:
+            if sources.coco is None and sources.images is None and sources.vggsound is None:
                 why = "no sources: give --coco and --vggsound, or --download"
                 yield ("--shard", "--merge"), why
         if fetching.shard is not None:

@@ -35,6 +35,7 @@ class Folders:
     avsbench: Path | None
     vggsounder: Path | None
     exclude: Path | None
+    images: Path | None
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,13 @@ _SOURCES = OptionGroup(
             ["--coco"], type=FILE, metavar="DIR", help="COCO 2017: annotations/ and the images."
         ),
         Option(
+            ["--images"],
+            type=FILE,
+            metavar="TOML|DIR",
+            help="Other pictures and masks, beside COCO or instead: a list of LVIS, COCO-ReM or "
+            "any json of COCO's shape (docs/own-pictures.md), or a folder of pictures/ and masks/.",
+        ),
+        Option(
             ["--vggsound"], type=FILE, metavar="DIR", help="VGGSound: vggsound.csv and recordings."
         ),
         Option(

@@ -83,7 +83,7 @@ def _with_synthetic_sources(request: "BuildRequest[Any]") -> "BuildRequest[Any]"
             seed=settings.seed,
         )
         return replace(request, sources=replace(sources, avsbench=tree, synthetic=True))
-    if sources.coco is not None:
+    if sources.coco is not None or sources.images is not None:
         return request
     _say_synthetic(request, "--coco DIR --vggsound DIR")
     corpus = write_synthetic_corpus(

@@ -39,17 +39,23 @@ S4_FRAME = re.compile(r"([A-Za-z0-9_-]{11})_[1-5]")
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Whose an image is; addresses as COCO's json gives them, "" where it gives none."""
+    """Whose an image is; addresses as COCO's json gives them, "" where it gives none.
+
+    `page` is its author's if the user names it; `flickr_url` the name of the file of one's own.
+    """
 
     image_id: int
     license_name: str
     license_url: str
     flickr_url: str
     coco_url: str
+    page: str = ""
 
     @property
     def author_page(self) -> str:
-        """The photograph's page on Flickr, which names its author; "" if it has none."""
+        """The page that names its author, by default the photograph's on Flickr; "" if none."""
+        if self.page:
+            return self.page
         found = FLICKR_STATIC.match(self.flickr_url)
         return f"https://www.flickr.com/photo.gne?id={found.group(1)}" if found else ""
 

@@ -61,8 +61,8 @@ def _about(manifest: Manifest) -> dict[str, Any]:
         "imported": meta.imported,
         "files": list(file_rows(meta)),
         "notes": list(notes(meta)),
-        "source_licences": source_licences(meta.split),
-        "citation": citation(meta.split),
+        "source_licences": source_licences(meta),
+        "citation": citation(meta),
         "decoders": ", ".join(f"{name} {version}" for name, version in meta.decoders.items()),
         "inputs": sorted(meta.inputs.items()),
         "funnel": [

@@ -84,7 +84,7 @@ def encode_croissant(manifest: Manifest, licences: Sequence[Licence]) -> bytes:
         "datePublished": DATE_PUBLISHED,
         "license": [row.url or row.name for row in licences if row.url or row.name],
         "version": f"{meta.schema_version}.0.0",
-        "citeAs": citation(meta.split),
+        "citeAs": citation(meta),
         "isLiveDataset": False,
         **responsible_ai(meta),
         "distribution": _distribution(manifest),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from vpo_builder.dataset.schema import ManifestMeta
+from vpo_builder.documents.picture_sources import PictureSources
 from vpo_builder.documents.wording import notes
 
 RAI_CONFORMS_TO = "http://mlcommons.org/croissant/RAI/1.0"
@@ -12,15 +13,15 @@ UNFIT = (
     "It tells nothing about how often things sound, and must not be used to recognise persons or "
     "to judge their voices, sex or age."
 )
+VPO_COLLECTION = (
+    "Photographs of {pictures} and recordings of VGGSound, as those projects list them; a program "
+    "pairs them by class, and nothing was recorded for it."
+)
+VPO_ANNOTATION = (
+    "Masks are {masks} instance annotations. A recording's class is VGGSound's label, and the "
+    "table of classes and labels is this program's."
+)
 VPO = {
-    "rai:dataCollection": (
-        "Photographs of COCO 2017 and recordings of VGGSound, as those projects list them; a "
-        "program pairs them by class, and nothing was recorded for it."
-    ),
-    "rai:dataAnnotationProtocol": (
-        "Masks are COCO's instance annotations. A recording's class is VGGSound's label, and the "
-        "table of classes and labels is this program's."
-    ),
     "rai:dataPreprocessingProtocol": [
         "Photographs are copied byte for byte unless readers would turn them or they have 16 bits.",
         "Recordings become mono PCM16 of one rate; a pan is the centre of the mask's box.",
@@ -51,7 +52,15 @@ SYNTHETIC = {
 
 def responsible_ai(meta: ManifestMeta) -> dict[str, Any]:
     """Return the fields, the same for the same record; limits are those that the card names."""
-    split = AVSBENCH if meta.split == "avsbench-single-plus" else VPO
+    split: dict[str, Any] = AVSBENCH
+    if meta.split != "avsbench-single-plus":
+        title = PictureSources.of(meta).title
+        masks = "COCO's" if title == "COCO 2017" else f"the {title}"
+        split = {
+            "rai:dataCollection": VPO_COLLECTION.format(pictures=title),
+            "rai:dataAnnotationProtocol": VPO_ANNOTATION.format(masks=masks),
+            **VPO,
+        }
     return {
         "rai:dataCollectionType": ["Others" if meta.synthetic else REUSED],
         **split,

@@ -11,21 +11,22 @@ from vpo_builder.dataset.instances import INSTANCES
 from vpo_builder.dataset.published_lists import CLEAN_LIST
 from vpo_builder.dataset.schema import ManifestMeta, Split
 from vpo_builder.dataset.tiled_clips import TILED, tiled_count
+from vpo_builder.documents.picture_sources import PictureSources, mask_values
 from vpo_builder.runtime.outside_text import markdown_text
 
 RULES = ("subsets", "filters", "person", "selection", "limits")
 """The settings that say what is in a dataset; the others say how it is made and checked."""
 _SUMMARIES: dict[Split, str] = {
     "ss": (
-        "Photographs of COCO 2017 in which one object sounds: a recording of VGGSound is paired "
+        "Photographs of {pictures} in which one object sounds: a recording of VGGSound is paired "
         "with it by class, and its mask is the label. Every other object stays visible and silent."
     ),
     "ms": (
-        "Photographs of COCO 2017 in which {fewest} or more objects of different classes sound: "
+        "Photographs of {pictures} in which {fewest} or more objects of different classes sound: "
         "each is paired by class with a recording of VGGSound, and one mask holds them all."
     ),
     "msmi": (
-        "Photographs of COCO 2017 in which several objects sound, also of one class: each is "
+        "Photographs of {pictures} in which several objects sound, also of one class: each is "
         "paired with its own recording of VGGSound, and its place in the picture with a place "
         "between left and right."
     ),
@@ -34,8 +35,7 @@ _SUMMARIES: dict[Split, str] = {
         "of foreground and background, and the second of sound around each frame."
     ),
 }
-VPO_LICENCES = (
-    "COCO's annotations are under CC BY 4.0 and its photographs under the licence of each. "
+VGGSOUND_LICENCES = (
     "VGGSound's list is under CC BY 4.0; the recordings belong to those who uploaded them, and "
     "neither project passes them on."
 )
@@ -98,22 +98,27 @@ IMPORTED_NOTES = (
 )
 
 
-def citation(split: Split) -> str:
-    """Return the BibTeX of the works that a split comes from."""
-    works = ("avsbench", "vpo") if _is_avsbench(split) else ("vpo", "coco", "vggsound")
-    return "\n".join(CITATIONS[work] for work in works)
+def citation(meta: ManifestMeta) -> str:
+    """Return the BibTeX of the works that a dataset comes from."""
+    if _is_avsbench(meta.split):
+        return "\n".join(CITATIONS[work] for work in ("avsbench", "vpo"))
+    pictures = PictureSources.of(meta)
+    coco = [CITATIONS["coco"]] if pictures.coco or pictures.known else []
+    return "\n".join([CITATIONS["vpo"], *coco, *pictures.citations, CITATIONS["vggsound"]])
 
 
-def source_licences(split: Split) -> str:
-    """Return what holds for the sources of a split as a whole."""
-    return AVSBENCH_LICENCES if _is_avsbench(split) else VPO_LICENCES
+def source_licences(meta: ManifestMeta) -> str:
+    """Return what holds for the sources of a dataset as a whole."""
+    if _is_avsbench(meta.split):
+        return AVSBENCH_LICENCES
+    return " ".join([*PictureSources.of(meta).licences, VGGSOUND_LICENCES])
 
 
 def summary(meta: ManifestMeta) -> str:
     """Return what a dataset is, in a sentence or two."""
     fewest = str(_settings(meta, "selection").get("min_sources", 1 if meta.imported else 2))
     named = {"1": "one", "2": "two"}.get(fewest) or markdown_text(fewest)
-    return _SUMMARIES[meta.split].format(fewest=named)
+    return _SUMMARIES[meta.split].format(fewest=named, pictures=PictureSources.of(meta).title)
 
 
 def notes(meta: ManifestMeta) -> Iterator[str]:
@@ -137,6 +142,11 @@ def notes(meta: ManifestMeta) -> Iterator[str]:
     )
     if "exclude" in meta.inputs:
         yield "Pictures of a list of published samples were kept out of train and val."
+    if meta.funnel.get("images", {}).get("annotated_in_part"):
+        yield (
+            "The masks do not hold every object of every class: pictures that may show more of a "
+            "class than is annotated are left out, as those with repeated instances."
+        )
     policy = _settings(meta, "person").get("policy")
     if policy in PERSON_NOTES:
         yield PERSON_NOTES[policy]
@@ -233,11 +243,12 @@ def file_rows(meta: ManifestMeta) -> Iterator[tuple[str, str]]:
         yield "data.csv", "names, categories and subsets as published loaders read them"
     else:
         folders = "<class>/" if meta.split == "ss" else ""
-        whose = "the published copy" if meta.imported else "COCO"
+        whose = "the published copy" if meta.imported else PictureSources.of(meta).title
+        whose = "COCO" if whose == "COCO 2017" else whose
         yield f"data/{folders}", f"photographs, byte for byte those of {whose}"
         yield (
             f"mask/{folders}",
-            "palette PNG; a pixel's value is the class's COCO id, 92–94 persons",
+            f"palette PNG; a pixel's value is {mask_values(meta)}",
         )
         if meta.split == "msmi" and not meta.imported:
             yield INSTANCES, "every sounding object's own outline: COCO's run-length code"

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from vpo_builder.build.corpus import PARTS
 from vpo_builder.fetching import content
 from vpo_builder.fetching.connections import Network, checked_host
 from vpo_builder.fetching.dispatch import Dispatcher
@@ -15,10 +14,11 @@ from vpo_builder.fetching.settings import FetchSettings
 from vpo_builder.fetching.zip_files import refuse_path, unpack
 from vpo_builder.records import Photo
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.sources.image_sources import COCO_PARTS
 from vpo_builder.sources.vggsound import CSV_NAME
 
 ANNOTATIONS = tuple(
-    f"annotations/{kind}_{part}.json" for kind in ("instances", "captions") for part in PARTS
+    f"annotations/{kind}_{part}.json" for kind in ("instances", "captions") for part in COCO_PARTS
 )
 
 

@@ -6,7 +6,7 @@ images at once: COCO has half a million objects of sounding categories, and drop
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -50,13 +50,17 @@ def filter_images(
     captions: Callable[[int], Sequence[str]],
     split: Split,
     config: BuildConfig,
+    in_part: Collection[int] = (),
 ) -> Filtered:
     """Return the images that a split's rules keep, each with its eligible objects.
 
     `class_of` maps COCO category ids to classes, person's to "person"; `captions` gives an
-    image's captions and is asked only for images with a person that come so far.
+    image's captions and is asked only for images with a person that come so far. `in_part` are
+    the annotations beside which their image may show others of their class, not annotated.
     """
-    table = _ObjectTable(photos, tuple(objects), class_of, config.filters.min_area_fraction)
+    table = _ObjectTable(
+        photos, tuple(objects), class_of, config.filters.min_area_fraction, in_part
+    )
     lone = config.filters.repeats == "sounding" and split != "msmi"
     mute = table.repeating if lone else np.zeros_like(table.repeating)
     reasons = _reasons_against(table, split, mute)
@@ -101,6 +105,8 @@ def _reasons_against(table: "_ObjectTable", split: Split, mute: Flags) -> list[R
         unwanted, reason = table.crowded, Reason.CROWD
     for place in np.flatnonzero(unwanted).tolist():
         reasons[place] = reason
+        if reason == Reason.REPEATED_INSTANCES and not table.seen_repeated[place]:
+            reasons[place] = Reason.NOT_EXHAUSTIVE
     for place in np.flatnonzero(table.count(table.whole) == 0).tolist():
         reasons[place] = Reason.NO_SOUNDING_OBJECT
     return reasons
@@ -110,9 +116,10 @@ class _ObjectTable:
     """The objects as columns, and what they say of each image.
 
     `whole` objects have an area and an outline, `large` ones are whole and large enough to sound.
-    An object is `repeating` if several whole ones of its image are of its class, a crowd counting
-    as several. An image is `crowded` if a crowd is among its whole objects, and `repeated` if
-    some of them repeat. `image` holds places in `photos`.
+    An object is `repeating` if several whole ones of its image are of its class, a crowd and one
+    that is annotated in part counting as several; it is `seen` to repeat if no annotation in part
+    is needed to tell. An image is `crowded` if a crowd is among its whole objects, and `repeated`
+    or `seen_repeated` if some of them are. `image` holds places in `photos`.
     """
 
     def __init__(
@@ -121,6 +128,7 @@ class _ObjectTable:
         rows: Sequence[ObjectMask],
         class_of: Mapping[int, str],
         min_area_fraction: float,
+        in_part: Collection[int],
     ) -> None:
         self.photos, self._rows, self._class_of = photos, rows, class_of
         names = {name: code for code, name in enumerate(sorted(set(class_of.values())))}
@@ -140,8 +148,11 @@ class _ObjectTable:
         self.large: Flags = self.whole & (area >= np.array([*smallest, np.inf])[self.image])
         self.person: Flags = code == names.get(PERSON, -1)
         self.crowded: Flags = self.count(self.whole & crowd) > 0
-        self.repeating: Flags = self._have_twins(code, crowd)
+        partial = np.isin(self.number, np.fromiter(in_part, np.int64, len(in_part)))
+        self.repeating: Flags = self._have_twins(code, crowd | partial)
         self.repeated: Flags = self.count(self.whole & self.repeating) > 0
+        self.seen: Flags = self._have_twins(code, crowd) if partial.any() else self.repeating
+        self.seen_repeated: Flags = self.count(self.whole & self.seen) > 0
 
     def count(self, which: Flags) -> NDArray[np.int64]:
         """Return how many of some objects each image has."""
@@ -151,8 +162,11 @@ class _ObjectTable:
         """Return a rejection for each object that is not eligible, in the order of numbers."""
         image_kept = np.append(kept, False)[self.image]
         reasons = np.select(
-            [self.image == NOT_LISTED, ~self.whole, ~image_kept, ~self.large, mute, unclear],
-            [1, 2, 3, 4, 5, 6],
+            [
+                *(self.image == NOT_LISTED, ~self.whole, ~image_kept, ~self.large),
+                *(mute & self.seen, mute, unclear),
+            ],
+            [1, 2, 3, 4, 5, 6, 7],
         )
         names = (
             Reason.IMAGE_NOT_LISTED,
@@ -160,6 +174,7 @@ class _ObjectTable:
             Reason.IMAGE_DROPPED,
             Reason.TOO_SMALL,
             Reason.REPEATED_INSTANCES,
+            Reason.NOT_EXHAUSTIVE,
             Reason.PERSON_AMBIGUOUS,
         )
         order = np.argsort(self.number, kind="stable")
@@ -194,10 +209,13 @@ class _ObjectTable:
         found = np.append(listed, NOT_LISTED)[at] == image_ids
         return np.where(found, np.append(first, NOT_LISTED)[at], NOT_LISTED)
 
-    def _have_twins(self, code: NDArray[np.int64], crowd: Flags) -> Flags:
-        """Tell which objects are of a class of which their image has several whole ones."""
+    def _have_twins(self, code: NDArray[np.int64], several: Flags) -> Flags:
+        """Tell which objects are of a class of which their image has several whole ones.
+
+        One of `several` is some by itself.
+        """
         images, classes = len(self.photos), len(set(self._class_of.values()))
         listed = self.image != NOT_LISTED
         pairs = np.where(listed, self.image * classes + code, 0)
-        counts = np.bincount(pairs[self.whole], 1 + crowd[self.whole], max(1, images * classes))
+        counts = np.bincount(pairs[self.whole], 1 + several[self.whole], max(1, images * classes))
         return np.asarray(listed & (counts[pairs] > 1))

@@ -1,4 +1,4 @@
-"""Matches COCO's objects and VGGSound's clips to classes and to subsets. Pure."""
+"""Matches images and VGGSound's clips to subsets, and the clips to classes. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -7,20 +7,21 @@ import numpy as np
 from vpo_builder.classes import SoundingClass
 from vpo_builder.config import SubsetSettings
 from vpo_builder.dataset.schema import Subset
-from vpo_builder.records import Clip, Reason, Rejection, VggSound
+from vpo_builder.records import Clip, Home, Reason, Rejection, VggSound
 from vpo_builder.runtime.stateless_hash import mix, text_key, unit
 
 
-def image_subsets(part: str, image_ids: Sequence[int], settings: SubsetSettings) -> list[Subset]:
-    """Return the subset of each image of "train2017" or "val2017" (protocol §2, subsets).
+def image_subsets(home: Home, image_ids: Sequence[int], settings: SubsetSettings) -> list[Subset]:
+    """Return the subset of each image of a list (protocol §2, subsets).
 
-    Where test is a share of train2017, val and train divide the rest as they would without it.
+    What is for train gives val too, and test where that is a share of it, as it is of a list that
+    is "divided". Val and train divide the rest as they would without test.
     """
-    if part == "val2017":
-        return ["test"] * len(image_ids)
+    if home in ("val", "test"):
+        return [home] * len(image_ids)
     ids = np.asarray(image_ids, np.uint64)
     subsets = np.where(unit(mix("image subset", ids)) < settings.val_fraction, "val", "train")
-    if settings.test == "share":
+    if settings.test == "share" or home == "divided":
         tested = unit(mix("image in test", ids)) < settings.test_fraction
         subsets = np.where(tested, "test", subsets)
     chosen: list[Subset] = subsets.tolist()

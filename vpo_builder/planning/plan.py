@@ -7,7 +7,7 @@ of looking.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from vpo_builder.layout import scene_sample
 from vpo_builder.planning.pairing import ClipPools
 from vpo_builder.planning.selection import choose_sounding
 from vpo_builder.planning.usable_masks import Outlines
-from vpo_builder.records import Candidates, Clip, PlannedSample, Reason, Rejection, Scene
+from vpo_builder.records import Candidates, Clip, Photo, PlannedSample, Reason, Rejection, Scene
 from vpo_builder.runtime.errors import InputError
 
 
@@ -53,14 +53,17 @@ def plan_dataset(
     split: Split,
     config: BuildConfig,
     seed: int,
+    list_of: Callable[[Photo], str],
 ) -> Plan:
     """Return the plan of a split for the images that its rules keep.
+
+    `list_of` names the list that a photo's masks are of.
 
     Raises InputError when no image passes the rules, or no class in them has a usable clip.
     """
     pools = ClipPools(clips, seed)
     unusable: dict[str, Reason] = {}
-    outlines = Outlines()
+    outlines = Outlines(list_of)
     while True:
         live = pools.without(unusable)
         _refuse_without_sound(kept, live, clips, unusable)
@@ -91,8 +94,8 @@ def _refuse_without_sound(
 ) -> None:
     if not kept:
         raise InputError(
-            "no image passes the rules: check that --coco has the photographs' annotations, or "
-            "lower filters.min_area_fraction"
+            "no image passes the rules: check that the pictures have annotations of the table's "
+            "classes, or lower filters.min_area_fraction"
         )
     if live.available.isdisjoint((o.category, item.subset) for item in kept for o in item.objects):
         raise InputError(

@@ -1,12 +1,13 @@
 """The outlines of sounding objects: each mask is decoded once, and the unusable ones remembered."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from msgspec.structs import replace
 
-from vpo_builder.records import Candidate, Candidates, Reason, Rejection, Scene
+from vpo_builder.records import Candidate, Candidates, Photo, Reason, Rejection, Scene
 from vpo_builder.rendering.mask import (
     BrokenMaskError,
     encode_segmentation,
@@ -17,9 +18,13 @@ from vpo_builder.runtime.errors import InputError
 
 
 class Outlines:
-    """The masks of sounding objects; `pans` maps those that were decoded and whole to their pan."""
+    """The masks of sounding objects; `pans` maps those that were decoded and whole to their pan.
 
-    def __init__(self) -> None:
+    `list_of` names the list that a photo's masks are of.
+    """
+
+    def __init__(self, list_of: Callable[[Photo], str] = attrgetter("file_name")) -> None:
+        self._list_of = list_of
         self.pans: dict[int, float] = {}
         self._codes: dict[int, dict[str, Any]] = {}
         self._unusable: dict[int, Rejection] = {}
@@ -56,10 +61,7 @@ class Outlines:
         return len(self._unusable) > known
 
     def refuse_unreadable(self) -> None:
-        """Raise InputError if a file of COCO has masks that were looked at and none can be read.
-
-        Test images are those of val2017, all others those of train2017.
-        """
+        """Raise InputError if a list has masks that were looked at and none can be read."""
         files = [name for name in self._broken if not self._readable[name]]
         broken = [rejection for name in files for rejection in self._broken[name]]
         if broken:
@@ -77,10 +79,10 @@ class Outlines:
             )
         except BrokenMaskError as error:
             self._reject(mask.id, Reason.BROKEN_MASK, str(error))
-            self._broken[_file_of(scene)].append(self._unusable[mask.id])
+            self._broken[self._list_of(scene.photo)].append(self._unusable[mask.id])
         else:
             self._codes[mask.id] = code
-            self._readable[_file_of(scene)] += 1
+            self._readable[self._list_of(scene.photo)] += 1
             self.pans[mask.id] = horizontal_centre(code, scene.photo.width)
 
     def _find_hidden(self, scene: Scene) -> None:
@@ -92,7 +94,3 @@ class Outlines:
 
     def _reject(self, number: int, reason: Reason, detail: str) -> None:
         self._unusable[number] = Rejection("object", str(number), reason, detail)
-
-
-def _file_of(scene: Scene) -> str:
-    return f"instances_{'val' if scene.subset == 'test' else 'train'}2017.json"

@@ -15,7 +15,7 @@ ENTERED = "entered"
 
 
 def count_funnel(
-    image_ids: Collection[int],
+    image_ids: Collection[int | str],
     object_images: Mapping[int, int],
     clip_ids: Collection[str],
     label_counts: Mapping[str, int],

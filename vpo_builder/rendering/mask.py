@@ -41,6 +41,12 @@ def encode_segmentation(segmentation: bytes, height: int, width: int) -> dict[st
     return code
 
 
+def segmentation_of(held: NDArray[np.bool_]) -> bytes:
+    """Return the pixels [H, W] of an object as a segmentation in COCO's json."""
+    code = coco_mask.encode(np.asfortranarray(held, dtype=np.uint8))
+    return msgspec.json.encode({"size": held.shape, "counts": code["counts"].decode("ascii")})
+
+
 def segmentation_area(segmentation: bytes, height: int, width: int) -> int:
     """Return the pixels of a segmentation in COCO's json; raises as `encode_segmentation`."""
     return int(coco_mask.area(encode_segmentation(segmentation, height, width)))

@@ -29,7 +29,7 @@ def published_picture(data: bytes, image: Image.Image) -> tuple[bytes, Change | 
     """
     if eight_bits(image) is not image:
         return _png(eight_bits(image)), Change.EIGHT_BITS
-    if _orientation(image) in (0, 1):
+    if orientation(image) in (0, 1):
         return data, None
     if image.format == "JPEG":
         return without_app1(data), Change.UNTURNED
@@ -49,7 +49,7 @@ def without_app1(data: bytes) -> bytes:
     return b"".join([*kept, data[at:]])
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
     """Return how readers are asked to turn an image, 1 for not at all (TIFF 6.0, tag 274)."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))

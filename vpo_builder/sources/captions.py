@@ -1,6 +1,6 @@
 """Reads COCO 2017's captions (`annotations/captions_{train,val}2017.json`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Annotated
 
@@ -46,7 +46,8 @@ class Captions:
         return tuple([self._rows[row].caption for row in self._order[span].tolist()])
 
 
-def read_captions(file: JsonFile) -> tuple[Captions, str]:
-    """Return a part's captions and the file's sha256."""
-    captions, sha256 = file.decode(_Captions)
-    return Captions(captions.annotations), sha256
+def read_captions(files: Iterable[JsonFile]) -> tuple[Captions, dict[str, str]]:
+    """Return a part's captions, which may lie in several files, and each file's name and sha256."""
+    told = {file.path.name: file.decode(_Captions) for file in files}
+    rows = [row for captions, _ in told.values() for row in captions.annotations]
+    return Captions(rows), {name: sha256 for name, (_, sha256) in told.items()}

@@ -1,24 +1,30 @@
-"""Reads COCO 2017's instance annotations (`annotations/instances_{train,val}2017.json`)."""
+"""Reads instance annotations of COCO's shape: COCO 2017's own, COCO-ReM's, LVIS's, anybody's."""
 
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace as replaced
 
 from vpo_builder.dataset.untrusted import LARGEST_AREA, LARGEST_ID, LARGEST_SIDE
-from vpo_builder.records import ObjectMask, Photo
+from vpo_builder.records import ObjectMask, Photo, Rejection
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.json_files import JsonFile
 
 _NAME = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}"
 FILE_NAME = re.compile(rf"(?:{_NAME}/){{0,4}}{_NAME}\.(?i:jpg|jpeg|png)", re.ASCII)
 """The name of an image's file, perhaps with folders; none of them is `.` or `..`."""
+_OWN_NAME = r"(?!\.{1,2}/)[^/\\\x00-\x1f\x7f]{1,200}"
+OWN_FILE_NAME = re.compile(
+    rf"(?:{_OWN_NAME}/){{0,8}}[^/\\\x00-\x1f\x7f]{{1,200}}\.(?i:jpg|jpeg|png)"
+)
+"""The same of pictures that are never fetched: any letters, spaces and brackets are fine."""
 
 
 class License(msgspec.Struct, frozen=True):
@@ -41,11 +47,16 @@ class _Instances(msgspec.Struct, frozen=True):
     licenses: list[License] | None = None
 
 
+UNKNOWN = License(0, "", "")
+
+
 @dataclass(frozen=True)
 class CocoPart:
-    """train2017 or val2017: its photos, the annotations of the wanted categories, its folder.
+    """A list such as train2017: its photos, the annotations of the wanted categories, its folder.
 
-    `path` is the json's, `images` the folder in which the photos lie.
+    `path` is the json's, or the folder's of masks; `images` the folder in which the photos lie;
+    `licence` holds for photos of which `licenses` say nothing, `rejections` tell which were read
+    and cannot be used.
     """
 
     path: Path
@@ -55,6 +66,8 @@ class CocoPart:
     licenses: tuple[License, ...]
     images: Path
     sha256: str
+    licence: License = UNKNOWN
+    rejections: tuple[Rejection, ...] = ()
 
     def changed(self, **fields: Any) -> "CocoPart":
         """Return a part with other fields."""
@@ -73,25 +86,46 @@ class CocoPart:
         return next((other for other in others if other.is_file()), place)
 
 
-def read_coco(file: JsonFile, images: Path, wanted: Iterable[str]) -> CocoPart:
+def read_coco(
+    file: JsonFile,
+    images: Path,
+    wanted: Container[str],
+    names: re.Pattern[str] = FILE_NAME,
+    add_to_ids: int = 0,
+) -> CocoPart:
     """Return a part with the objects of the `wanted` categories; its images lie in `images`.
 
-    Photos come sorted by id, objects in the order of the file. Raises InputError naming the file
-    for a missing folder, a json that is cut short or of another shape, a repeated id, and a file
-    name that is a path.
+    Photos come sorted by id, objects in the order of the file; `add_to_ids` is added to the ids of
+    both. Raises InputError naming the file for a missing folder, a json that is cut short or of
+    another shape, a repeated id, and a file name that is not of `names`.
     """
     path = file.path
     instances, sha256 = file.decode(_Instances)
     _refuse_two_meanings("category", instances.categories, path)
     _refuse_two_meanings("licence", instances.licenses or [], path)
-    names = {category.id: category.name for category in instances.categories}
-    _check_categories(names, wanted, path)
-    keep = {number for number, name in names.items() if name in set(wanted)}
-    photos = sorted(instances.images, key=attrgetter("id"))
+    categories = {category.id: category.name for category in instances.categories}
+    keep = {number for number, name in categories.items() if name in wanted}
+    photos = sorted(map(_with_file_name, instances.images), key=attrgetter("id"))
     objects = [row for row in instances.annotations if row.category_id in keep]
-    _check_ids(photos, objects, path)
+    if add_to_ids:
+        photos = [replaced(photo, id=photo.id + add_to_ids) for photo in photos]
+        objects = [
+            replaced(row, id=row.id + add_to_ids, image_id=row.image_id + add_to_ids)
+            for row in objects
+        ]
+    _check_ids(photos, objects, path, names)
     licenses = tuple(instances.licenses or ())
-    return CocoPart(path, tuple(photos), tuple(objects), names, licenses, images, sha256)
+    return CocoPart(path, tuple(photos), tuple(objects), categories, licenses, images, sha256)
+
+
+def _with_file_name(photo: Photo) -> Photo:
+    """Return a photo with its file's name and folder as its address has them, if it has no other.
+
+    LVIS v1 gives `http://…/train2017/000000391895.jpg` alone.
+    """
+    if photo.file_name or not photo.coco_url:
+        return photo
+    return replaced(photo, file_name="/".join(photo.coco_url.rsplit("/", 2)[-2:]))
 
 
 def _refuse_two_meanings(kind: str, rows: Sequence[_Category | License], path: Path) -> None:
@@ -101,19 +135,13 @@ def _refuse_two_meanings(kind: str, rows: Sequence[_Category | License], path: P
             raise InputError(f"{path}: {kind} id {row.id} stands there twice and differs")
 
 
-def _check_categories(names: dict[int, str], wanted: Iterable[str], path: Path) -> None:
-    absent = sorted(set(wanted) - set(names.values()))
-    if absent:
-        raise InputError(
-            f"{path}: no category named {', '.join(absent)}: expected COCO 2017's 80 categories"
-        )
-
-
-def _check_ids(photos: list[Photo], objects: list[ObjectMask], path: Path) -> None:
+def _check_ids(
+    photos: list[Photo], objects: list[ObjectMask], path: Path, names: re.Pattern[str]
+) -> None:
     for photo in photos:
         if not 0 <= photo.id <= LARGEST_ID:
             raise InputError(f"{path}: image id {photo.id} is outside [0, {LARGEST_ID}]")
-        if not FILE_NAME.fullmatch(photo.file_name):
+        if not names.fullmatch(photo.file_name):
             raise InputError(
                 f"{path}: image {photo.id}: file_name {photo.file_name!r} is not a plain file "
                 "name such as 000000000139.jpg, nor one below folders"

@@ -16,7 +16,7 @@ def candidate(image: int, place: int, category: str) -> Candidate:
 
 def kept(image: int, *categories: str, subset: str = "train", repeated: bool = False) -> Candidates:
     objects = tuple(candidate(image, place, name) for place, name in enumerate(categories))
-    return Candidates(Photo(image, "x.jpg", 10, 10), subset, objects, repeated)  # type: ignore[arg-type]
+    return Candidates(Photo(image, 10, 10, "x.jpg"), subset, objects, repeated)  # type: ignore[arg-type]
 
 
 def clips(count: int) -> list[Clip]:

@@ -85,7 +85,7 @@ def test_every_image_and_object_ends_as_the_protocol_says(
         ObjectMask(number, image, category, area, crowd, msgspec.Raw(outline))
         for number, (image, category, area, crowd, outline) in zip(numbers, rows, strict=False)
     ]
-    photos = [(Photo(image, f"{image}.jpg", SIDE, SIDE), "train") for image in range(3)]
+    photos = [(Photo(image, SIDE, SIDE, f"{image}.jpg"), "train") for image in range(3)]
     config = with_rules(repeats, ambiguous)
     filtered = filter_images(photos, objects, CLASS_OF, CAPTIONS.__getitem__, split, config)
     expected = {
@@ -134,7 +134,7 @@ def test_persons_whom_captions_leave_unclear_stay_silent_or_keep_their_image_out
     outline = msgspec.Raw(b"[[1,2,3,4,5,6]]")
     placed = [(2, 1, 900.0), (2, 17, 900.0), (5, 1, 900.0), (5, 17, 1.0), (6, 1, 1.0)]
     objects = [ObjectMask(n, i, c, area, 0, outline) for n, (i, c, area) in enumerate(placed)]
-    photos = [(Photo(image, f"{image}.jpg", SIDE, SIDE), "train") for image in (2, 5, 6)]
+    photos = [(Photo(image, SIDE, SIDE, f"{image}.jpg"), "train") for image in (2, 5, 6)]
     rules = with_rules("any", ambiguous)
     filtered = filter_images(photos, objects, CLASS_OF, lambda _: (), "ss", rules)
     kept = {item.photo.id: [o.mask.id for o in item.objects] for item in filtered.kept}
@@ -160,7 +160,7 @@ def test_captions_are_not_asked_for_persons_that_stay_silent_since_they_repeat()
     objects = [
         ObjectMask(n, 2, category, 900.0, 0, outline) for n, category in enumerate((1, 1, 17))
     ]
-    photos = [(Photo(2, "2.jpg", SIDE, SIDE), "train")]
+    photos = [(Photo(2, SIDE, SIDE, "2.jpg"), "train")]
     rules = with_rules("sounding", "drop")
     filtered = filter_images(photos, objects, CLASS_OF, CAPTIONS.__getitem__, "ss", rules)
     assert filtered.decisions == []
@@ -175,7 +175,7 @@ def test_persons_are_resolved_where_an_image_comes_so_far() -> None:
         ObjectMask(12, 2, 1, 900.0, 0, outline),
         ObjectMask(13, 2, 1, 900.0, 0, outline),
     ]
-    photos = [(Photo(image, f"{image}.jpg", SIDE, SIDE), "train") for image in range(3)]
+    photos = [(Photo(image, SIDE, SIDE, f"{image}.jpg"), "train") for image in range(3)]
     filtered = filter_images(photos, objects, CLASS_OF, CAPTIONS.__getitem__, "ss", CONFIG)
     assert [d.verdict for d in filtered.decisions] == ["male", "female"]
     assert [item.objects[0].category for item in filtered.kept] == ["male", "female"]

@@ -92,10 +92,10 @@ def test_a_label_that_is_not_vggsounds_is_an_error_naming_the_row(tmp_path) -> N
 
 def test_val2017_is_test_and_a_tenth_of_train2017_is_val() -> None:
     settings = load_config("default").subsets
-    assert set(image_subsets("val2017", range(100), settings)) == {"test"}
-    subsets = image_subsets("train2017", range(20_000), settings)
+    assert set(image_subsets("test", range(100), settings)) == {"test"}
+    subsets = image_subsets("train", range(20_000), settings)
     assert 0.09 < subsets.count("val") / len(subsets) < 0.11
-    assert image_subsets("train2017", [77, 5], settings) == [subsets[77], subsets[5]]
+    assert image_subsets("train", [77, 5], settings) == [subsets[77], subsets[5]]
 
 
 @given(st.lists(st.integers(0, 2**40), max_size=30), st.floats(0, 0.9), st.floats(0, 0.9))
@@ -103,25 +103,25 @@ def test_a_test_share_takes_images_by_their_ids_and_leaves_the_others_where_they
     ids: list[int], one: float, other: float
 ) -> None:
     settings = load_config("default").subsets
-    before = image_subsets("train2017", ids, settings)
+    before = image_subsets("train", ids, settings)
     few, many = (
-        image_subsets("train2017", ids, replace(settings, test="share", test_fraction=share))
+        image_subsets("train", ids, replace(settings, test="share", test_fraction=share))
         for share in sorted((one, other))
     )
     for left, smaller, larger in zip(before, few, many, strict=True):
         assert smaller in (left, "test")
         assert larger == "test" if smaller == "test" else larger in (left, "test")
-    alone = [image_subsets("train2017", [i], replace(settings, test="share"))[0] for i in ids]
-    assert alone == image_subsets("train2017", ids, replace(settings, test="share"))
+    alone = [image_subsets("train", [i], replace(settings, test="share"))[0] for i in ids]
+    assert alone == image_subsets("train", ids, replace(settings, test="share"))
 
 
 def test_a_test_share_has_its_size_and_is_drawn_apart_from_val() -> None:
     settings = replace(load_config("default").subsets, val_fraction=0.3, test="share")
     ids = range(20_000)
-    subsets = image_subsets("train2017", ids, replace(settings, test_fraction=0.2))
+    subsets = image_subsets("train", ids, replace(settings, test_fraction=0.2))
     assert 0.19 < subsets.count("test") / len(ids) < 0.21
     assert 0.29 < subsets.count("val") / (len(ids) - subsets.count("test")) < 0.31
-    assert "test" not in image_subsets("train2017", ids, replace(settings, test_fraction=0.0))
+    assert "test" not in image_subsets("train", ids, replace(settings, test_fraction=0.0))
 
 
 def test_a_video_in_both_splits_is_used_for_test_alone() -> None:

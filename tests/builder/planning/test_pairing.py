@@ -15,7 +15,7 @@ scenes = st.lists(
     st.lists(st.sampled_from(CLASSES), min_size=1, max_size=5), min_size=1, max_size=30
 ).map(
     lambda rows: [
-        Scene(Photo(i, "x.jpg", 1, 1), "train", kept(i, *row).objects, ())
+        Scene(Photo(i, 1, 1, "x.jpg"), "train", kept(i, *row).objects, ())
         for i, row in enumerate(rows)
     ]
 )
@@ -44,20 +44,20 @@ def test_clips_are_distinct_within_a_scene_and_independent_of_the_others(rows: l
 
 
 def test_an_object_is_left_without_a_clip_when_its_class_has_too_few() -> None:
-    row = Scene(Photo(1, "x.jpg", 1, 1), "train", kept(1, "cat", "cat", "cat").objects, ())
+    row = Scene(Photo(1, 1, 1, "x.jpg"), "train", kept(1, "cat", "cat", "cat").objects, ())
     paired = ClipPools(clips(2), seed=0).pair([row])[0]
     assert sorted(paired)[0] == ""
     assert len(set(paired)) == 3
 
 
 def test_the_order_of_the_clips_changes_nothing() -> None:
-    row = Scene(Photo(1, "x.jpg", 1, 1), "train", kept(1, *CLASSES).objects, ())
+    row = Scene(Photo(1, 1, 1, "x.jpg"), "train", kept(1, *CLASSES).objects, ())
     assert ClipPools(clips(9), 0).pair([row]) == ClipPools(clips(9)[::-1], 0).pair([row])
 
 
 def test_clips_are_used_evenly() -> None:
     rows = [
-        Scene(Photo(i, "x.jpg", 1, 1), "train", kept(i, "dog").objects, ()) for i in range(4000)
+        Scene(Photo(i, 1, 1, "x.jpg"), "train", kept(i, "dog").objects, ()) for i in range(4000)
     ]
     counts = np.unique(ClipPools(clips(40), 0).pair(rows), return_counts=True)[1]
     assert len(counts) == 40
@@ -93,7 +93,7 @@ def shared(scene: Scene, pool: Sequence[str], seed: int) -> tuple[str, ...]:
 def test_objects_of_one_class_take_the_best_offered_and_then_the_best_that_is_left(
     objects: int, number: int, seed: int
 ) -> None:
-    scene = Scene(Photo(seed, "x.jpg", 1, 1), "train", kept(seed, *["cat"] * objects).objects, ())
+    scene = Scene(Photo(seed, 1, 1, "x.jpg"), "train", kept(seed, *["cat"] * objects).objects, ())
     pool = [clip.clip_id for clip in clips(number) if clip.category == "cat"]
     assert ClipPools(clips(number), seed).pair([scene]) == [shared(scene, pool, seed)]
 
@@ -104,7 +104,7 @@ def test_an_object_alone_in_its_class_takes_the_clip_of_lowest_hash(
 ) -> None:
     monkeypatch.setattr(pairing, "_PAIRS_AT_ONCE", at_once)
     rows = [
-        Scene(Photo(i, "x.jpg", 1, 1), "train", kept(i, *CLASSES).objects, ()) for i in range(5)
+        Scene(Photo(i, 1, 1, "x.jpg"), "train", kept(i, *CLASSES).objects, ()) for i in range(5)
     ]
     names = {name: [c.clip_id for c in clips(10) if c.category == name] for name in CLASSES}
     expected = [

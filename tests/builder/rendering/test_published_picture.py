@@ -89,7 +89,7 @@ def test_16_bits_are_scaled_and_not_cut_to_white() -> None:
 
 
 def render(source: Path, target: Path) -> Reason | None:
-    photo = Photo(1, source.name, WIDTH, HEIGHT)
+    photo = Photo(1, WIDTH, HEIGHT, source.name)
     return render_image(ImageTask(photo, source, (target,), ())).reason
 
 
