@@ -1,5 +1,7 @@
 """What a network takes: pictures and masks as tensors, and the generator of a step's draws."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from PIL import Image
@@ -16,9 +18,15 @@ def to_tensor(image: Image.Image) -> torch.Tensor:
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
     """Return uint8 RGB [B, 3, H, W] as float32 with ImageNet's mean 0 and deviation 1."""
-    mean = torch.tensor(MEAN, device=images.device).view(3, 1, 1)
-    std = torch.tensor(STD, device=images.device).view(3, 1, 1)
+    mean, std = _mean_and_deviation(images.device)
     return (images / 255 - mean) / std
+
+
+@cache
+def _mean_and_deviation(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return both [3, 1, 1], copied to a device once."""
+    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (MEAN, STD))
+    return mean, std
 
 
 def torch_generator(*keys: int | str) -> torch.Generator:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from avs_bench.config import ContrastiveSettings
+from avs_bench.runtime.device import on_device
 from vpo_builder.dataset.schema import IGNORE
 
 
@@ -25,14 +26,17 @@ def embeddings_at(
     """Return which places lie in the images `rows` of the batch, and their embeddings.
 
     `features` [2n, D, h, w] belong to these n of the `images` images of the batch, own sounds
-    first. The places are [N] bool, the embeddings [places there, D] float32 of unit length.
+    first. The places are their numbers [places there], the embeddings [places there, D] float32 of
+    unit length. `places` lie in main memory, so nothing waits for a GPU.
     """
     n = rows.stop - rows.start
     image, shuffled = places.items % images, places.items >= images
-    here = (image >= rows.start) & (image < rows.stop)
-    item = (image - rows.start + n * shuffled)[here].to(features.device)
-    chosen = features.flatten(2)[item, :, places.places[here].to(features.device)]
-    return here.to(features.device), F.normalize(chosen.float(), dim=1)
+    here = ((image >= rows.start) & (image < rows.stop)).nonzero().squeeze(1)
+    item = (image - rows.start + n * shuffled)[here]
+    device = features.device
+    maps = features.flatten(2)
+    chosen = maps[on_device(item, device), :, on_device(places.places[here], device)]
+    return on_device(here, device), F.normalize(chosen.float(), dim=1)
 
 
 def sample_places(

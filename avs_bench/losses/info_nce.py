@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from avs_bench.runtime.device import on_device
+
 
 def info_nce(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor:
     """Return the mean over anchors of −log(e^{s⁺/τ} / (e^{s⁺/τ} + Σ⁻ e^{s⁻/τ})).
@@ -14,20 +16,29 @@ def info_nce(embeddings: Tensor, labels: Tensor, temperature: float) -> Tensor:
     anchor without any counts as 0 in the mean.
 
     Negatives matter only through their sum, so pairs are formed inside a label only: the largest
-    matrix is label × all, not all × all.
+    matrix is label × all, not all × all. Embeddings are put in the order of their labels, so that
+    every label is a slice: with `labels` in main memory nothing waits for a GPU.
     """
     embeddings = embeddings.float()
-    loss = embeddings.new_zeros(())
-    for label in labels.unique().tolist():
-        own = labels == label
-        positives = int(own.sum()) - 1
-        if not positives:
+    ordered, counts = _by_label(embeddings, labels)
+    loss, first = embeddings.new_zeros(()), 0
+    for count in counts:
+        own, first = slice(first, first + count), first + count
+        if count == 1:
             continue
-        similarity = embeddings[own] @ embeddings.T / temperature
-        against = similarity[:, ~own].logsumexp(dim=1, keepdim=True)
+        similarity = ordered[own] @ ordered.T / temperature
+        others = torch.cat([similarity[:, : own.start], similarity[:, own.stop :]], dim=1)
+        against = others.logsumexp(dim=1, keepdim=True)
         pairs = F.softplus(against - similarity[:, own])  # −log(a / (a + b)) = softplus(b − a)
-        loss = loss + (pairs.sum() - pairs.diagonal().sum()) / positives
+        loss = loss + (pairs.sum() - pairs.diagonal().sum()) / (count - 1)
     return loss / max(1, len(labels))
+
+
+def _by_label(embeddings: Tensor, labels: Tensor) -> tuple[Tensor, list[int]]:
+    """Return the embeddings in the order of their labels, and how many each label has."""
+    order = labels.argsort(stable=True)
+    _, counts = labels[order].unique_consecutive(return_counts=True)
+    return embeddings[on_device(order, embeddings.device)], counts.tolist()
 
 
 def info_nce_and_slopes(

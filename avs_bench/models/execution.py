@@ -1,7 +1,7 @@
 """How a model is run, which changes its speed and nothing else beyond rounding."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -47,8 +47,7 @@ class ExecutedModel:
         """Return what the model's `forward` does with these inputs."""
         if self._execution.channels_last and images.ndim == 4:
             images = images.contiguous(memory_format=torch.channels_last)
-        dtype = DTYPES[self._execution.precision]
-        with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
+        with _in_precision(self._execution.precision, images.device):
             return self._run(images, *inputs)
 
     @contextmanager
@@ -63,6 +62,12 @@ class ExecutedModel:
             yield
             for buffer, value in kept:
                 buffer.copy_(value)
+
+
+def _in_precision(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, DTYPES[precision])
 
 
 def refuse_unrunnable(execution: Execution, device: torch.device) -> None:

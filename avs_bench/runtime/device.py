@@ -24,6 +24,17 @@ def open_device(name: str) -> torch.device:
     return device
 
 
+def on_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return a tensor on a device without waiting for what a GPU still does.
+
+    A copy from memory that the system may move waits; one from pinned memory does not.
+    """
+    if device.type != "cuda" or tensor.device == device:
+        return tensor.to(device)
+    pinned = tensor if tensor.is_pinned() else tensor.pin_memory()
+    return pinned.to(device, non_blocking=True)
+
+
 def keep_freed_memory() -> None:
     """Let the C library hand freed memory out again instead of giving it back to the system.
 

@@ -27,15 +27,15 @@ class Contrast:
         """Keep the embeddings chosen from features [2n, D, h, w] of the n images `rows`."""
         here, embeddings = embeddings_at(features.detach(), self._places, rows, self._images)
         if self._embeddings is None:
-            self._embeddings = embeddings.new_zeros(len(here), embeddings.shape[1])
+            count = len(self._places.labels)
+            self._embeddings = embeddings.new_zeros(count, embeddings.shape[1])
         self._embeddings[here] = embeddings
 
     def take_loss(self, temperature: float) -> None:
         """Compute the loss of all that was collected, and its slopes, on every process."""
         assert self._embeddings is not None, "some features were collected before"
         everywhere = self._processes.total(self._embeddings)
-        labels = self._places.labels.to(everywhere.device)
-        self._loss, self._slopes = info_nce_and_slopes(everywhere, labels, temperature)
+        self._loss, self._slopes = info_nce_and_slopes(everywhere, self._places.labels, temperature)
 
     def term(self, features: Tensor, rows: slice) -> Tensor:
         """Return a term for the images `rows`: the terms of all images add up to the loss.
