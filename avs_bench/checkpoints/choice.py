@@ -39,6 +39,7 @@ class ModelChoice:
         words = [word for path in self.files for word in ("--checkpoint", str(path))]
         words += ["--model", self.model] if self.model else []
         words += ["--preset", self.preset] if self.preset else []
+        words += ["--labels", str(self.labels)] if self.labels else []
         return words + [word for setting in self.overrides for word in ("--set", setting)]
 
     def refuse_contradictions(self, command: str, *, needs_weights: bool = True) -> None:

@@ -100,7 +100,9 @@ class OpenedModel:
         elif len(self.classes) != len(dataset.classes):
             raise InputError(
                 f"{where}: weights for {len(self.classes)} classes, but {dataset.folder} has "
-                f"{len(dataset.classes)}: give the dataset that they were trained for"
+                f"{len(dataset.classes)}: give the dataset that they were trained for; "
+                "avs-bench eval can score any object with --class-map foreground, and classes of "
+                "the same name with --labels FILE --class-map names"
             )
 
 

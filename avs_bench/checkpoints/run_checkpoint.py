@@ -160,7 +160,9 @@ def refuse_other_classes(origin: Origin, dataset: AVSDataset, what: str) -> None
     first = next(differing, "one table continues the other")
     raise InputError(
         f"{dataset.folder}: {len(dataset.classes)} classes, but {what} was trained for "
-        f"{len(origin.classes)} ({first}): give a dataset with the class table of {origin.dataset}"
+        f"{len(origin.classes)} ({first}): give a dataset with the class table of "
+        f"{origin.dataset}; avs-bench eval can score what both share with --class-map names, or "
+        "any object with --class-map foreground"
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from avs_bench.data.example import AVSDataset
+from avs_bench.results.records import SeenCount
 from vpo_builder.dataset.schema import SPLIT_NAMES, SUBSETS, Subset
 from vpo_builder.runtime.errors import BAD_JSON
 from vpo_builder.runtime.regular_files import read_regular
@@ -41,12 +42,13 @@ def pictures_of(dataset: AVSDataset, subset: Subset) -> frozenset[str]:
     return frozenset(x.picture_id for x in dataset.subsets[subset] if x.picture_id is not None)
 
 
-def seen_warning(
+def count_seen(
     folder: Path, trained_on_sha256: str, dataset: AVSDataset, subset: Subset
-) -> str | None:
-    """Return a line if a run has seen pictures of a subset of another dataset than its own.
+) -> SeenCount | None:
+    """Return how much of a subset of another dataset than its own a run in `folder` has seen.
 
-    None where it has not, and where the run does not tell: an older one, or other weights.
+    None where it has seen nothing of it, and where the run does not tell: an older one, or other
+    weights.
     """
     if dataset.name not in WITH_COCO_IDS or dataset.sha256 == trained_on_sha256:
         return None
@@ -57,11 +59,5 @@ def seen_warning(
     if seen.manifest_sha256 != trained_on_sha256:
         return None
     scored = pictures_of(dataset, subset)
-    counts = {name: len(scored.intersection(getattr(seen, name))) for name in ("train", "val")}
-    named = " and ".join(f"{count} in {name}" for name, count in counts.items() if count)
-    if not named:
-        return None
-    return (
-        f"warning: training has seen pictures of this {subset}: {named}, of {len(scored)}; build "
-        "with vpo-build --exclude to score here"
-    )
+    train, val = len(scored.intersection(seen.train)), len(scored.intersection(seen.val))
+    return SeenCount(train, val, len(scored)) if train or val else None

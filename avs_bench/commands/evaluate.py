@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from avs_bench.checkpoints.choice import ModelChoice
-from avs_bench.commands.options import PATH, hold, listed, model_options
+from avs_bench.commands.options import LABELS, PATH, hold, listed, model_options
 from avs_bench.names import FAMILIES, PROBE_NAMES
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.dataset.schema import SUBSETS, Subset
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         "avs-bench eval --checkpoint cavp.pth --model MODEL --data data/VPO/VPO-SS",
     ),
 )
-@model_options("is evaluated")
+@model_options("is evaluated", LABELS)
 @click.option("--data", "folder", required=True, type=PATH, help="Dataset to score on.")
 @click.option(
     "--subset",
@@ -57,6 +57,12 @@ if TYPE_CHECKING:
     help="Classes that training left out; without it, those that the run held out.",
 )
 @click.option(
+    "--class-map",
+    default="",
+    metavar="MAP",
+    help="For a dataset with other classes than the model's: names, foreground, or a csv.",
+)
+@click.option(
     "--examples",
     default=6,
     show_default=True,
@@ -73,13 +79,18 @@ def evaluate(
     probe_seed: int,
     families: tuple[Family, ...],
     unseen: str,
+    class_map: str,
     examples: int,
     device: str,
 ) -> None:
-    """Score a model on a subset; the counts are stored beside its checkpoint."""
+    """Score a model on a subset; the counts are stored beside its checkpoint.
+
+    With --class-map names, classes of the same name are scored and the rest of the dataset is
+    ignored; a csv with the columns model and data adds those whose names differ; with foreground
+    any class is an object. Such scores stand in tables of their own.
+    """
     require_torch()
     from avs_bench.checkpoints.opening import open_model
-    from avs_bench.checkpoints.seen_pictures import seen_warning
     from avs_bench.data.datasets import read_dataset
     from avs_bench.report.runs import run_of
     from avs_bench.report.score_tables import tables_of
@@ -87,31 +98,33 @@ def evaluate(
     from avs_bench.results.files import examples_folder, write_result
     from avs_bench.results.showcase import Showcase
     from avs_bench.runtime.device import open_device
-    from avs_bench.scoring.evaluate import watcher_of
     from avs_bench.scoring.score import Questions, score
 
-    questions = Questions(families, listed(probes), probe_seed, listed(unseen))
+    questions = Questions(families, listed(probes), probe_seed, listed(unseen), class_map)
     dataset = read_dataset(folder)
     home = choice.files[0].parent
     if home.is_dir():  # else there is no checkpoint, which will be told
         hold(home)
-    showcase = Showcase(examples, dataset.classes)
+    showcase = Showcase(examples)
     result = score(
         open_model(choice, open_device(device), dataset.name),
         dataset,
         subset,
         questions,
         command=_command(choice, folder, subset, questions),
-        watch=watcher_of(showcase, dataset) if examples else None,
+        showcase=showcase if examples else None,
         label=f"{dataset.name} {subset}",
     )
-    showcase.write(examples_folder(home, result))
+    showcase.write(examples_folder(home, result), result.classes)
     stored = write_result(home, result)
     click.echo(plain(tables_of([run_of(home.resolve().name, home, (result,))]).every))
     click.echo()
-    warning = seen_warning(home, result.trained_on_sha256, dataset, subset)
-    if warning is not None:
-        say(warning, err=True)
+    if result.seen:
+        say(
+            f"warning: training has seen pictures of this {subset}: {result.seen}; build with "
+            "vpo-build --exclude to score here",
+            err=True,
+        )
     say(stored)
 
 
@@ -125,4 +138,6 @@ def _command(choice: ModelChoice, folder: Path, subset: Subset, questions: Quest
         words += ["--probe", ",".join(questions.probes), "--probe-seed", questions.probe_seed]
     if questions.unseen:
         words += ["--unseen", ",".join(questions.unseen)]
+    if questions.class_map:
+        words += ["--class-map", questions.class_map]
     return shlex.join(map(str, words))

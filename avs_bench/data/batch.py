@@ -93,7 +93,7 @@ def collate(items: Sequence[Loaded], classes: int, clips: ClipLayout | None = No
     """Stack examples of equal sizes; `classes` is their number with background."""
     sounding = torch.zeros(len(items), classes, dtype=torch.bool)
     for row, item in zip(sounding, items, strict=True):
-        row[[source.class_index for source in item.sources]] = True
+        row[sorted({source.class_index for source in item.sources} - {0})] = True
     kinds = [digest(item.example.sound_kind) for item in items]
     seen = sounding.clone()
     for row, item in zip(seen, items, strict=True):

@@ -1,7 +1,7 @@
 """The one form that every dataset, whatever its published layout, is read into."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ UNKNOWN = 254
 class SoundSource:
     """A sounding object: its clip (16 kHz wav), class index and pan in [0, 1], 0 left.
 
+    The index is 0, background's, for a sound of no class of the table, such as one off the screen.
     `frame` counts the frames of a video from 0 and says which moment of its recording is meant;
     None is the centre of the clip. Classes that sound in one recording share its clip.
     """
@@ -36,12 +37,11 @@ class Example:
 
     `example_id` is unique in the dataset and seeds the example's augmentation; `height` and
     `width` are pixels of both files; `mask` is None for a frame that nobody annotated. `groups`
-    maps a kind to the example's part of it, such as "listening" to "some-silent", and scores are
-    reported for each part as well. `silent` are the class indices of what is seen and could sound
-    but does not, where the dataset says so.
-    Examples of one picture share a `picture_id`; None means that the picture is in no other.
-    `sound_kind` tells sounds apart where the classes are too few to: two sounds match only if it
-    is the same as well.
+    maps a kind to the example's part of it, such as "listening" to "some-silent", or to several,
+    and scores are reported for each part as well. `silent` are the class indices of what is seen
+    and could sound but does not, where the dataset says so. Examples of one picture share a
+    `picture_id`; None means that the picture is in no other. `sound_kind` tells sounds apart where
+    the classes are too few to: two sounds match only if it is the same as well.
     """
 
     example_id: str
@@ -50,10 +50,15 @@ class Example:
     height: int
     width: int
     sources: tuple[SoundSource, ...]
-    groups: Mapping[str, str]
+    groups: Mapping[str, str | tuple[str, ...]]
     silent: tuple[int, ...] = ()
     picture_id: str | None = None
     sound_kind: str = ""
+
+    @property
+    def heard(self) -> frozenset[int]:
+        """The class indices of what sounds; a sound of no class has none."""
+        return frozenset(source.class_index for source in self.sources) - {0}
 
     @property
     def unit(self) -> str:
@@ -86,3 +91,15 @@ class AVSDataset:
     family: Family = "dataset"
     synthetic: bool = False
     videos: Mapping[Subset, tuple[Clip, ...]] = field(default_factory=dict)
+
+    def with_examples(self, change: Callable[[Example], Example | None]) -> "AVSDataset":
+        """Return the dataset with every example changed, those left out for which it is None."""
+
+        def changed(examples: Clip) -> Clip:
+            return tuple(new for example in examples if (new := change(example)) is not None)
+
+        subsets = {name: changed(examples) for name, examples in self.subsets.items()}
+        videos = {
+            name: tuple(filter(None, map(changed, clips))) for name, clips in self.videos.items()
+        }
+        return replace(self, subsets=subsets, videos=videos)

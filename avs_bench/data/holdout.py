@@ -1,10 +1,20 @@
 """Leaves classes out of training: the papers' test on objects that were never seen."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from avs_bench.data.example import AVSDataset, Example
 from vpo_builder.runtime.errors import InputError
+
+HOLDOUTS: Mapping[str, tuple[str, ...]] = {
+    "ease-ood": (
+        *("mouse", "tennis racket", "zebra", "sports ball", "cow", "skateboard", "cell phone"),
+    )
+}
+"""Classes that papers leave out together, by a name that stands for them wherever classes do.
+
+`ease-ood`: the seven classes of VPO that are out of distribution in EASE.
+"""
 
 
 def hold_out(dataset: AVSDataset, names: Sequence[str]) -> AVSDataset:
@@ -18,7 +28,7 @@ def hold_out(dataset: AVSDataset, names: Sequence[str]) -> AVSDataset:
     held = class_indices(dataset, names)
 
     def is_kept(example: Example) -> bool:
-        return not held & {source.class_index for source in example.sources}
+        return not held & example.heard
 
     kept, videos = dict(dataset.subsets), dict(dataset.videos)
     for subset in ("train", "val"):
@@ -28,14 +38,38 @@ def hold_out(dataset: AVSDataset, names: Sequence[str]) -> AVSDataset:
     return replace(dataset, subsets=kept, videos=videos)
 
 
-def class_indices(dataset: AVSDataset, names: Sequence[str]) -> frozenset[int]:
-    """Return the indices of classes by name, background excepted; raise InputError."""
-    for name in names:
+def class_indices(
+    dataset: AVSDataset, names: Sequence[str], *, known_alone: bool = False
+) -> frozenset[int]:
+    """Return the indices of classes by name, background excepted; raise InputError.
+
+    A name of `HOLDOUTS` stands for all of its classes. With `known_alone` names that the dataset
+    lacks are passed over.
+    """
+    every = [one for name in names for one in HOLDOUTS.get(name, (name,))]
+    if known_alone:
+        every = [name for name in every if name in dataset.classes[1:]]
+    for name in every:
         if name not in dataset.classes[1:]:
-            raise InputError(
-                f"no class {name!r} in {dataset.name}: choose of {', '.join(dataset.classes[1:])}"
-            )
-    return frozenset(dataset.classes.index(name) for name in names)
+            choices = ", ".join((*dataset.classes[1:], *HOLDOUTS))
+            raise InputError(f"no class {name!r} in {dataset.name}: choose of {choices}")
+    return frozenset(dataset.classes.index(name) for name in every)
+
+
+def with_unseen_groups(dataset: AVSDataset, unseen: Collection[int]) -> AVSDataset:
+    """Return the dataset with its examples in groups "classes": "seen", "unseen", or both.
+
+    They say whether a class that is heard is one of the `unseen` indices, which training left out.
+    Without any the dataset is returned as it is.
+    """
+    if not unseen:
+        return dataset
+
+    def grouped(example: Example) -> Example:
+        heard = {"unseen" if index in unseen else "seen" for index in example.heard}
+        return replace(example, groups={**example.groups, "classes": tuple(sorted(heard))})
+
+    return dataset.with_examples(grouped)
 
 
 def holdout_line(whole: AVSDataset, kept: AVSDataset, names: Sequence[str]) -> str:

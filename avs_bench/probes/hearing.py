@@ -26,7 +26,7 @@ def own_beside_a_silent_twin(examples: Sequence[Example], _seed: int) -> tuple[E
 
     There the sound's side alone says which of the two is meant. The rest of the set is left out.
     """
-    return tuple(example for example in examples if _heard(example) & set(example.silent))
+    return tuple(example for example in examples if example.heard & set(example.silent))
 
 
 def nothing(examples: Sequence[Example], _seed: int) -> tuple[Example, ...]:
@@ -42,7 +42,7 @@ def of_another_picture(examples: Sequence[Example], seed: int) -> tuple[Example,
     """
 
     def is_partner(example: Example, other: Example) -> bool:
-        return other.unit != example.unit and not _heard(other) & set(example.silent)
+        return other.unit != example.unit and not other.heard & set(example.silent)
 
     pairs = _partners(examples, seed, is_partner)
     return tuple(replace(example, sources=other.sources) for example, other in pairs)
@@ -63,26 +63,23 @@ def of_an_unseen_class(examples: Sequence[Example], seed: int) -> tuple[Example,
 
 def one_class(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
     """Of several classes that sound, one is still heard; the rest of the set is left out."""
-    several = (example for example in examples if len(_heard(example)) > 1)
+    several = (example for example in examples if len(example.heard) > 1)
     return tuple(_with_one_class(example, seed) for example in several)
 
 
 def _with_one_class(example: Example, seed: int) -> Example:
-    kept = min(_heard(example), key=lambda index: digest("single", seed, example.example_id, index))
+    kept = min(example.heard, key=lambda index: digest("single", seed, example.example_id, index))
     sources = tuple(source for source in example.sources if source.class_index == kept)
     return replace(example, sources=sources)
-
-
-def _heard(example: Example) -> set[int]:
-    return {source.class_index for source in example.sources}
 
 
 def _unseen(example: Example, other: Example) -> list[SoundSource]:
     """The sources of another example whose class is not in the picture of this one.
 
-    A recording in which several classes sound counts only if none of them is.
+    A recording in which several classes sound counts only if none of them is, and what sounds in
+    it is known.
     """
-    seen = _heard(example) | set(example.silent)
+    seen = {0, *example.heard, *example.silent}
     mixed = {source.clip for source in other.sources if source.class_index in seen}
     return [source for source in other.sources if source.clip not in mixed]
 

@@ -8,7 +8,7 @@ from avs_bench.metrics.families import FIGURES
 from avs_bench.metrics.uncertainty import RESAMPLES
 from avs_bench.report.models import Scored, models_of, scored_by_place
 from avs_bench.report.runs import BUILD_DIGITS, Run
-from avs_bench.report.score_tables import HOLM, ON_TEST, p_text, title_of
+from avs_bench.report.score_tables import HOLM, doubts_of, p_text, title_of
 from avs_bench.report.table import Number, Row, Table
 from vpo_builder.runtime.errors import InputError
 
@@ -47,8 +47,9 @@ def comparison_tables(runs: Sequence[Run]) -> tuple[Table, ...]:
             tables.append(_table(title_of(place), first, others))
     if not tables:
         raise InputError(
-            f"--compare: {models[0].name} shares no dataset, subset and family with the others: "
-            "run avs-bench eval on the same --data and --subset for each"
+            f"--compare: {models[0].name} shares no dataset, subset, family and class table with "
+            "the others: run avs-bench eval on the same --data and --subset for each, with one "
+            "--class-map or none"
         )
     return tuple(tables)
 
@@ -62,13 +63,12 @@ def _table(title: str, first: Scored, others: Sequence[Scored]) -> Table:
         pairs += [(other, compare_models(theirs, mine, one, resamples)) for one in figures]
     corrected = holm([one.p_value for _, one in pairs])
     single = {len(first.entries) == len(other.entries) == 1 for other in others}
-    on_test = any(one.on_test for one in (first, *others))
     return Table(
         f"{title}, compared with {first.label}",
         words=("model", "figure", "p", "p (Holm)"),
         figures=(first.label, "this model", "difference"),
         rows=tuple(_row(other, one, p) for (other, one), p in zip(pairs, corrected, strict=True)),
-        legend=(DIFFERENCE, HOLM, *([ON_TEST] if on_test else [])),
+        legend=(DIFFERENCE, HOLM, *doubts_of((first, *others))),
         notes=(*([ONE_RUN] if True in single else []), *([SEEDS] if False in single else [])),
     )
 

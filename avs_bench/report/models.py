@@ -40,12 +40,18 @@ class Model:
 class Scored:
     """What a model scored in one place with one checkpoint: an entry for each of its seeds.
 
-    `label` is the model's name, with the checkpoint where the place has several of the model.
+    `name` is the model's, with the checkpoint where the place has several of the model; `label`
+    says too if training has seen what is scored.
     """
 
     model: Model
-    label: str
+    name: str
     entries: tuple[Entry, ...]
+
+    @property
+    def label(self) -> str:
+        """What the rows of tables call it."""
+        return f"{self.name}{self.seen_mark}"
 
     @property
     def first(self) -> Entry:
@@ -56,6 +62,12 @@ class Scored:
     def on_test(self) -> bool:
         """Whether its epoch was chosen on test."""
         return self.first.result.chosen_on_test
+
+    @property
+    def seen_mark(self) -> str:
+        """What follows its name where training has seen pictures that are scored."""
+        seen = next((e.result.seen for e in self.entries if e.result.seen), None)
+        return f" (HAS SEEN {seen.train + seen.val} OF {seen.of})" if seen else ""
 
     @property
     def told_by(self) -> str:

@@ -134,7 +134,7 @@ def _headings(
         number = Number.over_seeds(figures)
         epochs = sorted({entry.result.epochs for entry in scored.entries})
         told = " to ".join(map(str, dict.fromkeys([epochs[0], epochs[-1]])))
-        yield Heading(model, told, figures[0].name, number, f"{place.dataset}, {place.subset}")
+        yield Heading(model, told, figures[0].name, number, place.data)
 
 
 def _plotted(probes: Table) -> list[str]:
@@ -202,7 +202,9 @@ def _galleries(run: Run) -> Iterator[Gallery]:
         if found:
             best = tuple(one for one in found if one.about.side == "best")
             worst = tuple(one for one in found if one.about.side == "worst")
-            yield Gallery(f"{run.name}: {result.dataset}, {result.subset}", best, worst)
+            mapped = f", {result.class_map.label}" if result.class_map else ""
+            data = f"{result.dataset}, {result.subset}{mapped}"
+            yield Gallery(f"{run.name}: {data}", best, worst)
 
 
 def _example(folder: Path, about: ShownExample, classes: tuple[str, ...]) -> Example:

@@ -29,19 +29,22 @@ class Place:
     """What figures must share to stand in one table.
 
     `build` begins the manifest's sha256 where several builds of the dataset are reported, and is
-    empty otherwise.
+    empty otherwise. `mapped` says what is scored where the dataset's classes were mapped, and is
+    empty where they are scored as they are.
     """
 
     dataset: str
     subset: Subset
     family: Family
     build: str = ""
+    mapped: str = ""
 
     @property
     def data(self) -> str:
-        """E.g. "VPO-SS, test"; of several builds, with the manifest's."""
+        """E.g. "VPO-SS, test", with the manifest of several builds and the mapping of classes."""
         build = f" (manifest {self.build})" if self.build else ""
-        return f"{self.dataset}{build}, {self.subset}"
+        mapped = f", {self.mapped}" if self.mapped else ""
+        return f"{self.dataset}{build}, {self.subset}{mapped}"
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,8 @@ def by_place(runs: Sequence[Run]) -> dict[Place, list[Entry]]:
             several = len(builds[result.dataset]) > 1
             build = result.dataset_sha256[:BUILD_DIGITS] if several else ""
             for scores in result.sets:
-                place = Place(result.dataset, result.subset, scores.family, build)
+                mapped = result.class_map.label if result.class_map else ""
+                place = Place(result.dataset, result.subset, scores.family, build, mapped)
                 places.setdefault(place, []).append(Entry(run.name, result, scores))
     return places
 

@@ -41,6 +41,16 @@ ON_TEST = (
     "CHOSEN ON TEST: of these runs the epoch is the one that scores best on test, as the published "
     "code chooses it: figures too high to compare with those of an epoch chosen on val."
 )
+SEEN = (
+    "HAS SEEN n OF m: training saw n of the m pictures that are scored here: figures too high to "
+    "compare with those of a model that saw none."
+)
+MAPPED = (
+    "Classes mapped: the model was trained for another class table, so these figures compare with "
+    "none of the whole table. Probabilities of classes that mean one add up, the model's other "
+    "classes count as background; pixels of the dataset's other classes are ignored, and examples "
+    "in which no scored class sounds are left out."
+)
 PROBE_NOTES = (
     "foreground_fpr_dataset: share of the pixels in which nothing heard is seen that are predicted "
     "as an object; lower is better.",
@@ -106,21 +116,31 @@ def probe_tables(models: Sequence[Model]) -> tuple[Table, ...]:
 
 
 def title_of(place: Place) -> str:
-    """Return e.g. "VPO-SS, test, dataset level"; of several builds, with the manifest's."""
+    """Return e.g. "VPO-SS, test, dataset level", with build and mapping where there are some."""
     return f"{place.data}, {FAMILIES[place.family]}"
+
+
+def doubts_of(scored: Sequence[Scored]) -> list[str]:
+    """Return what keeps figures from being compared with others: marks, and mapped classes."""
+    marks = {ON_TEST: any(one.on_test for one in scored)}
+    marks |= {SEEN: any(one.seen_mark for one in scored)}
+    marks |= {MAPPED: any(one.first.result.class_map for one in scored)}
+    return [meaning for meaning, shown in marks.items() if shown]
 
 
 def _score_table(place: Place, scored: Sequence[Scored]) -> Table:
     figures = FIGURES[place.family]
     named = [figure(scored[0].overall) for figure in figures]
     names = tuple(figure.name for figure in named)
-    published = published_rows(place.dataset, place.subset, place.family)
-    legend = legend_of(scored)
-    legend += [ON_TEST] * any(one.on_test for one in scored)
+    published = () if place.mapped else published_rows(place.dataset, place.subset, place.family)
+    legend = [*legend_of(scored), *doubts_of(scored)]
     legend += [OTHER_BUILDS] * bool(place.build)
     legend += [SYNTHETIC] * any(one.first.result.synthetic for one in scored)
     notes = [f"{figure.name}: {figure.rules}." for figure in named]
     notes += [f"[{row.key}] {row.source}." for row in published]
+    notes += [
+        f"{one.model.name}: {m.sentence}" for one in scored if (m := one.first.result.class_map)
+    ]
     told = progress(scored, len(scored), f"intervals: {title_of(place)}")
     rows = [_score_row(one, figures) for one in told]
     return Table(
@@ -141,8 +161,10 @@ def _score_row(scored: Scored, figures: Sequence[RecordFigure]) -> Row:
     checkpoint = first.result.checkpoint
     if any(epochs):  # published weights do not say theirs
         checkpoint += f", epoch {', '.join(map(str, epochs))}"
-    words = (scored.model.name, scored.told_by, checkpoint, str(len(first.scores.items)))
-    return Row(words, tuple(map(scored.number, figures)), scored.model.name, scored.on_test)
+    name = f"{scored.model.name}{scored.seen_mark}"
+    words = (name, scored.told_by, checkpoint, str(len(first.scores.items)))
+    has_seen_test = scored.on_test or bool(scored.seen_mark)
+    return Row(words, tuple(map(scored.number, figures)), scored.model.name, has_seen_test)
 
 
 def _published_row(row: PublishedRow, names: Sequence[str]) -> Row:
@@ -162,7 +184,7 @@ def _group_table(place: Place, scored: Sequence[Scored]) -> Table:
         words=("model", "group", "items", "classes"),
         figures=tuple(figure(scored[0].overall).name for figure in (leading, *others)),
         rows=rows,
-        legend=(*legend_of(scored), PARTS),
+        legend=(*legend_of(scored), *doubts_of(scored), PARTS),
         lower=LOWER_IS_BETTER,
     )
 
@@ -188,6 +210,7 @@ def _present(record: Record) -> str:
 
 def _probe_table(place: Place, scored: Sequence[Scored]) -> Table:
     asked = [one for model in scored for one in _asked(model)]
+    models = [one.scored for one in asked]
     lost = [lost_by(one.pairs) for one in asked]
     corrected = holm([math.nan if one is None else one.p_value for one in lost])
     rows = tuple(map(_probe_row, asked, lost, corrected))
@@ -197,7 +220,7 @@ def _probe_table(place: Place, scored: Sequence[Scored]) -> Table:
         words=("model", "probe", "items", "p (Holm)"),
         figures=(FALSE_POSITIVES, "miou_dataset", LOST),
         rows=rows,
-        legend=(*legend_of([one.scored for one in asked]), HOLM),
+        legend=(*legend_of(models), *doubts_of(models), HOLM),
         notes=unique([*PROBE_NOTES, *told]),
         lower=LOWER_IS_BETTER,
     )

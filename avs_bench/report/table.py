@@ -57,14 +57,14 @@ class Number:
 class Row:
     """A row: words, then a number or None for each figure.
 
-    `model` is the name of the model that it is of, None in a `published` row; `on_test` if its
-    epoch was chosen on test.
+    `model` is the name of the model that it is of, None in a `published` row. `has_seen_test` if
+    its epoch was chosen on what is scored, or training has seen some of that.
     """
 
     words: tuple[str, ...]
     numbers: tuple[Number | None, ...]
     model: str | None = None
-    on_test: bool = False
+    has_seen_test: bool = False
 
     @property
     def published(self) -> bool:
@@ -104,13 +104,13 @@ class Table:
     def best(self, figure: str) -> frozenset[int]:
         """Return our rows with the best printed value of a figure, if there is a choice.
 
-        Rows whose epoch was chosen on test do not compete, the published ones among them.
+        Rows that have seen what is scored do not compete, the published ones among them.
         """
         column = self.figures.index(figure)
         known = {
             place: round(100 * number.value, 2)
             for place, row in enumerate(self.rows)
-            if not (row.published or row.on_test)
+            if not (row.published or row.has_seen_test)
             and (number := row.numbers[column]) is not None
             and not math.isnan(number.value)
         }

@@ -69,7 +69,8 @@ def per_class_csv(runs: Sequence[Run]) -> str:
             for scores in result.sets:
                 for group, part in scores.groups().items():
                     build = result.dataset_sha256[:BUILD_DIGITS]
-                    data = (result.dataset, build, result.subset, scores.family)
+                    mapped = f" ({result.class_map.label})" if result.class_map else ""
+                    data = (result.dataset + mapped, build, result.subset, scores.family)
                     place = (run.name, result.checkpoint, *data)
                     lines += _class_lines((*place, ": ".join(group)), result.classes, part.overall)
     return _csv(lines)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
+from avs_bench.data.class_map import ClassMap
 from avs_bench.metrics import Confusion, FrameScores, VideoScores
 from avs_bench.metrics.record import UNITS_PER_ONE, Record
 from avs_bench.results.records import ProbedSet, Result, ScoredItem, ScoredSet, blank_record
@@ -22,6 +23,8 @@ def faults(result: Result) -> Iterator[str]:
     if not 0 < len(result.classes) <= IGNORE:
         yield f"{len(result.classes)} classes, expected 1 to {IGNORE}"
         return
+    if result.class_map is not None:
+        yield from _faults_of_class_map(result.class_map, result.classes)
     if not result.sets:
         yield "no family was scored"
     for title, names in (
@@ -49,10 +52,28 @@ def _faults_of_labels(result: Result) -> Iterator[str]:
         unknown = what == "trained_on_sha256" and not value  # of published weights
         if not unknown and not re.fullmatch("[0-9a-f]{64}", value):
             yield f"{what} {value[:80]!r} is no sha256"
+    if (seen := result.seen) and not 0 <= min(seen.train, seen.val) <= max(
+        seen.train, seen.val
+    ) <= seen.of:
+        yield f"training has seen {seen}"
     if result.epochs < 0:
         yield f"{result.epochs} epochs"
     if not isinstance(result.settings.get("train", {}), dict):
         yield "its settings have no group train"
+
+
+def _faults_of_class_map(class_map: ClassMap, classes: tuple[str, ...]) -> Iterator[str]:
+    indices = range(len(classes))
+    whole = (
+        class_map.classes == classes
+        and len(class_map.of_model) == len(class_map.model_classes) > 1
+        and len(class_map.of_data) == len(class_map.data_classes) > 1
+        and class_map.of_model[0] == class_map.of_data[0] == 0
+        and set(class_map.of_model) == set(indices)
+        and set(class_map.of_data) - {IGNORE} == set(indices)
+    )
+    if not whole or not class_map.rule.isprintable() or class_map.left_out < 0:
+        yield f"its class map {class_map.rule[:80]!r} does not fit its classes"
 
 
 def _faults_of_set(kept: ScoredSet, result: Result) -> Iterator[str]:

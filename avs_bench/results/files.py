@@ -28,7 +28,7 @@ def examples_folder(folder: Path, result: Result) -> Path:
 
 def read_results(folder: Path) -> tuple[Result, ...]:
     """Return every result in the folder of a run, by name; raise InputError if there is none."""
-    paths = sorted(folder.glob("scores-*.json"))
+    paths = sorted(folder.glob("scores-*.json"), key=lambda path: path.stem)
     if not paths:
         raise InputError(
             f"{folder}: no scores here: run avs-bench eval --run {folder} --data DIR first"

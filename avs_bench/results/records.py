@@ -4,6 +4,7 @@ Figures, intervals, groups and comparisons are made from the counts afterwards. 
 """
 
 import platform
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from avs_bench.config import AS_PUBLISHED
+from avs_bench.data.class_map import ClassMap
 from avs_bench.metrics import Confusion, Family, FrameScores, Record, VideoScores, by_unit
 from avs_bench.metrics.groups import OVERALL, Group
 from vpo_builder.dataset.schema import Subset
@@ -94,6 +96,20 @@ class ProbedSet:
 
 
 @dataclass(frozen=True)
+class SeenCount:
+    """How many of the `of` pictures that are scored training has seen, in its train and val."""
+
+    train: int
+    val: int
+    of: int
+
+    def __str__(self) -> str:
+        counts = {"train": self.train, "val": self.val}
+        named = " and ".join(f"{count} in {name}" for name, count in counts.items() if count)
+        return f"{named}, of {self.of}"
+
+
+@dataclass(frozen=True)
 class Result:
     """One model scored on one subset.
 
@@ -101,8 +117,10 @@ class Result:
     file without the suffix and `epochs` how many it was trained for. `dataset` is what was scored
     on (`synthetic`: drawn, not photographed) and `trained_on` what was learnt from, each with the
     sha256 of its manifest. `sets` begins with the dataset's own family. `command` repeats the
-    evaluation; `versions` are those of everything that touches a figure. There is no clock in it:
-    equal inputs give equal files.
+    evaluation; `versions` are those of everything that touches a figure. `seen` counts pictures
+    of the subset that training has seen, None where it has seen none or cannot be told. With a
+    `class_map` the dataset has another class table than the model, and `classes` are those that are
+    scored. There is no clock in it: equal inputs give equal files.
     """
 
     model: str
@@ -121,6 +139,8 @@ class Result:
     versions: dict[str, str]
     sets: tuple[ScoredSet, ...]
     probes: tuple[ProbedSet, ...] = ()
+    seen: SeenCount | None = None
+    class_map: ClassMap | None = None
     format: int = FORMAT
 
     @property
@@ -132,7 +152,11 @@ class Result:
     @property
     def file_stem(self) -> str:
         """The name of its files, which another evaluation of the same run does not share."""
-        return f"{self.checkpoint}-{self.dataset.lower()}-{self.subset}"
+        stem = f"{self.checkpoint}-{self.dataset.lower()}-{self.subset}"
+        if self.class_map is None:
+            return stem
+        rule = re.sub(r"[^\w-]+", "-", self.class_map.rule)
+        return f"{stem}-classes-{rule}"
 
 
 def versions(**others: str) -> dict[str, str]:

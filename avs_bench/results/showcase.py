@@ -75,8 +75,8 @@ class Showcase:
     Which they are does not depend on the order in which they are offered.
     """
 
-    def __init__(self, each: int, classes: tuple[str, ...]) -> None:
-        self._each, self._classes = each, classes
+    def __init__(self, each: int) -> None:
+        self._each = each
         self._best: list[_Kept] = []
         self._worst: list[_Kept] = []
 
@@ -94,15 +94,17 @@ class Showcase:
             first = {one.unit: one for one in reversed(kept)}
             kept[:] = [one for one in kept if first[one.unit] is one][: self._each]
 
-    def write(self, folder: Path) -> tuple[ShownExample, ...]:
-        """Write the examples and their index into `folder`, replacing what an older one held."""
+    def write(self, folder: Path, classes: Sequence[str]) -> tuple[ShownExample, ...]:
+        """Write the examples and their index into `folder`, replacing what an older one held.
+
+        `classes` are names by index, background first.
+        """
         shutil.rmtree(folder, ignore_errors=True)
         best, worst = self._sides()
         chosen: list[tuple[Side, _Kept]] = [("best", one) for one in best]
         chosen += [("worst", one) for one in worst]
         shown = tuple(
-            _write(folder, number, side, one, self._classes)
-            for number, (side, one) in enumerate(chosen)
+            _write(folder, number, side, one, classes) for number, (side, one) in enumerate(chosen)
         )
         write_atomically(folder / INDEX, msgspec.json.encode(shown) + b"\n")
         return shown

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
+from avs_bench.data.class_map import ClassMap
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.loader import plain_batches
 from avs_bench.metrics import Confusion, Family
@@ -20,6 +21,7 @@ from avs_bench.probes.scores import ProbeScorer
 from avs_bench.results.records import ScoredItem, ScoredSet, scored_set
 from avs_bench.results.showcase import Candidate, Showcase
 from avs_bench.runtime.processes import ALONE, Processes
+from avs_bench.scoring.renaming import renamed_logits
 from avs_bench.scoring.scorers import Answer, Scorer, scorer_of
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import InputError
@@ -34,7 +36,7 @@ def watcher_of(showcase: Showcase, dataset: AVSDataset) -> Watcher:
 
     def watch(batch: Batch, row: int, pred: Tensor) -> None:
         example, target = batch.examples[row], batch.targets[row].to(torch.uint8)
-        heard = sorted({dataset.classes[source.class_index] for source in example.sources})
+        heard = sorted(dataset.classes[index] for index in example.heard)
 
         def make() -> Candidate:
             picture = batch.images[row].permute(1, 2, 0).numpy().copy()
@@ -63,7 +65,7 @@ def evaluate(
     device: torch.device,
     *,
     families: Sequence[Family] = (),
-    unseen: frozenset[int] = frozenset(),
+    class_map: ClassMap | None = None,
     probes: Sequence[ProbeScorer] = (),
     watch: Watcher | None = None,
     processes: Processes = ALONE,
@@ -73,7 +75,8 @@ def evaluate(
     """Return what the model scores on a subset, in the dataset's own family and then in `families`.
 
     The model sees pictures as `settings.image.long_side` says and is scored at the masks' own
-    size, so runs at different sizes compare. Nothing depends on the batch, so `processes` score
+    size, so runs at different sizes compare. A `class_map`, applied to the dataset already, takes
+    the model's logits to the dataset's classes. Nothing depends on the batch, so `processes` score
     whole units each and every one returns all counts; `probes` are asked about the same pictures
     on the way, and keep what this process hears of them. A `label` has progress shown under it.
     Raises InputError for an empty subset and for logits that are not numbers, and
@@ -84,10 +87,11 @@ def evaluate(
         raise InputError(f"{dataset.folder}: its {subset} subset is empty: nothing to evaluate")
     model.eval()
     chosen = dict.fromkeys([dataset.family, *families])
-    scorers = [scorer_of(name, len(dataset.classes), examples, unseen) for name in chosen]
+    scorers = [scorer_of(name, len(dataset.classes), examples) for name in chosen]
     own = _share(examples, processes)
     batches = plain_batches(dataset, own, settings)
-    scored = _scored(model, batches, device, scorers, probes, watch, stopped_by)
+    segmented = partial(_segmented, model, device, class_map)
+    scored = _scored(segmented, batches, scorers, probes, watch, stopped_by)
     total = sum(example.mask is not None for example in own)
     for _ in progress(scored, total, label) if label else scored:
         continue
@@ -96,10 +100,19 @@ def evaluate(
     return tuple(_joined(scorer.scores(), processes) for scorer in scorers)
 
 
+def _segmented(
+    model: nn.Module, device: torch.device, class_map: ClassMap | None, hearings: Sequence[Batch]
+) -> Iterator[Tensor]:
+    """Return logits for each of several batches of the same pictures, in the scored table."""
+    answers = segment_hearings(model, hearings, device)
+    if class_map is None:
+        return answers
+    return (renamed_logits(logits, class_map) for logits in answers)
+
+
 def _scored(
-    model: nn.Module,
+    segmented: Callable[[Sequence[Batch]], Iterator[Tensor]],
     batches: Iterable[Batch],
-    device: torch.device,
     scorers: Sequence[Scorer],
     probes: Sequence[ProbeScorer],
     watch: Watcher | None,
@@ -111,7 +124,7 @@ def _scored(
             return
         asking = [probe for probe in probes if probe.asks(batch)]
         hearings = [batch, *(probe.hearing(batch) for probe in asking)]
-        answers = segment_hearings(model, hearings, device)
+        answers = segmented(hearings)
         logits = next(answers)
         preds = predicted_classes(logits).cpu()
         for row, example in enumerate(batch.examples):

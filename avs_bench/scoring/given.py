@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from avs_bench.data.example import AVSDataset
-from avs_bench.data.holdout import class_indices
+from avs_bench.data.holdout import class_indices, with_unseen_groups
 from avs_bench.metrics import Family
 from avs_bench.names import Resize, Values
 from avs_bench.results.records import Result, versions
@@ -50,12 +50,12 @@ def score_given(
     Raises InputError for an answer that cannot be read, and, unless `allow_missing`, if any are
     missing, doubled, surplus or of another size than their mask.
     """
+    dataset = with_unseen_groups(dataset, class_indices(dataset, terms.unseen))
     examples = dataset.subsets[subset]
     if not examples:
         raise InputError(f"{dataset.folder}: its {subset} subset is empty: nothing to score")
-    unseen = class_indices(dataset, terms.unseen)
     families = dict.fromkeys([dataset.family, *terms.families])
-    scorers = [scorer_of(name, len(dataset.classes), examples, unseen) for name in families]
+    scorers = [scorer_of(name, len(dataset.classes), examples) for name in families]
     reader = AnswerReader(files, dataset, examples, terms.values, terms.resize)
     if not terms.allow_missing:
         reader.refuse_unfit()

@@ -2,19 +2,22 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from avs_bench.checkpoints.opening import OpenedModel
+from avs_bench.checkpoints.seen_pictures import count_seen
+from avs_bench.data.class_map import ClassMap, read_class_map
 from avs_bench.data.example import AVSDataset
-from avs_bench.data.holdout import class_indices
+from avs_bench.data.holdout import class_indices, with_unseen_groups
 from avs_bench.names import Family
 from avs_bench.probes import chosen_probes
 from avs_bench.probes.scores import ProbeScorer
-from avs_bench.results.records import Result, versions
-from avs_bench.scoring.evaluate import Watcher, evaluate
+from avs_bench.results.records import Result, SeenCount, versions
+from avs_bench.results.showcase import Showcase
+from avs_bench.scoring.evaluate import evaluate, watcher_of
 from vpo_builder.dataset.schema import Subset
 
 
@@ -24,12 +27,14 @@ class Questions:
 
     `families` are further metric families, `probes` names of `PROBES` asked with `probe_seed`,
     `unseen` the names of classes that training left out; none: those that the run held out.
+    `class_map`, see `read_class_map`, is for a dataset with another class table than the model's.
     """
 
     families: tuple[Family, ...] = ()
     probes: tuple[str, ...] = ()
     probe_seed: int = 0
     unseen: tuple[str, ...] = ()
+    class_map: str = ""
 
     def __post_init__(self) -> None:
         """Raise InputError for a name that is not in `PROBES`."""
@@ -43,16 +48,16 @@ def score(
     questions: Questions = Questions(),
     *,
     command: str = "",
-    watch: Watcher | None = None,
+    showcase: Showcase | None = None,
     label: str = "",
 ) -> Result:
     """Return what a model scores and answers, with the settings that it was opened with.
 
-    Raises InputError for a dataset with other classes than the model's, and for an unknown class.
+    A `showcase` is offered every example. Raises InputError for a dataset with other classes than
+    the model's that are not mapped, and for an unknown class.
     """
-    opened.refuse_other_classes(dataset)
     settings, origin = opened.settings, opened.origin
-    unseen = class_indices(dataset, questions.unseen or settings.train.holdout_classes)
+    dataset, class_map = _scored_data(opened, dataset, subset, questions)
     needed = (*questions.families, *(("dataset",) if questions.probes else ()))
     probes = [
         ProbeScorer(
@@ -71,9 +76,9 @@ def score(
         settings,
         opened.device,
         families=needed,
-        unseen=unseen,
+        class_map=class_map,
         probes=probes,
-        watch=watch,
+        watch=watcher_of(showcase, dataset) if showcase else None,
         label=label,
     )
     return Result(
@@ -93,7 +98,39 @@ def score(
         versions=versions(torch=str(torch.__version__)),
         sets=sets,
         probes=tuple(probe.scores() for probe in probes),
+        seen=_seen(opened, dataset, subset),
+        class_map=class_map,
     )
+
+
+def _scored_data(
+    opened: OpenedModel, dataset: AVSDataset, subset: Subset, questions: Questions
+) -> tuple[AVSDataset, ClassMap | None]:
+    """Return the dataset in the table that is scored, and how it got there; None: it has its own.
+
+    Groups of unseen classes are those of its own table.
+    """
+    given = questions.class_map
+    class_map = read_class_map(given, opened.classes, dataset.classes) if given else None
+    if class_map is None:
+        opened.refuse_other_classes(dataset)
+    names = questions.unseen or opened.settings.train.holdout_classes
+    mapped_alone = class_map is not None and not questions.unseen
+    unseen = class_indices(dataset, names, known_alone=mapped_alone)
+    grouped = with_unseen_groups(dataset, unseen)
+    if class_map is None:
+        return grouped, None
+    mapped = class_map.applied(grouped)
+    left_out = len(dataset.subsets[subset]) - len(mapped.subsets[subset])
+    return mapped, replace(class_map, left_out=left_out)
+
+
+def _seen(opened: OpenedModel, dataset: AVSDataset, subset: Subset) -> SeenCount | None:
+    """Return how much of a subset a run has seen, by what it left beside its checkpoints."""
+    if opened.origin is None or not opened.files:
+        return None
+    home, trained_on = opened.files[0].parent, opened.origin.manifest_sha256
+    return count_seen(home, trained_on, dataset, subset)
 
 
 def _sha256(files: Sequence[Path]) -> str:

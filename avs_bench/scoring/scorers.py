@@ -39,23 +39,18 @@ class Scorer(Protocol):
         """Return what all answers score."""
 
 
-def scorer_of(
-    family: Family, classes: int, examples: Iterable[Example], unseen: frozenset[int]
-) -> Scorer:
-    """Return the scorer of a family for these examples, each to be answered once.
-
-    `unseen` are the class indices that were held out of training (none: no such groups).
-    """
+def scorer_of(family: Family, classes: int, examples: Iterable[Example]) -> Scorer:
+    """Return the scorer of a family for these examples, each to be answered once."""
     if family == "video":
-        return VideoScorer(classes, examples, unseen)
-    return PictureScorer(family, classes, unseen)
+        return VideoScorer(classes, examples)
+    return PictureScorer(family, classes)
 
 
 class PictureScorer:
     """Scores each example by itself, at dataset level or per frame."""
 
-    def __init__(self, family: Family, classes: int, unseen: frozenset[int]) -> None:
-        self._family, self._classes, self._unseen = family, classes, unseen
+    def __init__(self, family: Family, classes: int) -> None:
+        self._family, self._classes = family, classes
         self._record = Confusion if family == "dataset" else FrameScores
         self._items: list[ScoredItem] = []
 
@@ -63,7 +58,7 @@ class PictureScorer:
         """Score the answer by itself."""
         example, target = answer.example, answer.target
         record = self._record.of(answer.pred, target, self._classes)
-        groups = groups_of([example], target, self._unseen)
+        groups = groups_of([example], target)
         self._items.append(scored_item(example.example_id, example.unit, groups, record))
 
     def scores(self) -> ScoredSet:
@@ -80,8 +75,8 @@ class VideoScorer:
     Any class is the object, as in AVSBench-Salient.
     """
 
-    def __init__(self, classes: int, examples: Iterable[Example], unseen: frozenset[int]) -> None:
-        self._classes, self._unseen = classes, unseen
+    def __init__(self, classes: int, examples: Iterable[Example]) -> None:
+        self._classes = classes
         self._missing = Counter(example.unit for example in examples)
         self._open: dict[str, list[_Frame]] = {}
         self._items: list[ScoredItem] = []
@@ -104,22 +99,13 @@ class VideoScorer:
         target = np.stack(targets)
         sounds = np.where(target == IGNORE, IGNORE, target > 0)
         record = VideoScores.of_probabilities(np.stack(objects), sounds, ignore=IGNORE)
-        return scored_item(video, video, groups_of(examples, target, self._unseen), record)
+        return scored_item(video, video, groups_of(examples, target), record)
 
 
-def groups_of(
-    examples: Iterable[Example], target: Labels, unseen: frozenset[int]
-) -> dict[str, set[str]]:
-    """Return the groups of an example, or of the examples of a video, with their size band.
-
-    With `unseen` also whether a class heard is one that training left out.
-    """
+def groups_of(examples: Iterable[Example], target: Labels) -> dict[str, set[str]]:
+    """Return the groups of an example, or of the examples of a video, with their size band."""
     groups: dict[str, set[str]] = {"size": {size_band(target)}}
     for example in examples:
-        for kind, name in example.groups.items():
-            groups.setdefault(kind, set()).add(name)
-        if unseen:
-            heard = {source.class_index for source in example.sources}
-            names = {"unseen" if index in unseen else "seen" for index in heard}
-            groups.setdefault("classes", set()).update(names)
+        for kind, names in example.groups.items():
+            groups.setdefault(kind, set()).update((names,) if isinstance(names, str) else names)
     return groups

@@ -17,7 +17,6 @@ from avs_bench.results.files import read_results
 from avs_bench.scoring.evaluate import evaluate
 from tests.bench.checkpoints.test_opening import write_published
 from tests.bench.conftest import SMALL
-from tests.builder.dataset_by_hand import Picture, write_dataset
 from vpo_builder.runtime.settings import preset_names
 
 MORE = ("--probe-seed", 3, "--family", "frame", "--unseen", "cat", "--examples", 0)
@@ -197,27 +196,3 @@ def test_every_preset_is_complete_and_headed_by_its_command(preset):
     assert f"avs-bench train --preset {preset} --data " in head
     assert "Hardware: " in head
     assert "Published" in head
-
-
-def test_eval_says_when_training_has_seen_pictures_of_another_dataset(folder, tmp_path):
-    """Somebody else's test set, an import too, may be made of pictures that ours trains on."""
-    out = tmp_path / "run"
-    assert train(folder, out, "--set", "train.epochs=1").exit_code == 0
-    archive = write_dataset(
-        tmp_path / "theirs",
-        [
-            Picture(1, "test", (("cat", "-aaaaaaaaaa_000010"),)),
-            Picture(5, "test", (("cat", "eeeeeeeeeee_000050"),)),
-            Picture(90, "test", (("dog", "fffffffffff_000060"),)),
-            Picture(91, "train", (("dog", "ddddddddddd_000000"),)),
-        ],
-    )
-    words = "training has seen pictures of this test: 1 in train and 1 in val, of 3"
-    theirs = run("eval", "--run", out, "--data", archive, "--examples", 0)
-    assert theirs.exit_code == 0, theirs.output
-    assert words in theirs.output
-    assert "has seen" not in run("eval", "--run", out, "--data", folder, "--examples", 0).output
-    (out / "pictures.json").write_text("{}")  # of another run: it says nothing
-    again = run("eval", "--run", out, "--data", archive, "--examples", 0)
-    assert again.exit_code == 0, again.output
-    assert "has seen" not in again.output

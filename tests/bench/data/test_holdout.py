@@ -1,10 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from avs_bench.commands.main import main
-from avs_bench.data.holdout import hold_out
+from avs_bench.data.holdout import HOLDOUTS, class_indices, hold_out
 from tests.bench.conftest import SMALL
 from vpo_builder.runtime.errors import InputError
 
@@ -49,3 +50,14 @@ def test_the_flag_reaches_the_run_and_its_config(dataset, folder, tmp_path):
     assert f"held out {held}: left out" in result.output
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["settings"]["train"]["holdout_classes"] == [held]
+
+
+def test_a_named_hold_out_stands_for_its_classes(dataset):
+    classes = ("background", *HOLDOUTS["ease-ood"], "cat")
+    renamed = replace(dataset, classes=classes)
+    assert class_indices(renamed, ["ease-ood"]) == frozenset(range(1, 8))
+    assert class_indices(renamed, ["cat", "ease-ood"]) == frozenset(range(1, 9))
+    with pytest.raises(InputError, match=r"no class 'unicorn' .*, cat, ease-ood$"):
+        class_indices(renamed, ["unicorn"])
+    known = {dataset.classes.index(name) for name in ("cat", "skateboard")}
+    assert class_indices(dataset, ["ease-ood", "cat"], known_alone=True) == known

@@ -42,11 +42,11 @@ def write_run(folder: Path, seed: int, model: str = "tiny") -> Path:
     right = pictures(0.6, seed=seed)
     scored = result(right, frames(), seed=seed, model=model, probes=(silence(right, 0.4),))
     write_result(folder, scored)
-    showcase = Showcase(2, CLASSES)
+    showcase = Showcase(2)
     for number in range(6):
         name = f"{number}{HOSTILE}" if number == 5 else str(number)
         showcase.offer(name, name, confusion(20 * number, number), lambda n=number: candidate(n))
-    showcase.write(examples_folder(folder, scored))
+    showcase.write(examples_folder(folder, scored), CLASSES)
     lines = [f'{{"epoch":{i},"loss":{3 - i},"val":{{"miou_dataset":0.{i}}}}}\n' for i in range(3)]
     (folder / "history.jsonl").write_text("".join(lines))
     return folder
@@ -215,13 +215,13 @@ def test_families_without_classes_or_runs_without_examples_have_a_page_too(tmp_p
 
 class TestShowcase:
     def shown(self, folder, order, each=2, number=7):
-        showcase = Showcase(each, CLASSES)
+        showcase = Showcase(each)
         for index in order:
             unit = f"unit-{index // 2}"  # two counterfactuals of a picture each
             showcase.offer(
                 str(index), unit, confusion(10 + 12 * index, index), lambda: candidate(0)
             )
-        return [(one.side, one.example_id) for one in showcase.write(folder)]
+        return [(one.side, one.example_id) for one in showcase.write(folder, CLASSES)]
 
     def test_holds_the_best_and_the_worst_one_of_a_picture(self, tmp_path):
         expected = [("best", "6"), ("best", "5"), ("worst", "0"), ("worst", "2")]

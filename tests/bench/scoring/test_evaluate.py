@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from avs_bench.data.holdout import with_unseen_groups
 from avs_bench.data.loader import plain_batches
 from avs_bench.metrics import FrameScores, VideoScores
 from avs_bench.models import AVSOutput, build_model
@@ -128,12 +129,12 @@ class TestProbes:
 
 class TestUnseenClasses:
     def test_say_in_which_groups_an_example_is(self, dataset):
-        example = dataset.subsets["test"][0]
-        (index,) = {source.class_index for source in example.sources}
         target = torch.zeros(4, 4, dtype=torch.long)
-        assert groups_of([example], target, frozenset({index}))["classes"] == {"unseen"}
-        assert groups_of([example], target, frozenset({index + 1}))["classes"] == {"seen"}
-        assert "classes" not in groups_of([example], target, frozenset())
+        (index,) = dataset.subsets["test"][0].heard
+        for unseen, names in (((index,), {"unseen"}), ((index + 1,), {"seen"})):
+            marked = with_unseen_groups(dataset, unseen).subsets["test"][0]
+            assert groups_of([marked], target)["classes"] == names
+        assert with_unseen_groups(dataset, ()) is dataset
 
 
 class TestInference:
