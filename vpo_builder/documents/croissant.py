@@ -16,8 +16,11 @@ MIME = {".jpg": "image/jpeg", ".png": "image/png", ".wav": "audio/x-wav"}
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
 SAMPLES = "croissant-samples.json"
 DATE_PUBLISHED = "2023-04-06"
-"""When VPO and Single+ were first published (arXiv 2304.02970): a build's own day would change its
-bytes."""
+"""When VPO and Single+ were first published: a build's own day would change its bytes.
+
+arXiv 2304.02970, so April 2023. Its own page was not at hand for the day: arXiv counts up as papers
+come in, and 2304.02643 came on 5 April (huggingface.co/papers/2304.02643).
+"""
 
 # The context of Croissant 1.1, as its specification prints it.
 CONTEXT: dict[str, Any] = {
