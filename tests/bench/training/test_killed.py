@@ -1,6 +1,7 @@
 """A run that is killed by SIGKILL again and again ends as one that never was.
 
-`make test` kills a run twice; `make prove-resume` kills one ten times, which takes a minute.
+`make test` kills a run twice; `make prove-resume` kills one ten times and one of AVSegFormer four
+times, which takes two minutes.
 """
 
 import os
@@ -8,23 +9,31 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
 from avs_bench.checkpoints.run_checkpoint import read_checkpoint
+from avs_bench.config import read_preset
+from avs_bench.data.datasets import read_dataset
+from avs_bench.models import registry
 from avs_bench.training.fit import fit
+from tests.avsbench_trees import write_s4
 from tests.bench.conftest import SMALL
+from tests.bench.models.small_models import small_avsegformer
 from tests.bench.training.doomed_train import ROOT, Moment
+from tests.bench.training.test_avsegformer_run import PRESET, VIDEOS
+from tests.bench.training.test_avsegformer_run import SMALL as SMALL_AVSEGFORMER
 
+NEVER = ("none", 0, 0)
 TWICE = ("step", "checkpoint")
 TEN_TIMES = (
     *("imports", "set-up", "reading", "step", "step", "step"),
     *("validation", "validation", "checkpoint", "checkpoint"),
 )
+FOUR_TIMES = ("reading", "step", "validation", "checkpoint")
 MOST_SIGHTINGS = {"imports": 200, "set-up": 10, "reading": 3}
 """Milliseconds that a phase lasts, on a fast machine; of the other phases six."""
 
@@ -68,25 +77,40 @@ def steps_kept(run: Path) -> int:
         pytest.param(TEN_TIMES, 16, id="ten times", marks=pytest.mark.proof),
     ],
 )
-def test_a_run_killed_again_and_again_ends_as_one_that_never_was(
-    phases, epochs, settings, dataset, folder, tmp_path
-):
-    whole, killed, report = tmp_path / "whole", tmp_path / "killed", tmp_path / "report"
-    train = replace(settings.train, epochs=epochs, checkpoint_steps=1)
-    quiet = {"device": torch.device("cpu"), "announce": lambda line: None}
-    fit(replace(settings, train=train), dataset, whole, **quiet)
-
+def test_a_run_killed_again_and_again_ends_as_one_that_never_was(phases, epochs, folder, tmp_path):
     changed = (*SMALL, f"train.epochs={epochs}", "train.checkpoint_steps=1")
-    words = ["train", "--preset", "tiny", "--data", folder, "--out", killed, "--resume"]
+    kill_and_compare(moments(phases, seed=0), "tiny", changed, folder, tmp_path)
+
+
+@pytest.mark.proof
+def test_a_run_of_avsegformer_killed_again_and_again_ends_as_one_that_never_was(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setitem(registry.MODELS, "avsegformer-r50", small_avsegformer)
+    data = write_s4(tmp_path / "data", VIDEOS)
+    changed = (*SMALL_AVSEGFORMER, "train.epochs=8")
+    kill_and_compare(moments(FOUR_TIMES, seed=1), PRESET, changed, data, tmp_path)
+
+
+def kill_and_compare(
+    deaths: Iterable[Moment], preset: str, changed: Sequence[str], data: Path, folder: Path
+) -> None:
+    """Train once undisturbed and once with a kill at each of the moments, and compare the files."""
+    whole, killed, report = folder / "whole", folder / "killed", folder / "report"
+    quiet = {"device": torch.device("cpu"), "announce": lambda line: None}
+    fit(read_preset(preset, tuple(changed)), read_dataset(data), whole, **quiet)
+    steps = steps_kept(whole)
+
+    words = ["train", "--preset", preset, "--data", data, "--out", killed, "--resume"]
     words += [word for setting in changed for word in ("--set", setting)]
     doomed = "tests.bench.training.doomed_train"
-    for moment in moments(phases, seed=0):
+    for moment in deaths:
         at = (moment.phase, moment.checkpoints, moment.sighting)
         died = start([doomed, report, *at, *words])
         assert died.returncode == -signal.SIGKILL, died.stdout + died.stderr
-        kept = f"{steps_kept(killed)} of {2 * epochs} steps kept"
+        kept = f"{steps_kept(killed)} of {steps} steps kept"
         print(f"{moment}: died in {report.read_text()}, {kept}, left behind {left_over(killed)}")
-    finished = start(["avs_bench", *words])
+    finished = start([doomed, report, *NEVER, *words])
     assert finished.returncode == 0, finished.stderr
 
     assert (killed / "history.jsonl").read_bytes() == (whole / "history.jsonl").read_bytes()
