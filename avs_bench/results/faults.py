@@ -86,7 +86,7 @@ def _faults_of_set(kept: ScoredSet, result: Result) -> Iterator[str]:
     length, frames = blank_record(kept.family, kept.classes).vector().size, 0
     for item in kept.items:
         if not _are_counts(item, length):
-            yield f"item {item.item_id!r} has counts that are none"
+            yield f"item {item.item_id!r} has counts that are no counts"
             return
         record = kept.record(item)
         frames += getattr(record, "frames", 1)

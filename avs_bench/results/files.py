@@ -58,5 +58,7 @@ def read_limited(path: Path) -> bytes:
     """Return a file's bytes; raise InputError if there are more than MAX_BYTES."""
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise InputError(f"{path}: {size} bytes, expected at most {MAX_BYTES}: no scores are so")
+        raise InputError(
+            f"{path}: {size} bytes, expected at most {MAX_BYTES}: this is no file of scores"
+        )
     return path.read_bytes()

@@ -50,7 +50,7 @@ def watcher_of(showcase: Showcase, dataset: AVSDataset) -> Watcher:
 
 
 class ScoringStoppedError(Exception):
-    """Scoring was told to stop and has given up what it had."""
+    """Scoring was told to stop; what it had counted is dropped."""
 
 
 def _never() -> int:

@@ -40,8 +40,8 @@ class Validation:
             return
         if self.subset == "test":
             raise InputError(
-                f"{self.dataset.folder}: its test subset is empty and shall choose the best epoch: "
-                "leave --select-on-test-as-published out"
+                f"{self.dataset.folder}: its test subset is empty, so it cannot choose the best "
+                "epoch: leave --select-on-test-as-published out"
             )
         if patience:
             raise InputError(

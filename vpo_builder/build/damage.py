@@ -35,7 +35,7 @@ def stop_at_damage(
 def _refuse_damage(rejections: Sequence[Rejection]) -> None:
     damaged = [item for item in rejections if item.reason in DAMAGE]
     if damaged:
-        raise InputError(f"--strict: {_named(damaged)}; mend the sources, or build without it")
+        raise InputError(f"--strict: {_named(damaged)}; repair the sources, or leave it out")
 
 
 def _named(items: Sequence[Rejection]) -> str:

@@ -120,7 +120,7 @@ def compared(report: BuildReport, manifest: Manifest) -> BuildReport:
     added = len(built) - len(manifest.samples) + len(lost)
     notes = [*report.notes]
     if lost:
-        notes.append(f"missing or other than in the manifest: {', '.join(lost[:SHOWN])}")
+        notes.append(f"missing, or different from the manifest: {', '.join(lost[:SHOWN])}")
     if added:
         notes.append(f"{added} samples are not in the manifest")
     return replace(report, notes=notes, complete=not lost and not added)

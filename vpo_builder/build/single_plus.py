@@ -118,7 +118,7 @@ def _render(
 
 
 def _lost_frames(tree: Tree, rendered: Sequence[RenderedVideo]) -> list[Rejection]:
-    """Return a rejection for each frame that damage costs, be it its own or its video's."""
+    """Return a rejection for each frame that is lost to damage, its own or its video's."""
     return [
         Rejection("frame", name, rejection.reason)
         for video, result in zip(tree.videos, rendered, strict=True)
@@ -148,7 +148,7 @@ def _judge(request: SinglePlusRequest, rendered: Publication, audit: AuditReport
     more = ", …" if len(audit.leaks) > LEAKS_NAMED else ""
     found = f"{len(audit.leaks)} leaks across S4's subsets: {named}{more}"
     if audit.leaks and request.config.audit.leaks == "fail":
-        raise InputError(f"{request.folder}: {found}; mend S4's csv, or set audit.leaks to warn")
+        raise InputError(f"{request.folder}: {found}; correct S4's csv, or set audit.leaks to warn")
     lines = [found] if audit.leaks else []
     if audit.near_duplicates:
         lines.append(f"{len(audit.near_duplicates)} pairs of frames look alike across subsets")

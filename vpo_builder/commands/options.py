@@ -142,7 +142,7 @@ _HOW_TO_FETCH = (
     Option(
         ["--retry"],
         metavar="transient|REASON",
-        help="Ask again for what failed in a passing way, or for one reason of the ledger.",
+        help="Ask again for what failed for a passing reason, or for one reason of the ledger.",
     ),
 )
 _HOW_TO_RUN = (

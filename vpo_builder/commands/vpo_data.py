@@ -269,7 +269,7 @@ def diff(first: Path, second: Path) -> None:
 
 @data_command.command(
     epilog=examples(
-        "What a build with --download could not have:",
+        "What a build with --download could not fetch:",
         "vpo-data rot data/VPO/VPO-SS",
     )
 )
@@ -289,7 +289,7 @@ def rot(folder: Path) -> None:
     epilog=examples(
         "Frames, sound and folders as published:",
         "vpo-data fetch-avsbench s4_meta_data.csv --out avsbench",
-        "Recordings from a mirror, and again what failed in passing:",
+        "Recordings from a mirror, and again what failed for a passing reason:",
         "vpo-data fetch-avsbench s4_meta_data.csv --out avsbench --retry transient",
     ),
 )

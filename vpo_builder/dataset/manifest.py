@@ -163,7 +163,7 @@ def refuse_output_folder(folder: Path) -> None:
     found = datasets_below(folder)
     if found:
         raise InputError(
-            f"{folder}: holds datasets and is none: give {' or '.join(map(str, found))}"
+            f"{folder}: is no dataset itself, but holds some: give {' or '.join(map(str, found))}"
         )
 
 
@@ -191,4 +191,4 @@ def encode_meta(meta: ManifestMeta) -> bytes:
     return msgspec.json.format(msgspec.json.encode(meta), indent=1) + b"\n"
 
 
-_NOT_OURS = "no build writes that: get the manifest again from whom you trust"
+_NOT_OURS = "no build writes that: get the manifest again from a source that you trust"

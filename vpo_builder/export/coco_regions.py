@@ -83,7 +83,7 @@ def draw_regions(
         regions.append(Region(value, code, sources))
     seen = np.array([0, *(region.value for region in regions)], np.uint8)
     if not np.array_equal(seen[paint(regions)], mask):
-        raise InputError(f"{where}: its outlines do not draw its mask: build the dataset again")
+        raise InputError(f"{where}: its outlines do not give its mask: build the dataset again")
     return regions
 
 

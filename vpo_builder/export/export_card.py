@@ -19,7 +19,8 @@ def write_card(target: Path, section: str, front_matter: str = "") -> None:
         card = path.read_text(encoding="utf-8") if path.exists() else ""
     except UnicodeDecodeError:
         raise InputError(
-            f"{CARD}: no UTF-8 text, as a build's card is: get the dataset from whom you trust"
+            f"{CARD}: no UTF-8 text, as a build's card is: get the dataset from a source that you "
+            "trust"
         ) from None
     if not card.startswith(FENCE) or card.count(FENCE) < 2:
         card = f"{FENCE}{FENCE}\n{card}"

@@ -55,7 +55,7 @@ def fetch_avsbench(request: AvsBenchRequest) -> Iterator[str]:
     yield f"{listed.part}: {len(here)} of {len(listed.videos)} videos: {_folder(listed, request)}"
     if len(here) < len(listed.videos):
         yield f"the others, with reasons and dates: vpo-data rot {request.out}"
-    yield "the masks are the authors' to give: https://opennlplab.github.io/AVSBench"
+    yield "the masks come from the authors alone: https://opennlplab.github.io/AVSBench"
 
 
 def _fetch(request: AvsBenchRequest, missing: list[ListedVideo]) -> None:
@@ -92,8 +92,8 @@ def _refuse_other_list(path: Path, listed: VideoList, given: Path) -> None:
         return
     if path.samefile(given):
         raise InputError(
-            f"{given}: would be overwritten by a list of those of its videos that can be had: give "
-            "a copy of it that lies elsewhere, or another --out"
+            f"{given}: would be overwritten by the list of those of its videos that could be "
+            "fetched: give a copy of it that lies elsewhere, or another --out"
         )
     held = read_regular(path).decode("utf-8-sig", errors="replace").splitlines()
     others = sorted(set(filter(None, held)) - {listed.head, *(row.line for row in listed.videos)})

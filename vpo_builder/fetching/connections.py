@@ -23,7 +23,7 @@ SCHEMES = ("http", "https")
 
 
 class CancelledError(Exception):
-    """The work that an exchange was for has been called off; nothing is known of its outcome."""
+    """The work that an exchange was for has been cancelled; nothing is known of its outcome."""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def plan_lines(request: VpoRequest, options: FetchOptions, *, download: bool) ->
 
 
 class _AssumedSupply(FolderSupply):
-    """Takes every clip as one to be had, and fetches none."""
+    """Counts every clip as one that can be fetched, and fetches none."""
 
     fetches = True
 
@@ -91,12 +91,12 @@ class _AssumedSupply(FolderSupply):
 class _AssumedClips:
     """Takes every clip as usable but those that are known not to be."""
 
-    def __init__(self, settled: Mapping[str, str]) -> None:
-        self._settled = settled
+    def __init__(self, given_up: Mapping[str, str]) -> None:
+        self._given_up = given_up
 
     def check(self, clip_ids: Sequence[str]) -> Mapping[str, Reason]:
         """See ClipCheck."""
-        return {clip: Reason.CLIP_VANISHED for clip in clip_ids if clip in self._settled}
+        return {clip: Reason.CLIP_VANISHED for clip in clip_ids if clip in self._given_up}
 
     def crossing(self, clip_ids: Collection[str]) -> Mapping[str, Reason]:
         """See ClipCheck."""
@@ -106,7 +106,7 @@ class _AssumedClips:
 def _needs(request: VpoRequest, options: FetchOptions, coco: Path | None) -> list[Need]:
     request = replace(request, supply=_AssumedSupply())
     material = read_material(request)
-    check = _AssumedClips(_settled(request.out, options))
+    check = _AssumedClips(_given_up(request.out, options))
     splits: tuple[Split, ...] = ("ms", "msmi") if request.split == "msmi" else (request.split,)
     planned = [
         sample
@@ -138,14 +138,14 @@ def _priced(
     ]
 
 
-def _settled(out: Path, options: FetchOptions) -> dict[str, str]:
+def _given_up(out: Path, options: FetchOptions) -> dict[str, str]:
     """Return what an earlier run has found out about the source of the clips."""
     path = out / STATE_FOLDER / LEDGER
     if not path.exists():
         return {}
     source = "youtube" if options.clip_url is None else options.clip_url.template
     with Ledger(path, {}) as ledger:
-        return ledger.settled("clip", source)
+        return ledger.given_up("clip", source)
 
 
 def _line(need: Need) -> str:

@@ -1,4 +1,4 @@
-"""Cuts a connection that outlives its time limit, however slowly it still drips."""
+"""Cuts a connection that outlives its time limit, however slowly it still sends."""
 
 import socket
 import threading
@@ -46,7 +46,7 @@ class Deadline:
                 self._shut()
 
     def cut(self) -> None:
-        """End the exchange now: the work that it was for has been called off."""
+        """End the exchange now: the work that it was for has been cancelled."""
         with self._lock:
             self._over = True
             self._shut()

@@ -37,7 +37,7 @@ class Source(Protocol):
 
     @property
     def cancellation(self) -> Cancellation:
-        """What calls off its exchanges."""
+        """What cancels its exchanges."""
 
     def fetch(self, record: str) -> Receipt:
         """Fetch a record; raise FetchError, CancelledError, or OSError for the disk's errors."""
@@ -45,7 +45,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How it went with a record in the end: it has come, or the error that it was given up with."""
+    """How a record ended: it has come, or the error after which it is not asked for again."""
 
     record: str
     receipt: Receipt | None
@@ -138,7 +138,7 @@ class Dispatcher:
 
     def _blocked(self) -> InputError:
         refused = self._breaker.refused
-        self._ledger.unsettle(self._source.kind, self._source.name, refused)
+        self._ledger.ask_again(self._source.kind, self._source.name, refused)
         error = list(refused.values())[-1]
         return InputError(
             f"{self._source.name}: {len(refused)} requests in a row were refused ({error}): "

@@ -60,7 +60,7 @@ class FetchedClips(ClipFolder):
         self._worklist = Worklist(fetching, executor, categories)
 
     def seek(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
-        """Fetch clips that have no file here; return those that cannot be had or used."""
+        """Fetch clips that have no file here; return those that cannot be fetched or used."""
         return self._worklist.work_off(clip_ids, Job(prepare_clip, self._task, self.label))
 
     def _task(self, clip: str, recording: Path) -> ClipTask:
@@ -121,9 +121,9 @@ class Downloads:
             return given if given.exists() else folder / name
 
         source = photo_source(folder, self._settings, self._reach(0.0))
-        settled = self._ledger.settled(source.kind, source.name)
+        given_up = self._ledger.given_up(source.kind, source.name)
         absent = photo_records([p for p in photos if not path(p).exists()], corpus.folders)
-        wanted = dict.fromkeys(sorted(absent.keys() - settled.keys()), "")
+        wanted = dict.fromkeys(sorted(absent.keys() - given_up.keys()), "")
         dispatcher = Dispatcher(
             source,
             self._ledger,
@@ -137,14 +137,14 @@ class Downloads:
 
     def retries(self, folder: Path) -> bool:
         """See Supply."""
-        open_again = self._ledger.unsettled("clip", self._clip_fetching.source.name)
+        open_again = self._ledger.to_ask_again("clip", self._clip_fetching.source.name)
         return bool(self._options.retry) and bool(open_again & rejected_clips(folder))
 
     def notes(self) -> list[str]:
         """See Supply."""
-        settled = self._ledger.settled("clip", self._clip_fetching.source.name)
-        counts = Counter(settled.values())
-        lines = [f"clips not had: {n} {reason}" for reason, n in sorted(counts.items())]
+        given_up = self._ledger.given_up("clip", self._clip_fetching.source.name)
+        counts = Counter(given_up.values())
+        lines = [f"clips not fetched: {n} {reason}" for reason, n in sorted(counts.items())]
         if any(not FetchReason(r).permanent for r in counts if r in FETCH_REASONS):
             lines.append("some may come another time: run it again with --retry transient")
         return lines

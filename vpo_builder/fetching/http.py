@@ -1,4 +1,4 @@
-"""Downloads one file over HTTP: whole and checked, or not at all, within a time limit.
+"""Downloads one file over HTTP: completely and checked, or not at all, within a time limit.
 
 What has arrived stays beside the target as a part. It is continued with a Range request if the
 server named a validator by which it can tell that the file is still the same (RFC 9110, 13.1.5).
@@ -68,7 +68,7 @@ class Part:
         if origin is not None:
             write_atomically(self._note, json.dumps(asdict(origin)).encode())
 
-    def settle(self, target: Path) -> None:
+    def finish(self, target: Path) -> None:
         """Flush what has arrived to the disk and give it its name."""
         flush(self.path)
         state_change("download whole")
@@ -101,7 +101,7 @@ class Download:
 
 @dataclass(frozen=True)
 class Receipt:
-    """A file that has come whole; `length_known` is False if the server never said how long."""
+    """A file that has come completely; `length_known` is False if the server never told it."""
 
     path: Path
     size_bytes: int
@@ -134,7 +134,7 @@ def download(task: Download, network: Network) -> Receipt:
     except FetchError:
         part.drop()
         raise
-    part.settle(target)
+    part.finish(target)
     return Receipt(target, size, total is not None)
 
 

@@ -116,12 +116,12 @@ class Ledger:
             )
         state_change("attempt recorded")
 
-    def settled(self, kind: Kind, source: str) -> dict[str, str]:
+    def given_up(self, kind: Kind, source: str) -> dict[str, str]:
         """Return the outcome of each record of a source that a build goes on without."""
         rows = self._last_attempts(kind, source)
         return {record: outcome for record, outcome, settled in rows if settled}
 
-    def unsettled(self, kind: Kind, source: str) -> set[str]:
+    def to_ask_again(self, kind: Kind, source: str) -> set[str]:
         """Return the records of a source that failed and are to be asked for again."""
         rows = self._last_attempts(kind, source)
         return {record for record, outcome, settled in rows if outcome != FETCHED and not settled}
@@ -148,8 +148,8 @@ class Ledger:
             self._database.execute(f"UPDATE attempts SET settled = 0 WHERE {where}", values)
         return int(count)
 
-    def unsettle(self, kind: Kind, source: str, records: Iterable[str]) -> None:
-        """Let records be asked for again: it was not for their own sake that they failed."""
+    def ask_again(self, kind: Kind, source: str, records: Iterable[str]) -> None:
+        """Let records be asked for again: the fault was the source's, not theirs."""
         with self._errors():
             self._database.executemany(
                 "UPDATE attempts SET settled = 0 WHERE kind = ? AND source = ? AND record = ?",

@@ -80,7 +80,7 @@ class Mirror:
 
     @property
     def cancellation(self) -> Cancellation:
-        """What calls off its exchanges."""
+        """What cancels its exchanges."""
         return self.network.cancellation
 
     @property

@@ -33,7 +33,7 @@ class Files:
 
     @property
     def cancellation(self) -> Cancellation:
-        """What calls off its exchanges."""
+        """What cancels its exchanges."""
         return self.network.cancellation
 
     def fetch(self, record: str) -> Receipt:

@@ -86,7 +86,7 @@ def prepare_shard(request: VpoRequest, shard: Shard) -> list[str]:
             request.supply.photos(material.corpus, own)
             lines.append(
                 f"shard {shard.index}/{shard.count} of {split}: {share.ready} clips and "
-                f"{len(own)} photographs looked after"
+                f"{len(own)} photographs prepared"
             )
     return [*lines, "when every shard has ended: the same command with --merge for --shard"]
 

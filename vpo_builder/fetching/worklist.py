@@ -1,4 +1,4 @@
-"""Fetches recordings and works each off as it comes: in other processes, while more arrive.
+"""Fetches recordings and processes each as it comes: in other processes, while more arrive.
 
 What has come is kept until it is worked off, so that a killed build does not fetch it again; then
 it is removed, and the file made of it, or the ledger, tells what became of it.
@@ -82,15 +82,15 @@ class Worklist:
         self._categories = categories
 
     def work_off(self, records: Sequence[str], job: Job[Work]) -> dict[str, Reason]:
-        """Fetch records and do the job with each; return those that cannot be had or used.
+        """Fetch records and do the job with each; return those that cannot be fetched or used.
 
         What an earlier run has given up is not asked for again. A recording that came without
         its length and is cut short is, as often as after any other failure of the network.
         """
         source = self._fetching.source
-        settled = self._fetching.ledger.settled(source.kind, source.name)
-        rejected = {record: _reason(settled[record]) for record in records if record in settled}
-        wanted = [record for record in records if record not in settled]
+        given_up = self._fetching.ledger.given_up(source.kind, source.name)
+        rejected = {record: _reason(given_up[record]) for record in records if record in given_up}
+        wanted = [record for record in records if record not in given_up]
         for number in range(1, self._fetching.attempts + 1):
             if wanted:
                 this = _Round(last=number == self._fetching.attempts)
@@ -102,7 +102,7 @@ class Worklist:
         return dict(sorted(rejected.items()))
 
     def _one_round(self, records: Sequence[str], job: Job[Work], this: _Round) -> Iterator[str]:
-        """Yield each record once it is worked off, rejected or put off."""
+        """Yield each record once it is processed, rejected or postponed."""
         failed: list[str] = []
         pending: deque[tuple[str, Path, bool]] = deque()
 
@@ -114,7 +114,7 @@ class Worklist:
         with contextlib.closing(tasks()) as arriving:
             for reason in self._execute.stream(job.function, arriving):
                 record, path, whole = pending.popleft()
-                self._settle(record, path, reason, this, whole=whole)
+                self._note_end(record, path, reason, this, whole=whole)
                 yield record
         this.rejected |= dict.fromkeys(failed, Reason.CLIP_VANISHED)
         yield from failed
@@ -122,7 +122,7 @@ class Worklist:
     def _recordings(
         self, records: Sequence[str], failed: list[str]
     ) -> Iterator[tuple[str, Path, bool]]:
-        """Yield (record, recording, known to be whole): first what an earlier run has left."""
+        """Yield (record, recording, known to be complete): first what an earlier run has left."""
         held = _held(self._fetching.source.folder, records)
         for record, path in held.items():
             yield record, path, False
@@ -133,7 +133,7 @@ class Worklist:
             else:
                 yield outcome.record, outcome.receipt.path, outcome.receipt.length_known
 
-    def _settle(
+    def _note_end(
         self, record: str, recording: Path, reason: Reason | None, this: _Round, *, whole: bool
     ) -> None:
         """Note what became of a recording, then remove it."""
@@ -175,7 +175,7 @@ def _reason(outcome: str) -> Reason:
 
 
 def _held(folder: Path, records: Iterable[str]) -> Mapping[str, Path]:
-    """Return the recordings that have come whole and are not worked off yet."""
+    """Return the recordings that have come completely and are not processed yet."""
     wanted = set(records)
     if not folder.is_dir():
         return {}
@@ -184,7 +184,7 @@ def _held(folder: Path, records: Iterable[str]) -> Mapping[str, Path]:
 
 
 def clear_recordings(folder: Path) -> None:
-    """Remove recordings that nothing asked for and parts of what never came whole: by our names."""
+    """Remove recordings that nothing asked for and parts of incomplete ones, by our names."""
     for path in folder.glob("*"):
         if _RECORDING.fullmatch(path.name):
             if path.is_dir() and not path.is_symlink():

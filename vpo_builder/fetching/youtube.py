@@ -64,7 +64,7 @@ class YouTube:
 
     @property
     def cancellation(self) -> Cancellation:
-        """What calls off its exchanges."""
+        """What cancels its exchanges."""
         return self.tool.cancellation
 
     def fetch(self, record: str) -> Receipt:

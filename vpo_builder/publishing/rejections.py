@@ -14,7 +14,7 @@ from vpo_builder.runtime.errors import InputError
 
 
 def refuse_reappeared(folder: Path, clip_ids: Collection[str]) -> None:
-    """Raise InputError if clips that the dataset in `folder` had to miss are there now."""
+    """Raise InputError if clips that were missing for the dataset in `folder` are there now."""
     back = sorted(vanished_clips(folder) & set(clip_ids))
     if back:
         more = f" and {len(back) - 1} more" if len(back) > 1 else ""

@@ -1,1 +1,1 @@
-"""Rendering: records -> files of the published layout, each written whole or not at all."""
+"""Rendering: records -> files of the published layout, each written completely or not at all."""

@@ -70,7 +70,7 @@ class ClipFolder:
         return "clips" + again * (self._rounds > 1)
 
     def seek(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
-        """Return those clips without a recording that cannot be had: here, all of them."""
+        """Return those clips without a recording that cannot be fetched: here, all of them."""
         return dict.fromkeys(clip_ids, Reason.CLIP_VANISHED)
 
     def task(

@@ -191,7 +191,7 @@ def _decode_by_ffmpeg(path: Path, excerpt: Excerpt | None, most_seconds: float |
 
 
 def _reaches(path: Path, announced: float) -> bool:
-    """Tell whether a file is there up to its announced end, be it only with pictures.
+    """Tell whether a file is there up to its announced end, even if only with pictures.
 
     A container announces the longest of its streams: sound may end before them.
     """

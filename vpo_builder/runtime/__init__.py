@@ -1,1 +1,1 @@
-"""What any stage runs on: errors, settings, whole files, locks, executors, progress, hashes."""
+"""What any stage runs on: errors, settings, complete files, locks, executors, progress, hashes."""

@@ -53,7 +53,7 @@ class InputError(Exception):
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """Print what a user can mend as one line on stderr and exit with code 2."""
+    """Print what a user can correct as one line on stderr and exit with code 2."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -70,7 +70,7 @@ def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def as_input_error(error: BaseException) -> InputError | None:
-    """Return the line for what a user can mend, faults of the system included; None for a bug."""
+    """Return the line for what a user can correct, or for a fault of the system; None for a bug."""
     if isinstance(error, InputError):
         return error
     if isinstance(error, OSError):

@@ -1,7 +1,7 @@
 """Runs independent tasks in this process or in several; results come in the order of the tasks.
 
 Tasks are taken as there is room for them, so that a source of tasks which waits for the network
-is never far ahead of the work. Every task may be run twice: a task writes whole files or none.
+is never far ahead of the work. Every task may be run twice: a task writes complete files or none.
 """
 
 import contextlib

@@ -41,7 +41,7 @@ def resumable(command: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put off SIGINT and SIGTERM to the end of the block, for what must not be left half done.
+    """Delay SIGINT and SIGTERM until the end of the block, for what must not be left half done.
 
     Python runs handlers in the main thread alone, so elsewhere there is nothing to put off.
     """

@@ -1,6 +1,6 @@
 """What an executor is, and how its tasks are dealt out in batches.
 
-Every task may be run twice: a task writes whole files or none.
+Every task may be run twice: a task writes complete files or none.
 """
 
 import itertools

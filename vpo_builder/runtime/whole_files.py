@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: write beside, flush, rename.
+"""Files that are written completely or not at all: write beside, flush, rename.
 
 Every step after which a killed program leaves another state behind is announced by `state_change`,
 so that a test can kill it there.
@@ -40,7 +40,7 @@ def atomic_path(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Write `data` to `path` as a whole or not at all."""
+    """Write `data` to `path` completely or not at all."""
     with atomic_path(path, durable=durable) as temporary:
         temporary.write_bytes(data)
 
@@ -90,7 +90,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def is_temporary(name: str) -> bool:
-    """Tell whether a file's name is one that `atomic_path` gives until a file is whole."""
+    """Tell whether a file's name is one that `atomic_path` gives until a file is complete."""
     return _TEMPORARY.fullmatch(name) is not None
 
 

@@ -82,7 +82,7 @@ def seen_and_expected(vggsound: Path) -> str:
 
 
 def has_recordings(vggsound: Path) -> bool:
-    """Tell whether there is anything in which recordings could be, be it empty."""
+    """Tell whether there is anything in which recordings could be, even if it is empty."""
     if any((vggsound / name).is_dir() for name in AUDIO_FOLDERS):
         return True
     return next(_recordings(vggsound), None) is not None

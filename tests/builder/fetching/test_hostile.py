@@ -131,8 +131,8 @@ def test_retry_takes_up_what_was_given_up_and_nothing_else(
     out = tmp_path / "out"
     options = ("--split", "ss", "--out", out, "--workers", 1, *server.options())
     first = run_build(*options)
-    assert "clips not had: 1 gone" in first.output
-    assert "clips not had: 1 server_error" in first.output
+    assert "clips not fetched: 1 gone" in first.output
+    assert "clips not fetched: 1 server_error" in first.output
     assert "run it again with --retry transient" in first.output
     before = read_manifest(out / SS).samples
     assert "already built" in run_build(*options).output

@@ -39,7 +39,7 @@ def test_the_last_attempt_decides_what_a_build_goes_on_without(ledger: Ledger) -
         attempt("an image", gone, kind="image"),
     ):
         ledger.record(row)
-    assert ledger.settled("clip", MIRROR) == {"removed": gone, "given up": limited}
+    assert ledger.given_up("clip", MIRROR) == {"removed": gone, "given up": limited}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_retry_takes_up_only_what_it_names(ledger: Ledger, what: str, left: set[
     ledger.record(attempt("limited", FetchReason.RATE_LIMITED, 0))
     ledger.record(attempt("limited", FetchReason.RATE_LIMITED, 9, settled=True))
     assert ledger.reopen(what) == 3 - len(left)
-    assert ledger.settled("clip", MIRROR).keys() == left
+    assert ledger.given_up("clip", MIRROR).keys() == left
     assert ledger.reopen(what) == 0
 
 

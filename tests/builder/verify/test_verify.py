@@ -230,7 +230,7 @@ def test_a_folder_that_holds_datasets_says_which_to_give(
     small_dataset: Path, small_duets: Path
 ) -> None:
     out = small_dataset.parents[1]
-    meant = f"{out}: holds datasets and is none: give {small_dataset} or {small_duets}"
+    meant = f"{out}: is no dataset itself, but holds some: give {small_dataset} or {small_duets}"
     with pytest.raises(InputError, match=re.escape(meant) + "$"):
         verify(out)
     (small_duets / META).unlink()
