@@ -1,0 +1,98 @@
+import pytest
+
+from tests.builder.planning.made_scenes import boxed, pictured, pictures
+from vpo_builder.planning import usable_masks
+from vpo_builder.planning.usable_masks import Outlines
+from vpo_builder.records import Reason, Rejection
+from vpo_builder.runtime.errors import InputError
+
+BIG, LEFT_HALF, RIGHT_HALF = (0, 0, 4, 4), (0, 0, 2, 4), (2, 0, 4, 4)
+
+
+def test_the_pan_of_a_usable_mask_is_the_centre_of_its_box_over_the_width():
+    outlines = Outlines()
+    scene = pictured(boxed(1, "cat", (2, 0, 4, 10)), boxed(2, "dog", (9, 1, 10, 2)))
+    assert not outlines.find_unusable([scene])
+    assert outlines.pans == {1: 0.3, 2: 0.95}
+    assert outlines.rejections == []
+
+
+def test_a_broken_mask_is_found_once_and_told_with_the_reason_in_the_order_of_numbers():
+    outlines = Outlines()
+    scenes = [pictured(boxed(9, "cat", None)), pictured(boxed(3, "cat", None))]
+    assert outlines.find_unusable(scenes)
+    assert not outlines.find_unusable(scenes)
+    assert [(item.kind, item.record, item.reason) for item in outlines.rejections] == [
+        ("object", "3", Reason.BROKEN_MASK),
+        ("object", "9", Reason.BROKEN_MASK),
+    ]
+    assert "pairs of coordinates" in outlines.rejections[0].detail
+    assert outlines.pans == {}
+
+
+def test_a_mask_under_smaller_ones_that_sound_with_it_is_hidden():
+    big, left, right = boxed(1, "cat", BIG), boxed(2, "dog", LEFT_HALF), boxed(3, "cow", RIGHT_HALF)
+    for sounding in ([big], [big, left], [left, right]):
+        outlines = Outlines()
+        assert not outlines.find_unusable([pictured(*sounding)])
+    outlines = Outlines()
+    assert outlines.find_unusable([pictured(left, big, right)])
+    assert outlines.rejections == [Rejection("object", "1", Reason.HIDDEN, "")]
+
+
+def test_a_broken_mask_hides_nothing_and_hides_none_of_the_others():
+    outlines = Outlines()
+    broken = boxed(3, "cow", None)
+    assert outlines.find_unusable([pictured(boxed(1, "cat", BIG), boxed(2, "dog", BIG), broken)])
+    assert [item.record for item in outlines.rejections] == ["3"]
+    covered = pictured(boxed(1, "cat", BIG), boxed(5, "dog", LEFT_HALF), boxed(6, "ox", RIGHT_HALF))
+    assert outlines.find_unusable([covered])
+    assert [item.record for item in outlines.rejections] == ["1", "3"]
+
+
+def test_a_mask_is_decoded_once_however_often_it_sounds(monkeypatch):
+    decoded = []
+    whole = usable_masks.encode_segmentation
+
+    def counted(*arguments):
+        decoded.append(arguments)
+        return whole(*arguments)
+
+    monkeypatch.setattr(usable_masks, "encode_segmentation", counted)
+    outlines = Outlines()
+    scene = pictured(boxed(1, "cat", BIG))
+    outlines.find_unusable([scene, scene])
+    outlines.find_unusable([scene])
+    assert len(decoded) == 1
+
+
+def test_images_lose_their_unusable_objects_and_no_others():
+    outlines = Outlines()
+    images = [pictures(boxed(1, "cat", None), boxed(2, "dog", BIG))]
+    assert outlines.without_unusable(images) is images
+    outlines.find_unusable([pictured(boxed(1, "cat", None))])
+    (left,) = outlines.without_unusable(images)
+    assert [item.mask.id for item in left.objects] == [2]
+    assert left.photo == images[0].photo
+
+
+def test_a_file_of_which_no_mask_can_be_read_is_refused_with_its_name_and_first_fault():
+    outlines = Outlines()
+    outlines.find_unusable([pictured(boxed(n, "cat", None), subset="val") for n in (7, 5)])
+    outlines.find_unusable([pictured(boxed(1, "cat", BIG), subset="test")])
+    with pytest.raises(
+        InputError, match=r"^instances_train2017\.json: all 2 masks .* 7: a polygon"
+    ):
+        outlines.refuse_unreadable()
+    outlines.find_unusable([pictured(boxed(8, "cat", BIG), subset="train")])
+    outlines.refuse_unreadable()
+
+
+def test_both_files_are_named_where_neither_can_be_read():
+    outlines = Outlines()
+    outlines.refuse_unreadable()
+    for number, subset in enumerate(["train", "test"]):
+        outlines.find_unusable([pictured(boxed(number, "cat", None), subset=subset)])
+    both = r"^instances_train2017\.json and instances_val2017\.json: all 2 "
+    with pytest.raises(InputError, match=both):
+        outlines.refuse_unreadable()
