@@ -16,6 +16,8 @@ from vpo_builder.runtime.outside_text import say
     "probe-set",
     epilog=examples(
         "avs-bench probe-set --data data/VPO/VPO-SS --probe silence,noise,off-screen --out asked",
+        "Answer asked/silence/*.wav and so on with your program into answers/silence/*.png, then:",
+        "avs-bench score answers --data data/VPO/VPO-SS --probe silence,noise,off-screen",
     ),
 )
 @DATA

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     epilog=examples(
         "A folder of PNGs of class indices, <sample id>.png; or a zip of one:",
         "avs-bench score answers --data data/VPO/VPO-SS",
+        "What it answers to wrong sounds too, in answers/silence and answers/noise:",
+        "avs-bench score answers --data data/VPO/VPO-SS --probe silence,noise",
         "avs-bench score answers.zip --data AVSBench_semantic --name 'My model' --allow-missing",
     ),
 )
@@ -64,6 +68,14 @@ if TYPE_CHECKING:
     help="Score in this metric family too; the dataset's own is always scored.",
 )
 @click.option("--unseen", default="", metavar="CLASSES", help="Classes that training left out.")
+@click.option(
+    "--probe",
+    "probes",
+    default="",
+    metavar="NAMES",
+    help="Score answers to avs-bench probe-set too: those in PREDICTIONS' folders of these names.",
+)
+@click.option("--probe-seed", default=0, show_default=True, help="The seed of that probe-set.")
 @one_line_errors
 def score(
     predictions: Path,
@@ -77,6 +89,8 @@ def score(
     allow_missing: bool,
     families: tuple[Family, ...],
     unseen: str,
+    probes: str,
+    probe_seed: int,
 ) -> None:
     """Score PREDICTIONS, a folder or zip with one file for each sample of a subset.
 
@@ -84,24 +98,30 @@ def score(
     --submit. Needs no torch.
     """
     from avs_bench.data.datasets import read_dataset
+    from avs_bench.probes import chosen_probes
     from avs_bench.report.runs import run_of
     from avs_bench.report.score_tables import tables_of
     from avs_bench.report.text_formats import plain
     from avs_bench.results.files import write_result
     from avs_bench.scoring.answer_files import open_answers
     from avs_bench.scoring.given import Terms, score_given
+    from avs_bench.scoring.given_probes import own_answers, score_given_probes
 
-    files, dataset = open_answers(predictions), read_dataset(folder)
+    files, dataset, asked = open_answers(predictions), read_dataset(folder), listed(probes)
     title = name or predictions.resolve().stem
+    chosen_probes(asked)  # refuses an unknown one before anything is read
+    families = (*families, "dataset") if asked else families
     terms = Terms(title, values, resize, allow_missing, families, listed(unseen), seed)
     result = score_given(
-        files,
+        own_answers(files) if asked else files,
         dataset,
         subset,
         terms,
-        command=_command(predictions, folder, subset, terms),
+        command=_command(predictions, folder, subset, terms, asked, probe_seed),
         label=f"{dataset.name} {subset}",
     )
+    probed = score_given_probes(files, dataset, subset, terms, asked, probe_seed)
+    result = replace(result, probes=probed)
     home = out or predictions.resolve().with_name(f"{predictions.resolve().stem}-scores")
     hold(home)
     stored = write_result(home, result)
@@ -110,7 +130,14 @@ def score(
     say(stored)
 
 
-def _command(predictions: Path, folder: Path, subset: Subset, terms: Terms) -> str:
+def _command(
+    predictions: Path,
+    folder: Path,
+    subset: Subset,
+    terms: Terms,
+    probes: Sequence[str],
+    probe_seed: int,
+) -> str:
     """The scoring as it can be typed again."""
     words: list[object] = ["avs-bench", "score", predictions, "--data", folder, "--subset", subset]
     words += ["--values", terms.values, "--name", terms.name]
@@ -121,4 +148,6 @@ def _command(predictions: Path, folder: Path, subset: Subset, terms: Terms) -> s
         words += ["--family", family]
     if terms.unseen:
         words += ["--unseen", ",".join(terms.unseen)]
+    if probes:
+        words += ["--probe", ",".join(probes), "--probe-seed", probe_seed]
     return shlex.join(map(str, words))

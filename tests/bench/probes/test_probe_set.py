@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -155,3 +157,15 @@ def test_a_wrong_probe_is_one_line(folder, tmp_path):
         assert said.stderr.count("\n") == 1
         assert told in said.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_no_torch_is_needed(folder, tmp_path):
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from avs_bench.commands.main import main\n"
+        f"main(['probe-set', '--data', {str(folder)!r}, '--probe', 'noise', "
+        f"'--out', {str(tmp_path / 'out')!r}])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "out" / NAME).is_file()

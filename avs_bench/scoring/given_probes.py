@@ -1,0 +1,72 @@
+"""Scores another program's answers to the sounds of `avs-bench probe-set`. Needs no torch."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from avs_bench.data.example import AVSDataset
+from avs_bench.names import PROBE_NAMES
+from avs_bench.probes import RIGHT_SOUND, ProbeCounts, chosen_probes
+from avs_bench.results.records import ProbedSet
+from avs_bench.scoring.answer_files import AnswerFiles
+from avs_bench.scoring.answer_reading import AnswerReader
+from avs_bench.scoring.given import Terms
+from vpo_builder.dataset.schema import Subset
+from vpo_builder.runtime.errors import InputError
+
+
+def own_answers(files: AnswerFiles) -> AnswerFiles:
+    """Return the answers to the pictures' own sounds, all but those in a folder of a probe.
+
+    If there is a folder of the right sound, those in it alone.
+    """
+    names = [name for name in files.names if not _folders(name) & set(PROBE_NAMES)]
+    right = [name for name in names if RIGHT_SOUND.name in _folders(name)]
+    return replace(files, names=tuple(right or names))
+
+
+def score_given_probes(
+    files: AnswerFiles,
+    dataset: AVSDataset,
+    subset: Subset,
+    terms: Terms,
+    probes: Sequence[str],
+    seed: int = 0,
+) -> tuple[ProbedSet, ...]:
+    """Return what answers to probes score, those to each in a folder of the probe's name.
+
+    The same as `eval --probe` gives for these answers. Raises InputError for an unknown probe, for
+    one without a folder, and as `score_given` for answers that do not fit.
+    """
+    examples, classes = dataset.subsets[subset], len(dataset.classes)
+    asked = [
+        (_answers_to(probe.name, files), ProbeCounts(probe, examples, classes, seed))
+        for probe in chosen_probes(probes)
+    ]
+    return tuple(_score(counts, answers, dataset, terms) for answers, counts in asked)
+
+
+def _answers_to(probe: str, files: AnswerFiles) -> AnswerFiles:
+    names = tuple(name for name in files.names if probe in _folders(name))
+    if not names:
+        raise InputError(
+            f"{files.path}: no folder {probe} with answers: answer the sounds that avs-bench "
+            f"probe-set writes to {probe}, and put {probe}/<sample id>.png there"
+        )
+    return replace(files, names=names)
+
+
+def _score(counts: ProbeCounts, files: AnswerFiles, dataset: AVSDataset, terms: Terms) -> ProbedSet:
+    asked = list(counts.asked.values())
+    reader = AnswerReader(files, dataset, asked, terms.values, terms.resize)
+    if not terms.allow_missing:
+        reader.refuse_unfit()
+    for answer in reader.answers():
+        counts.add(answer.example.example_id, answer.pred, answer.target)
+    if not terms.allow_missing:
+        reader.refuse_unfit()
+    return counts.scores()
+
+
+def _folders(name: str) -> set[str]:
+    return set(PurePosixPath(name).parts[:-1])
