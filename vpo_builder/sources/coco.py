@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
@@ -77,12 +77,17 @@ class CocoPart:
         """Return where a photo's file lies, or should lie if there is none.
 
         Some producers write the part's folder, or the folders of their own machine, before the
-        name.
+        name, and some name the file of 2014 and give the address of that of 2017.
         """
         place = self.images / photo.file_name
-        if "/" not in photo.file_name or place.is_file():
+        if place.is_file():
             return place
-        others = (self.images.parent / photo.file_name, self.images / place.name)
+        others = []
+        if "/" in photo.file_name:
+            others = [self.images.parent / photo.file_name, self.images / place.name]
+        address = _name_in(photo.coco_url or "")
+        if address is not None:
+            others += [self.images / address, self.images / address.name]
         return next((other for other in others if other.is_file()), place)
 
 
@@ -123,9 +128,14 @@ def _with_file_name(photo: Photo) -> Photo:
 
     LVIS v1 gives `http://…/train2017/000000391895.jpg` alone.
     """
-    if photo.file_name or not photo.coco_url:
-        return photo
-    return replaced(photo, file_name="/".join(photo.coco_url.rsplit("/", 2)[-2:]))
+    address = None if photo.file_name else _name_in(photo.coco_url or "")
+    return photo if address is None else replaced(photo, file_name=str(address))
+
+
+def _name_in(url: str) -> PurePosixPath | None:
+    """Return the name and folder of a picture by its address, None if it is not one of COCO's."""
+    name = "/".join(url.rsplit("/", 2)[-2:])
+    return PurePosixPath(name) if FILE_NAME.fullmatch(name) else None
 
 
 def _refuse_two_meanings(kind: str, rows: Sequence[_Category | License], path: Path) -> None:

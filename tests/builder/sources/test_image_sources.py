@@ -123,6 +123,14 @@ def test_lvis_over_cocos_pictures_gives_the_samples_that_coco_gives(
     }
 
 
+def test_names_of_2014_are_found_by_the_addresses_of_2017(sources: Path, whole: Manifest) -> None:
+    def as_of_2014(tables: Rows) -> None:
+        for row in tables["images"]:
+            row["file_name"] = f"COCO_train2014_{row['id']:012d}.jpg"
+
+    assert built(sources, write_lvis(sources, as_of_2014)).samples == whole.samples
+
+
 def marked(image: int, **fields: Any) -> Callable[[Rows], None]:
     def change(tables: Rows) -> None:
         for row in tables["images"]:
