@@ -46,7 +46,7 @@ def prepare_clip(task: ClipTask) -> Reason | None:
     except ValueError:  # also what a damaged archive gives
         reason: Reason | None = Reason.CLIP_UNDECODABLE
     else:
-        reason = reason_against(recording, task.clips)
+        reason = reason_against(recording, task.clips, task.audio.seconds)
     if reason is not None:
         task.place.clear()
         return reason
@@ -57,8 +57,13 @@ def prepare_clip(task: ClipTask) -> Reason | None:
     return None
 
 
-def reason_against(recording: Recording, settings: ClipSettings) -> Reason | None:
-    """Return the first reason why a recording cannot be used, None if it can."""
+def reason_against(
+    recording: Recording, settings: ClipSettings, written_seconds: float
+) -> Reason | None:
+    """Return the first reason why a recording cannot be used, None if it can.
+
+    Of one that is longer than what is written of it, that part is judged by its sound.
+    """
     announced = recording.announced_seconds
     if recording.seconds > settings.max_seconds:
         return Reason.CLIP_TOO_LONG  # first: the rest of it was not read
@@ -67,7 +72,8 @@ def reason_against(recording: Recording, settings: ClipSettings) -> Reason | Non
     if recording.seconds < settings.min_seconds:
         return Reason.CLIP_TOO_SHORT
     window = round(settings.window_seconds * recording.sample_rate)
-    centre = _centre(recording.mono, window)
+    written = recording.mono[: round(written_seconds * recording.sample_rate)]
+    centre = _centre(written, window)
     power = float(np.mean(np.square(centre, dtype=np.float64)))
     if not power > 10 ** (settings.silence_dbfs / 10):
         return Reason.CLIP_SILENT
