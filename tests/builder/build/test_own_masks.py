@@ -10,55 +10,26 @@ import pytest
 from PIL import Image
 
 from tests.builder.building import run_build
-from tests.builder.small_corpus import SmallCorpus
+from tests.builder.own_corpora import (
+    LEFT,
+    RIGHT,
+    WIDTH,
+    photograph,
+    pixels,
+    save,
+    write_clips,
+    write_own_folder,
+)
 from vpo_builder.dataset.manifest import Manifest, read_manifest
 
-Box = tuple[int, int, int, int]
-WIDTH, HEIGHT = 64, 48
-LEFT: Box = (2, 4, 20, 30)
-RIGHT: Box = (40, 4, 20, 30)
 SUBSETS = ("subsets.val_fraction=0.3", "subsets.test_fraction=0.3")
-
-
-def pixels(*objects: tuple[int, Box]) -> np.ndarray:
-    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
-    for value, (x, y, width, height) in objects:
-        mask[y : y + height, x : x + width] = value
-    return mask
-
-
-def save(path: Path, image: np.ndarray | Image.Image) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(path)
-
-
-def photograph(number: int) -> Image.Image:
-    rng = np.random.default_rng(number)
-    return Image.fromarray(rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8))
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """A folder of 24 pictures: a dog and a cat in each, by an index mask or by one PNG for each."""
-    corpus = SmallCorpus(tmp_path)
-    for kind, label in (("dog", "dog barking"), ("cat", "cat meowing")):
-        for number in range(12):
-            split = "test" if number % 4 == 0 else "train"
-            corpus.clip(f"{kind}-clip-{number:02d}", label, split)
-    corpus.write()
-    folder = tmp_path / "mine"
-    for number in range(24):
-        name = f"Bild {number} (ä)"
-        save(folder / "pictures" / f"{name}.jpg", photograph(number))
-        if number % 2:
-            save(
-                folder / "masks" / f"{name}.png",
-                pixels((18, LEFT), (17, RIGHT), (255, (0, 0, 1, 9))),
-            )
-        else:
-            save(folder / "masks" / name / "dog.png", pixels((255, LEFT)))
-            save(folder / "masks" / name / "cat_1.png", pixels((1, RIGHT)))
-    return folder
+    """A folder of 24 pictures, and clips beside it."""
+    write_clips(tmp_path)
+    return write_own_folder(tmp_path / "mine")
 
 
 def build(own: Path, *settings: str, split: str = "ss", images: Path | None = None) -> Manifest:
