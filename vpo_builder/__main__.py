@@ -4,10 +4,11 @@ import click
 
 from vpo_builder.commands.vpo_build import build_command
 from vpo_builder.commands.vpo_data import data_command
-from vpo_builder.runtime.command_help import CONTEXT, examples, version_option
+from vpo_builder.runtime.command_help import CONTEXT, ProgramGroup, examples, version_option
 
 
 @click.group(
+    cls=ProgramGroup,
     context_settings=CONTEXT,
     epilog=examples(
         "The same as vpo-build, and as vpo-data:",

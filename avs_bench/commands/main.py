@@ -13,10 +13,11 @@ from avs_bench.commands.probe_set import probe_set
 from avs_bench.commands.report import report
 from avs_bench.commands.score import score
 from avs_bench.commands.train import train
-from vpo_builder.runtime.command_help import CONTEXT, examples, version_option
+from vpo_builder.runtime.command_help import CONTEXT, ProgramGroup, examples, version_option
 
 
 @click.group(
+    cls=ProgramGroup,
     context_settings=CONTEXT,
     epilog=examples(
         "From a dataset to a table:",

@@ -1,7 +1,7 @@
 """What a user asks of a build, as one record, and what came of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
@@ -87,6 +87,12 @@ class BuildRequest(Generic[Config_co]):
     def folder(self) -> Path:
         """The dataset's folder."""
         return self.out / dataset_folder(self.split)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of all datasets that are made: MSMI reads MS's files."""
+        made: tuple[Split, ...] = ("ms", "msmi") if self.split == "msmi" else (self.split,)
+        return tuple(replace(self, split=split).folder for split in made)
 
 
 VpoRequest: TypeAlias = BuildRequest[BuildConfig]

@@ -69,13 +69,19 @@ def _completed(
 
 
 def _with_synthetic_sources(request: "BuildRequest[Any]") -> "BuildRequest[Any]":
-    """Return the request as it is, or with the embedded corpus if it names no sources."""
+    """Return the request as it is, or with the embedded corpus if it names no sources.
+
+    Raises InputError before anything is drawn if files are in the way of the dataset.
+    """
+    from vpo_builder.publishing.build_identity import refuse_foreign
     from vpo_builder.synthetic import write_synthetic_corpus, write_synthetic_s4
 
     sources, out, settings = request.sources, request.out, request.config.synthetic
+    if {sources.avsbench, sources.coco, sources.images} != {None}:
+        return request
+    for folder in request.folders:
+        refuse_foreign(folder)
     if request.split == "avsbench-single-plus":
-        if sources.avsbench is not None:
-            return request
         _say_synthetic(request, "--avsbench DIR")
         tree = write_synthetic_s4(
             out / "synthetic-s4",
@@ -83,8 +89,6 @@ def _with_synthetic_sources(request: "BuildRequest[Any]") -> "BuildRequest[Any]"
             seed=settings.seed,
         )
         return replace(request, sources=replace(sources, avsbench=tree, synthetic=True))
-    if sources.coco is not None or sources.images is not None:
-        return request
     _say_synthetic(request, "--coco DIR --vggsound DIR")
     corpus = write_synthetic_corpus(
         out / "synthetic-corpus",

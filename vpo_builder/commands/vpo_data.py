@@ -14,7 +14,7 @@ from vpo_builder.commands.option_groups import FILE, GroupedCommand
 from vpo_builder.commands.option_records import AvsBenchVideos, HowToFetchVideos, HowToRun
 from vpo_builder.commands.options import FETCH_AVSBENCH_GROUPS
 from vpo_builder.commands.reconcile import reconcile_command
-from vpo_builder.runtime.command_help import CONTEXT, examples, version_option
+from vpo_builder.runtime.command_help import CONTEXT, ProgramGroup, examples, version_option
 from vpo_builder.runtime.errors import InputError, one_line_errors
 from vpo_builder.runtime.interruption import resumable
 from vpo_builder.runtime.outside_text import say
@@ -28,6 +28,7 @@ WORKERS = click.option(
 
 
 @click.group(
+    cls=ProgramGroup,
     context_settings=CONTEXT,
     epilog=examples(
         "Is a dataset whole, and how does it look?",

@@ -22,11 +22,13 @@ from vpo_builder.dataset.places import AUDIO_FOLDER, CHECKSUMS, MS_HOME
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.runtime.threads import in_threads
+from vpo_builder.runtime.whole_files import write_named
 
 UNDECODABLE = (
     *(ArithmeticError, AssertionError, EOFError, LookupError, MemoryError, OSError, RuntimeError),
     *(SyntaxError, TypeError, ValueError, struct.error, zlib.error, Image.DecompressionBombError),
 )
+
 """What Pillow and soundfile raise for bytes that are no picture or recording."""
 MASK_MODES = ("P", "L")
 
@@ -88,7 +90,7 @@ class OwnFiles:
 
     def copy(self, path: Path, target: Path) -> None:
         """Copy a file of the dataset."""
-        target.write_bytes(self.load(path, bytes))
+        write_named(target, self.load(path, bytes))
 
     def copy_all(
         self, copies: Mapping[str, Path], target: Path, workers: int | None, label: str

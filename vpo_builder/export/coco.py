@@ -33,7 +33,7 @@ from vpo_builder.export.coco_regions import (
     read_outlines,
 )
 from vpo_builder.runtime.threads import in_threads
-from vpo_builder.runtime.whole_files import write_atomically
+from vpo_builder.runtime.whole_files import faults_named, write_atomically
 
 Json = dict[str, Any]
 
@@ -156,7 +156,8 @@ def _write_panoptic(
     """
     ids = np.where(places > 0, places + np.uint32(first - 1), 0)
     channels = np.stack([ids & 255, ids >> 8 & 255, ids >> 16 & 255], axis=-1).astype(np.uint8)
-    Image.fromarray(channels, "RGB").save(path, "PNG")
+    with faults_named(path, path):
+        Image.fromarray(channels, "RGB").save(path, "PNG")
     seen = []
     for place, region in enumerate(regions, start=1):
         code = coco_mask.encode(np.asfortranarray(places == place))

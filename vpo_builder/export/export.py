@@ -14,6 +14,7 @@ from vpo_builder.export.published import write_published
 from vpo_builder.export.vpo_clean import write_vpo_clean
 from vpo_builder.export.webdataset import write_webdataset
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.whole_files import write_named
 from vpo_builder.runtime.whole_folders import atomic_folder
 from vpo_builder.verify.listing import read_checksums
 
@@ -72,6 +73,6 @@ def export_dataset(
                 files.copy(folder / name, fresh / name)
         WRITERS[target](manifest, files, fresh, workers)
         if ours:
-            (fresh / META).write_bytes(encode_meta(manifest.meta))
+            write_named(fresh / META, encode_meta(manifest.meta))
     number = sum(path.is_file() for path in out.rglob("*"))
     return Export(out, number, len(manifest.samples))

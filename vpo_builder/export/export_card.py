@@ -4,6 +4,7 @@ from pathlib import Path
 
 from vpo_builder.documents.documents import CARD
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.whole_files import write_named
 
 TITLE = "## How to read this copy\n\n"
 FENCE = "---\n"
@@ -27,4 +28,4 @@ def write_card(target: Path, section: str, front_matter: str = "") -> None:
     _, front, body = card.split(FENCE, 2)
     before, heading, after = body.partition("\n## ")
     text = f"{FENCE}{front}{front_matter}{FENCE}{before}\n{TITLE}{section}{heading}{after}"
-    path.write_text(text, encoding="utf-8")
+    write_named(path, text.encode())

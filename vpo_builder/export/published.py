@@ -7,6 +7,7 @@ from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.media_files import OwnFiles
 from vpo_builder.dataset.places import dataset_folder
 from vpo_builder.layout import csv_name, encode_csv
+from vpo_builder.runtime.whole_files import write_named
 
 
 def write_published(manifest: Manifest, files: OwnFiles, target: Path, workers: int | None) -> None:
@@ -26,4 +27,4 @@ def write_published(manifest: Manifest, files: OwnFiles, target: Path, workers: 
     files.copy_all(copies, target, workers, "export: files")
     values = {row.name: row.mask_value for row in manifest.meta.classes}
     table = encode_csv(manifest.samples, values, split)
-    (target / home / csv_name(split)).write_bytes(table)
+    write_named(target / home / csv_name(split), table)

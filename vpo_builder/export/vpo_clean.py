@@ -24,6 +24,7 @@ from vpo_builder.rendering.clip_sound import HEARD_SECONDS
 from vpo_builder.rendering.mix import centre_tiled, encode_float_wav, mix
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.threads import in_threads
+from vpo_builder.runtime.whole_files import write_named
 from vpo_builder.verify.media import decode_clip
 
 LIST = "vpo_data_clean.csv"
@@ -48,7 +49,7 @@ def write_vpo_clean(manifest: Manifest, files: OwnFiles, target: Path, workers: 
     write = partial(_write_sample, manifest, files, target / kind)
     for _ in in_threads(write, manifest.samples, workers, "export: samples"):
         continue
-    (target / LIST).write_bytes(_encode_list(manifest, kind))
+    write_named(target / LIST, _encode_list(manifest, kind))
     write_card(target, SECTION)
 
 
@@ -76,7 +77,7 @@ def _write_sample(manifest: Manifest, files: OwnFiles, target: Path, sample: Sam
     files.copy(manifest.folder / sample.image, home / "frames" / _picture(sample))
     encode = partial(_index_png, sample, manifest.meta.classes)
     mask = files.load(manifest.folder / sample.mask, encode)
-    (home / "labels_semantic" / f"{sample.sample_id}.png").write_bytes(mask)
+    write_named(home / "labels_semantic" / f"{sample.sample_id}.png", mask)
     paths = [manifest.clip_path(source.clip_id) for source in sample.sources]
     heard = [files.load(path, _centre) for path in paths]
     rates = {rate for _, rate in heard}
@@ -89,7 +90,7 @@ def _write_sample(manifest: Manifest, files: OwnFiles, target: Path, sample: Sam
     mono = np.stack(waveforms).sum(axis=0)
     stereo = mix(waveforms, [source.pan for source in sample.sources])
     for name, waveform in (("mono_audio.wav", mono), ("stereo_audio.wav", stereo)):
-        (home / name).write_bytes(encode_float_wav(waveform, *rates))
+        write_named(home / name, encode_float_wav(waveform, *rates))
 
 
 def _index_png(sample: Sample, classes: Iterable[ClassRow], data: bytes) -> bytes:

@@ -22,6 +22,7 @@ from vpo_builder.dataset.media_files import OwnFiles, decode_mask
 from vpo_builder.dataset.schema import SUBSETS, Sample
 from vpo_builder.export.export_card import write_card
 from vpo_builder.runtime.threads import in_threads
+from vpo_builder.runtime.whole_files import faults_named
 
 SECTION = """\
 The samples lie in `<subset>-<number>.tar`; the paths under "Files" are those of the dataset that
@@ -84,7 +85,7 @@ def write_webdataset(
 def _write_shard(
     samples: Sequence[Sample], members: Iterator[list[tuple[str, bytes]]], path: Path
 ) -> None:
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as shard:
+    with faults_named(path, path), tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as shard:
         for sample in samples:
             for extension, data in next(members):
                 member = tarfile.TarInfo(f"{sample.sample_id}.{extension}")

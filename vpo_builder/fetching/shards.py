@@ -74,8 +74,8 @@ def prepare_shard(request: VpoRequest, shard: Shard) -> list[str]:
     material = read_material(request)
     refuse_without_clips(request, material)
     splits: tuple[Split, ...] = ("ms", "msmi") if request.split == "msmi" else (request.split,)
-    for split in splits:
-        refuse_foreign(replace(request, split=split).folder)
+    for folder in request.folders:
+        refuse_foreign(folder)
     with open_executor(request.work.executor, request.work.workers) as executor:
         clip_folder = open_clip_folder(request, material, executor)
         for split in splits:

@@ -11,6 +11,7 @@ from vpo_builder.dataset.media_files import OwnFiles
 from vpo_builder.dataset.schema import Sample
 from vpo_builder.gallery.media import ClipCopy, encode_clip, encode_overlay, encode_photograph
 from vpo_builder.runtime.threads import in_threads
+from vpo_builder.runtime.whole_files import write_named
 
 Numbers = Mapping[Path, int]
 Numbered = tuple[int, Path]
@@ -66,18 +67,18 @@ def copy_media(
     def photograph(task: Numbered) -> None:
         number, path = task
         copy = images[path].files.load(path, encode_photograph)
-        (target / f"image-{number}.jpg").write_bytes(copy)
+        write_named(target / f"image-{number}.jpg", copy)
 
     def overlay(task: Numbered) -> None:
         number, path = task
         values = _mask_colours(masks[path].manifest, colours)
         copy = masks[path].files.load(path, partial(encode_overlay, colours=values))
-        (target / f"mask-{number}.png").write_bytes(copy)
+        write_named(target / f"mask-{number}.png", copy)
 
     def clip(task: Numbered) -> ClipCopy:
         number, path = task
         copy, script = clips[path].files.load(path, partial(encode_clip, number=number))
-        (target / f"clip-{number}.js").write_bytes(script)
+        write_named(target / f"clip-{number}.js", script)
         return copy
 
     for files, write, label in ((images, photograph, "photographs"), (masks, overlay, "masks")):

@@ -10,6 +10,7 @@ from vpo_builder.gallery.choosing import choose_shown
 from vpo_builder.gallery.copies import Shown, copy_media
 from vpo_builder.gallery.page import render_page
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.whole_files import write_named
 from vpo_builder.runtime.whole_folders import atomic_folder
 
 __all__ = ["Gallery", "write_gallery"]
@@ -44,7 +45,7 @@ def write_gallery(
         (fresh / MEDIA).mkdir()
         copies = copy_media(datasets, colours, fresh / MEDIA, workers)
         page = render_page(datasets, copies, colours)
-        (fresh / PAGE).write_text(page, encoding="utf-8")
+        write_named(fresh / PAGE, page.encode())
     shown = sum(len(dataset.samples) for dataset in datasets)
     return Gallery(out / PAGE, shown, sum(len(m.samples) for m in manifests))
 

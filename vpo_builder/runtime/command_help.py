@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.version import VERSION
 
 MARGIN = " " * 4
@@ -25,6 +26,18 @@ def examples(*lines: str) -> str:
     return "\n".join(["\b", "Examples:", *indented])
 
 
+class Program(click.Command):
+    """A command that is started by its own name: one line where its help cannot be printed."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it as click does."""
+        one_line_errors(super().main)(*args, **kwargs)
+
+
+class ProgramGroup(Program, click.Group):
+    """A program of several commands."""
+
+
 class PresetOption(click.Option):
     """The option `--preset`: `folders` gives the folders of its presets, each after a title."""
 
@@ -35,7 +48,7 @@ class PresetOption(click.Option):
         self.folders = folders
 
 
-class PresetCommand(click.Command):
+class PresetCommand(Program):
     """A command whose help names the presets that it has; they are looked up as it is shown."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -45,6 +45,12 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
         temporary.write_bytes(data)
 
 
+def write_named(path: Path, data: bytes) -> None:
+    """Write `data` to a file of a folder that is not in its place yet; errors name the file."""
+    with faults_named(path, path):
+        path.write_bytes(data)
+
+
 def write_if_changed(path: Path, data: bytes) -> None:
     """Write `data` to `path` unless an earlier run left exactly that there."""
     try:

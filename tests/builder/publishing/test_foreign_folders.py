@@ -69,6 +69,19 @@ def test_a_folder_in_the_authors_layout_is_refused_and_stays_as_it_is(
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize(("split", "built"), [("msmi", "ms"), ("ss", "ss")])
+def test_a_synthetic_build_is_refused_before_its_corpus_is_drawn(
+    tmp_path: Path, split: str, built: str
+) -> None:
+    authors_dataset(tmp_path / dataset_folder(built), built)  # type: ignore[arg-type]
+    before = contents(tmp_path)
+    result = run_build("--split", split, "--out", tmp_path)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert f"VPO-{built.upper()}: holds 5 files" in result.stderr
+    assert contents(tmp_path) == before
+
+
 def test_msmi_is_refused_for_a_foreign_folder_before_ms_is_built(
     farm_folder: Path, tmp_path: Path
 ) -> None:

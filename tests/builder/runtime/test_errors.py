@@ -24,6 +24,8 @@ from vpo_builder.runtime.whole_files import write_atomically
 from vpo_builder.runtime.whole_folders import atomic_folder
 
 VPO_DATA = "from vpo_builder.commands.vpo_data import data_command; data_command()"
+VPO_BUILD = "from vpo_builder.commands.vpo_build import build_command; build_command()"
+AVS_BENCH = "from avs_bench.commands.main import main; main()"
 LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (@, @)); " + VPO_DATA
 
 
@@ -157,17 +159,33 @@ def test_a_full_and_a_closed_stdout_are_one_line(small_dataset: Path) -> None:
     os.close(write)
 
 
-@pytest.mark.parametrize("words", [("export", "--format", "hf"), ("gallery",)])
-def test_no_space_names_what_is_written(
-    words: tuple[str, ...], small_dataset: Path, tmp_path: Path
+def test_a_full_stdout_is_one_line_for_a_help_too() -> None:
+    programs = {VPO_DATA: ("--help",), AVS_BENCH: ("--version",), VPO_BUILD: ("--help",)}
+    for program, words in programs.items():
+        with Path("/dev/full").open("w") as full:
+            done = run(program, *words, stdout=full)
+        assert done.stderr.startswith("error: standard output: no space left"), done.stderr
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "limits"),
+    [
+        (("export", "--format", "hf"), (1, 700, 2000, 6000)),
+        *((("export", "--format", f), (700,)) for f in ("coco", "webdataset", "vpo-clean")),
+        (("gallery",), (1, 700, 2000, 6000)),
+    ],
+)
+def test_no_space_names_the_file_that_is_written(
+    words: tuple[str, ...], limits: tuple[int, ...], small_dataset: Path, tmp_path: Path
 ) -> None:
     write_documents(small_dataset)
     out = tmp_path / "out"
-    for limit in (1, 700, 2000, 6000):  # less than a picture, a mask or a clip
+    for limit in limits:  # less than a picture, a mask or a clip
         script = LIMITED.replace("@", str(limit))
         done = run(script, words[0], small_dataset, *words[1:], "--out", out)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-        assert done.stderr.startswith(f"error: {out}")
+        assert done.stderr.startswith(f"error: {out}/")  # a file in it
         assert "no space left: make room" in done.stderr
         assert not out.exists()
 
