@@ -4,11 +4,8 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import numpy as np
-from markupsafe import Markup, escape
 from PIL import Image
 
 from avs_bench.metrics import Confusion
@@ -18,9 +15,10 @@ from avs_bench.metrics.robust import G_MIOU
 from avs_bench.painting import overlay_png
 from avs_bench.report.charts import Cell, DotPlot, dot_plot, matrix_cells, model_colours, panels
 from avs_bench.report.models import Model, Scored, models_of, scored_by_place
+from avs_bench.report.parts import PART_FILTERS
 from avs_bench.report.runs import Place, Run
 from avs_bench.report.score_tables import FALSE_POSITIVES, LOST, Tables, title_of
-from avs_bench.report.table import Number, Table, shown
+from avs_bench.report.table import Number, Table
 from avs_bench.report.text_formats import iou_per_class
 from avs_bench.results.files import examples_folder
 from avs_bench.results.showcase import ShownExample, read_showcase
@@ -106,7 +104,7 @@ def render_page(runs: Sequence[Run], tables: Tables) -> str:
     return render(
         "avs_bench.report",
         "page.html",
-        {"shown": shown, "pretty_json": _pretty_json, "breakable": _breakable},
+        PART_FILTERS,
         models=models,
         headings=_headings(models, places),
         colours=colours,
@@ -231,12 +229,3 @@ def _overlay(path: Path, classes: tuple[str, ...]) -> str:
 
 def _address(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _breakable(text: str) -> Markup:
-    """Return text that may end a line after each underscore."""
-    return escape(text).replace("_", Markup("_<wbr>"))
-
-
-def _pretty_json(value: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=1).decode()

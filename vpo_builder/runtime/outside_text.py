@@ -16,12 +16,12 @@ def one_line(text: object) -> str:
     White space becomes a space; every other character that does not print becomes its escape,
     `\x1b` for ESC.
     """
-    return _visible(" ".join(str(text).split()))
+    return visible(" ".join(str(text).split()))
 
 
 def say(text: object, *, err: bool = False) -> None:
     """Print a line on stdout, or on stderr, with every character that does not print escaped."""
-    click.echo(_visible(str(text)), err=err)
+    click.echo(visible(str(text)), err=err)
 
 
 def csv_cell(value: object) -> object:
@@ -41,7 +41,8 @@ def markdown_text(text: object) -> str:
     return "".join(_HTML.get(character, character) for character in escaped)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
+    r"""Return text in which every character that does not print is its escape, `\x1b` for ESC."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
