@@ -15,7 +15,10 @@ DATA = Path(__file__).parent / "published.toml"
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """A row of a paper's table: figures in per cent by the name of the figure they compare with."""
+    """A row of a paper's table: figures in per cent by the name of the figure they compare with.
+
+    `year` is that of the source, not of a method that the source quotes; None where it has several.
+    """
 
     datasets: tuple[str, ...]
     family: Family
@@ -23,6 +26,7 @@ class PublishedRow:
     figures: Mapping[str, float]
     key: str
     source: str
+    year: int | None
 
 
 def published_rows(dataset: str, subset: Subset, family: Family) -> tuple[PublishedRow, ...]:
@@ -57,6 +61,7 @@ def _rows(content: Mapping[str, Any]) -> Iterator[PublishedRow]:
                 figures=dict(zip(table["figures"], values, strict=True)),
                 key=table["source"],
                 source=sources[table["source"]],
+                year=content["sources"][table["source"]].get("year"),
             )
 
 

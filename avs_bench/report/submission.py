@@ -15,6 +15,7 @@ import msgspec
 from avs_bench.metrics.families import FIGURES
 from avs_bench.metrics.robust import ROBUST
 from avs_bench.names import Family
+from avs_bench.report.about import NOTHING_SAID, About, about_faults
 from avs_bench.results.faults import faults
 from avs_bench.results.files import read_limited
 from avs_bench.results.listening import NEGATIVE, robust_figures
@@ -59,18 +60,20 @@ class SubmittedRun:
 
 @dataclass(frozen=True)
 class Submission:
-    """The content of a leaderboard file."""
+    """The content of a leaderboard file; `about` is stated and cannot be made anew."""
 
     runs: tuple[SubmittedRun, ...]
+    about: About = NOTHING_SAID
     kind: Literal["avs-bench submission"] = "avs-bench submission"
     format: int = SUBMISSION_FORMAT
 
 
-def submission_of(runs: Iterable[tuple[str, Sequence[Result]]]) -> Submission:
+def submission_of(
+    runs: Iterable[tuple[str, Sequence[Result]]], about: About = NOTHING_SAID
+) -> Submission:
     """Return the submission of named runs."""
-    return Submission(
-        tuple(SubmittedRun(name, tuple(map(_submitted, results))) for name, results in runs)
-    )
+    submitted = (SubmittedRun(name, tuple(map(_submitted, results))) for name, results in runs)
+    return Submission(tuple(submitted), about)
 
 
 def refuse_other_files(path: Path) -> None:
@@ -120,6 +123,7 @@ def read_submission(path: Path) -> Submission:
 
 def submission_faults(submission: Submission) -> Iterator[str]:
     """Yield what is wrong with a submission, one line each, the gravest first."""
+    yield from about_faults(submission.about)
     names = [run.name for run in submission.runs]
     if not names or len(set(names)) != len(names):
         yield f"{len(names)} runs of {len(set(names))} names, expected some, each with its own"

@@ -15,6 +15,8 @@ MAX_PIXELS = 2**31
 """Of one picture. With MAX_FRAMES, no sum of counts leaves an int64."""
 MAX_FRAMES = 2**22
 """Of one set: each adds up to 2^40 units to a sum of scores (`metrics.record`)."""
+MOST_COST = 10**18
+"""Parameters or FLOPs: a thousand times what anybody has trained."""
 
 
 def faults(result: Result) -> Iterator[str]:
@@ -60,6 +62,9 @@ def _faults_of_labels(result: Result) -> Iterator[str]:
         yield f"{result.epochs} epochs"
     if not isinstance(result.settings.get("train", {}), dict):
         yield "its settings have no group train"
+    cost = result.cost
+    if cost and not (0 <= cost.parameters < MOST_COST and 0 <= cost.flops < MOST_COST):
+        yield f"a model of {cost.parameters} parameters and {cost.flops} FLOPs"
 
 
 def _faults_of_class_map(class_map: ClassMap, classes: tuple[str, ...]) -> Iterator[str]:

@@ -110,6 +110,17 @@ class SeenCount:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a model costs: its parameters, and the FLOPs of one item's forward pass.
+
+    A multiplication and an addition count two, as `avs-bench profile` prints them.
+    """
+
+    parameters: int
+    flops: int
+
+
+@dataclass(frozen=True)
 class Result:
     """One model scored on one subset.
 
@@ -120,7 +131,8 @@ class Result:
     evaluation; `versions` are those of everything that touches a figure. `seen` counts pictures
     of the subset that training has seen, None where it has seen none or cannot be told. With a
     `class_map` the dataset has another class table than the model, and `classes` are those that are
-    scored. There is no clock in it: equal inputs give equal files.
+    scored. `cost` is None where no model was run. There is no clock in it: equal inputs give equal
+    files.
     """
 
     model: str
@@ -141,6 +153,7 @@ class Result:
     probes: tuple[ProbedSet, ...] = ()
     seen: SeenCount | None = None
     class_map: ClassMap | None = None
+    cost: Cost | None = None
     format: int = FORMAT
 
     @property

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from avs_bench.checkpoints.catalogue import count_flops
 from avs_bench.checkpoints.opening import OpenedModel
 from avs_bench.checkpoints.seen_pictures import count_seen
 from avs_bench.data.class_map import ClassMap, read_class_map
@@ -15,7 +16,7 @@ from avs_bench.data.holdout import class_indices, with_unseen_groups
 from avs_bench.names import Family
 from avs_bench.probes import chosen_probes
 from avs_bench.probes.scores import ProbeScorer
-from avs_bench.results.records import Result, SeenCount, versions
+from avs_bench.results.records import Cost, Result, SeenCount, versions
 from avs_bench.results.showcase import Showcase
 from avs_bench.scoring.evaluate import evaluate, watcher_of
 from vpo_builder.dataset.schema import Subset
@@ -100,6 +101,7 @@ def score(
         probes=tuple(probe.scores() for probe in probes),
         seen=_seen(opened, dataset, subset),
         class_map=class_map,
+        cost=_cost(opened),
     )
 
 
@@ -131,6 +133,11 @@ def _seen(opened: OpenedModel, dataset: AVSDataset, subset: Subset) -> SeenCount
         return None
     home, trained_on = opened.files[0].parent, opened.origin.manifest_sha256
     return count_seen(home, trained_on, dataset, subset)
+
+
+def _cost(opened: OpenedModel) -> Cost:
+    parameters = sum(p.numel() for p in opened.module.parameters())
+    return Cost(parameters, count_flops(opened.module, *opened.needs.example(1, opened.device)))
 
 
 def _sha256(files: Sequence[Path]) -> str:
