@@ -107,12 +107,17 @@ def group_tables(models: Sequence[Model]) -> tuple[Table, ...]:
 
 def probe_tables(models: Sequence[Model]) -> tuple[Table, ...]:
     """Return a table for each dataset and subset that some run was probed on."""
-    tables = (
-        _probe_table(place, scored)
+    return tuple(probe_tables_by_place(models).values())
+
+
+def probe_tables_by_place(models: Sequence[Model]) -> dict[Place, Table]:
+    """Return the table of probes for each place at dataset level, where every probe is counted."""
+    tables = {
+        place: _probe_table(place, scored)
         for place, scored in scored_by_place(models).items()
         if place.family == "dataset"
-    )
-    return tuple(table for table in tables if table.rows)
+    }
+    return {place: table for place, table in tables.items() if table.rows}
 
 
 def title_of(place: Place) -> str:

@@ -1,0 +1,1 @@
+"""A board of submissions: one static page, made anew from what each of them counted."""

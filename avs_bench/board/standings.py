@@ -1,0 +1,143 @@
+"""The tables of a board: for each dataset, subset and family who stands where. Pure."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count, islice
+
+from avs_bench.board.methods import Method
+from avs_bench.report.models import Scored, scored_by_place
+from avs_bench.report.published_rows import published_rows
+from avs_bench.report.runs import Entry, Place
+from avs_bench.report.score_tables import probe_tables_by_place, score_tables
+from avs_bench.report.table import Number, Row, Table
+
+GAIN = "listening gain"
+GAIN_NOTE = (
+    "listening gain: miou_dataset with the right sound minus miou_dataset in silence, both against "
+    "the masks of the right sound: 0 for a model that ignores the sound."
+)
+SILENCE = "silence"
+Gains = Mapping[tuple[str, str, str], Number]
+"""By the sha256 of the manifest, the subset, and what `Scored` is labelled."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a standing: a method's, or a published one, of which `method` is None.
+
+    `numbers` are those of the table's figures and `best` the names of those that nobody's exceed.
+    `scored` holds the counts of its seeds, each of which has a number on the board in `counts`.
+    """
+
+    name: str
+    detail: str
+    year: int | None
+    gain: Number | None
+    numbers: tuple[Number | None, ...]
+    best: frozenset[str] = frozenset()
+    method: Method | None = None
+    scored: Scored | None = None
+    counts: tuple[int, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """The leading figure; NaN where there is none."""
+        return math.nan if self.numbers[0] is None else self.numbers[0].value
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Who scored what in one place, the best first by the figure that its papers lead with.
+
+    `table` is the report's, whose figures, rules and sources hold here too.
+    """
+
+    number: int
+    place: Place
+    table: Table
+    lines: tuple[Line, ...]
+
+    @property
+    def first(self) -> Entry:
+        """An entry, which stands for what all of the place share."""
+        return next(line.scored.first for line in self.lines if line.scored)
+
+    @property
+    def years(self) -> frozenset[int]:
+        """The years that its rows name."""
+        return frozenset(line.year for line in self.lines if line.year is not None)
+
+
+def standings_of(methods: Sequence[Method]) -> tuple[Standing, ...]:
+    """Return the standings of methods, with the published rows that compare with them."""
+    models = [method.model for method in methods]
+    of_model = {method.name: method for method in methods}
+    gains = {key: gain for method in methods for key, gain in _gains(method).items()}
+    places, numbers = scored_by_place(models), count()
+    standings: list[Standing] = []
+    for (place, scored), table in zip(places.items(), score_tables(models), strict=True):
+        lines = [
+            _own_line(row, one, of_model[one.model.name], gains, _best(table, at), numbers)
+            for at, (row, one) in enumerate(zip(table.rows, scored, strict=False))
+        ]
+        lines += _published_lines(place, table.rows[len(scored) :])
+        lines.sort(key=lambda line: (-_known(line.score), line.name))
+        standings.append(Standing(len(standings), place, table, tuple(lines)))
+    return tuple(standings)
+
+
+def own_part(table: Table, method: Method) -> Table:
+    """Return the rows of a standing's table that are a method's."""
+    rows = tuple(row for row in table.rows if row.model == method.name)
+    return Table(table.title, table.words, table.figures, rows, table.legend, (), table.lower)
+
+
+def _best(table: Table, at: int) -> frozenset[str]:
+    return frozenset(name for name in table.figures if at in table.best(name))
+
+
+def _own_line(
+    row: Row,
+    scored: Scored,
+    method: Method,
+    gains: Gains,
+    best: frozenset[str],
+    numbers: Iterator[int],
+) -> Line:
+    seeds = len(scored.entries)
+    result = scored.first.result
+    return Line(
+        scored.label,
+        f"{seeds} seeds" if seeds > 1 else "one run",
+        method.about.year,
+        gains.get((result.dataset_sha256, result.subset, scored.label)),
+        row.numbers,
+        best,
+        method,
+        scored,
+        tuple(islice(numbers, seeds)),
+    )
+
+
+def _published_lines(place: Place, rows: Sequence[Row]) -> Iterator[Line]:
+    published = published_rows(place.dataset, place.subset, place.family)
+    for row, known in zip(rows, published, strict=True):
+        yield Line(known.method, f"published [{known.key}]", known.year, None, row.numbers)
+
+
+def _gains(method: Method) -> dict[tuple[str, str, str], Number]:
+    """Return a method's listening gains wherever it was asked in silence."""
+    tables = probe_tables_by_place([method.model])
+    found = dict[tuple[str, str, str], Number]()
+    for place, (one, *_) in scored_by_place([method.model]).items():
+        result = one.first.result
+        for row in tables[place].rows if place in tables else ():
+            label, probe, gain = row.words[0], row.words[1], row.numbers[-1]
+            if probe == SILENCE and gain is not None:
+                found[result.dataset_sha256, result.subset, label] = gain
+    return found
+
+
+def _known(value: float) -> float:
+    return -math.inf if math.isnan(value) else value
