@@ -44,11 +44,15 @@ class _Read:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What every submission must agree on: the items of a build's subset."""
+    """What every submission must agree on: the items of a build's subset, in one table of classes.
+
+    `mapped` is what a mapping of classes says it scores; empty where it is the dataset's table.
+    """
 
     dataset_sha256: str
     subset: Subset
     family: Family
+    mapped: str
 
 
 def read_methods(
@@ -149,11 +153,16 @@ def _of_other_items(read: Sequence[_Read]) -> Iterator[tuple[_Read, str]]:
 def _said(submission: Submission) -> dict[tuple[_Asked, str], None]:
     """Return, in order, what the results say of the data alone, as hashes."""
     return {
-        (_Asked(result.dataset_sha256, result.subset, kept.family), _digest(result, kept)): None
+        (_asked(result, kept), _digest(result, kept)): None
         for run in submission.runs
         for result in (one.result for one in run.results)
         for kept in result.sets
     }
+
+
+def _asked(result: Result, kept: ScoredSet) -> _Asked:
+    mapped = result.class_map.label if result.class_map else ""
+    return _Asked(result.dataset_sha256, result.subset, kept.family, mapped)
 
 
 def _digest(result: Result, kept: ScoredSet) -> str:

@@ -18,16 +18,17 @@ GAIN_NOTE = (
     "the masks of the right sound: 0 for a model that ignores the sound."
 )
 SILENCE = "silence"
-Gains = Mapping[tuple[str, str, str], Number]
-"""By the sha256 of the manifest, the subset, and what `Scored` is labelled."""
+Asked = tuple[str, str, str, str]
+"""The manifest's sha256, the subset, the mapping of classes, and what `Scored` is labelled."""
 
 
 @dataclass(frozen=True)
 class Line:
     """A row of a standing: a method's, or a published one, of which `method` is None.
 
-    `numbers` are those of the table's figures and `best` the names of those that nobody's exceed.
-    `scored` holds the counts of its seeds, each of which has a number on the board in `counts`.
+    `numbers` are those of the table's figures and `best` the names of those that nobody's exceed;
+    a method `competes` unless it has seen what is scored, or chose its epoch by it. `scored` holds
+    the counts of its seeds, each of which has a number on the board in `counts`.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Line:
     method: Method | None = None
     scored: Scored | None = None
     counts: tuple[int, ...] = ()
+    competes: bool = False
 
     @property
     def score(self) -> float:
@@ -101,42 +103,49 @@ def _own_line(
     row: Row,
     scored: Scored,
     method: Method,
-    gains: Gains,
+    gains: Mapping[Asked, Number],
     best: frozenset[str],
     numbers: Iterator[int],
 ) -> Line:
     seeds = len(scored.entries)
-    result = scored.first.result
     return Line(
         scored.label,
         f"{seeds} seeds" if seeds > 1 else "one run",
         method.about.year,
-        gains.get((result.dataset_sha256, result.subset, scored.label)),
+        gains.get(_asked(scored)),
         row.numbers,
         best,
         method,
         scored,
         tuple(islice(numbers, seeds)),
+        not row.has_seen_test,
     )
 
 
 def _published_lines(place: Place, rows: Sequence[Row]) -> Iterator[Line]:
-    published = published_rows(place.dataset, place.subset, place.family)
+    published = published_rows(place.dataset, place.subset, place.family) if rows else ()
     for row, known in zip(rows, published, strict=True):
         yield Line(known.method, f"published [{known.key}]", known.year, None, row.numbers)
 
 
-def _gains(method: Method) -> dict[tuple[str, str, str], Number]:
+def _gains(method: Method) -> dict[Asked, Number]:
     """Return a method's listening gains wherever it was asked in silence."""
     tables = probe_tables_by_place([method.model])
-    found = dict[tuple[str, str, str], Number]()
-    for place, (one, *_) in scored_by_place([method.model]).items():
-        result = one.first.result
-        for row in tables[place].rows if place in tables else ():
-            label, probe, gain = row.words[0], row.words[1], row.numbers[-1]
-            if probe == SILENCE and gain is not None:
-                found[result.dataset_sha256, result.subset, label] = gain
+    found = dict[Asked, Number]()
+    for place, every in scored_by_place([method.model]).items():
+        silent = {
+            row.words[0]: row.numbers[-1]
+            for row in (tables[place].rows if place in tables else ())
+            if row.words[1] == SILENCE
+        }
+        found |= {_asked(one): gain for one in every if (gain := silent.get(one.label)) is not None}
     return found
+
+
+def _asked(scored: Scored) -> Asked:
+    result = scored.first.result
+    mapped = result.class_map.label if result.class_map else ""
+    return result.dataset_sha256, result.subset, mapped, scored.label
 
 
 def _known(value: float) -> float:
