@@ -60,16 +60,8 @@ def score(
     settings, origin = opened.settings, opened.origin
     dataset, class_map = _scored_data(opened, dataset, subset, questions)
     needed = (*questions.families, *(("dataset",) if questions.probes else ()))
-    probes = [
-        ProbeScorer(
-            probe,
-            dataset.subsets[subset],
-            len(dataset.classes),
-            settings.audio,
-            questions.probe_seed,
-        )
-        for probe in chosen_probes(questions.probes)
-    ]
+    asked = dataset.subsets[subset], len(dataset.classes), settings.audio, questions.probe_seed
+    probes = [ProbeScorer(probe, *asked) for probe in chosen_probes(questions.probes)]
     sets = evaluate(
         opened.module,
         dataset,
