@@ -80,6 +80,7 @@ DAMAGE = frozenset(
         Reason.IMAGE_MISSING,
         Reason.IMAGE_CORRUPT,
         Reason.IMAGE_SIZE_DIFFERS,
+        Reason.IMAGE_TURNED,
         Reason.WITHOUT_AREA,
         Reason.BROKEN_MASK,
         Reason.VIDEO_MISSING,

@@ -11,7 +11,12 @@ from PIL import Image
 
 from vpo_builder.records import Photo, PlannedSample, Reason, Rejection
 from vpo_builder.rendering.mask import encode_png, encode_segmentation, merge_masks
-from vpo_builder.rendering.published_picture import Change, published_picture
+from vpo_builder.rendering.published_picture import (
+    SIDEWAYS,
+    Change,
+    orientation,
+    published_picture,
+)
 from vpo_builder.runtime.regular_files import UnusableFileError, read_regular
 from vpo_builder.runtime.tasks import Executor
 from vpo_builder.runtime.whole_files import write_if_changed
@@ -146,13 +151,22 @@ def _checked(data: bytes, photo: Photo) -> tuple[Reason | None, bytes, Change | 
     try:
         with Image.open(io.BytesIO(data)) as image:
             if image.size != (photo.width, photo.height):
-                return Reason.IMAGE_SIZE_DIFFERS, b"", None
+                return _other_size(image, photo), b"", None
             data, change = published_picture(data, image)
             image.draft("L", (max(1, photo.width // 8), max(1, photo.height // 8)))
             image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return Reason.IMAGE_CORRUPT, b"", None
     return None, data, change
+
+
+def _other_size(image: Image.Image, photo: Photo) -> Reason:
+    """Return why a picture of another size than its masks cannot be used.
+
+    Who draws masks on a picture as Exif turns it has its sides the other way round.
+    """
+    turned = image.size == (photo.height, photo.width) and orientation(image) in SIDEWAYS
+    return Reason.IMAGE_TURNED if turned else Reason.IMAGE_SIZE_DIFFERS
 
 
 def _sha256(content: bytes) -> str:

@@ -12,6 +12,7 @@ from PIL import ExifTags, Image
 
 from vpo_builder.runtime.pictures import eight_bits
 
+SIDEWAYS = (5, 6, 7, 8)  # TIFF 6.0, tag 274: rows and columns change places
 APP1, START_OF_SCAN = 0xE1, 0xDA  # ITU-T T.81, B.1; Exif and XMP lie in APP1
 
 

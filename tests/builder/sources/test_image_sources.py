@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.builder.building import build_from, run_build
 from tests.builder.small_corpus import farm
@@ -290,6 +291,28 @@ def test_names_with_spaces_and_letters_of_any_kind_are_found(sources: Path) -> N
 
     toml = '[[images]]\nmasks = "train2017.json"\npictures = "mine"\n'
     assert built(sources, write_own(sources, toml, change=rename)).samples
+
+
+@pytest.mark.parametrize(("turned", "reason"), [(6, "turned_by_exif"), (1, "size_differs")])
+def test_a_picture_that_is_turned_only_by_exif_is_told_from_one_of_another_size(
+    sources: Path, turned: int, reason: str
+) -> None:
+    def drawn_as_seen(tables: Rows) -> None:
+        part = sources / "coco" / ("train2017" if len(tables["images"]) == 28 else "val2017")
+        exif = Image.Exif()
+        exif[0x0112] = turned
+        for row in tables["images"]:
+            name, size = row["file_name"], (row["width"], row["height"])
+            picture = Image.open(part / name)
+            if row["id"] == 3:  # stored lying, and seen upright
+                picture = picture.transpose(Image.Transpose.ROTATE_90)
+            (sources / "seen").mkdir(exist_ok=True)
+            picture.save(sources / "seen" / name, exif=exif if row["id"] == 3 else b"")
+            assert size == (64, 48)
+
+    images = write_own(sources, FIRST.replace("coco/train2017", "seen"), change=drawn_as_seen)
+    manifest = built(sources, images, "--set", "limits.max_missing_fraction=0.5")
+    assert manifest.meta.funnel["images"][f"image_{reason}"] == 1
 
 
 @pytest.mark.parametrize(
