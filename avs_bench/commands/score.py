@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +16,7 @@ from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.outside_text import say
 
 if TYPE_CHECKING:
+    from avs_bench.data.example import AVSDataset
     from avs_bench.scoring.given import Terms
 
 
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
     epilog=examples(
         "A folder of PNGs of class indices, <sample id>.png; or a zip of one:",
         "avs-bench score answers --data data/VPO/VPO-SS",
+        "What is wanted, as a list beside which to write the answers:",
+        "avs-bench score answers --data data/VPO/VPO-SS --template",
+        "Answers of 224 x 224 pixels; some samples left unanswered:",
+        "avs-bench score answers --data data/VPO/VPO-SS --resize nearest",
         "What it answers to wrong sounds too, in answers/silence and answers/noise:",
         "avs-bench score answers --data data/VPO/VPO-SS --probe silence,noise",
         "avs-bench score answers.zip --data AVSBench_semantic --name 'My model' --allow-missing",
@@ -76,6 +79,18 @@ if TYPE_CHECKING:
     help="Score answers to avs-bench probe-set too: those in PREDICTIONS' folders of these names.",
 )
 @click.option("--probe-seed", default=0, show_default=True, help="The seed of that probe-set.")
+@click.option(
+    "--examples",
+    default=6,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Best and worst examples kept for the report, of each.",
+)
+@click.option(
+    "--template",
+    is_flag=True,
+    help="Score nothing: make PREDICTIONS, an empty folder with the list of what is wanted.",
+)
 @one_line_errors
 def score(
     predictions: Path,
@@ -91,6 +106,8 @@ def score(
     unseen: str,
     probes: str,
     probe_seed: int,
+    examples: int,
+    template: bool,
 ) -> None:
     """Score PREDICTIONS, a folder or zip with one file for each sample of a subset.
 
@@ -98,46 +115,67 @@ def score(
     --submit. Needs no torch.
     """
     from avs_bench.data.datasets import read_dataset
-    from avs_bench.probes import chosen_probes
+    from avs_bench.scoring.answer_template import write_template
+    from avs_bench.scoring.given import Terms
+
+    dataset, full = read_dataset(folder), predictions.resolve()
+    terms = Terms(
+        name or full.stem,
+        values,
+        resize,
+        allow_missing,
+        families,
+        listed(unseen),
+        seed,
+        listed(probes),
+        probe_seed,
+    )
+    command = _command(predictions, folder, subset, terms)
+    if template:
+        say(write_template(predictions, dataset, subset, command))
+        return
+    home = out or full.with_name(f"{full.stem}-scores")
+    _score(predictions, dataset, subset, terms, command, home, examples)
+
+
+def _score(
+    predictions: Path,
+    dataset: AVSDataset,
+    subset: Subset,
+    terms: Terms,
+    command: str,
+    home: Path,
+    examples: int,
+) -> None:
+    """Score, store in `home` and print."""
     from avs_bench.report.runs import run_of
     from avs_bench.report.score_tables import tables_of
     from avs_bench.report.text_formats import plain
-    from avs_bench.results.files import write_result
+    from avs_bench.results.files import examples_folder, write_result
+    from avs_bench.results.showcase import Showcase
     from avs_bench.scoring.answer_files import open_answers
-    from avs_bench.scoring.given import Terms, score_given
-    from avs_bench.scoring.given_probes import own_answers, score_given_probes
+    from avs_bench.scoring.given_probes import score_with_probes
+    from avs_bench.scoring.given_showcase import showing
 
-    files, dataset, asked = open_answers(predictions), read_dataset(folder), listed(probes)
-    title = name or predictions.resolve().stem
-    chosen_probes(asked)  # refuses an unknown one before anything is read
-    families = (*families, "dataset") if asked else families
-    terms = Terms(title, values, resize, allow_missing, families, listed(unseen), seed)
-    result = score_given(
-        own_answers(files) if asked else files,
+    showcase = Showcase(examples)
+    result = score_with_probes(
+        open_answers(predictions),
         dataset,
         subset,
         terms,
-        command=_command(predictions, folder, subset, terms, asked, probe_seed),
+        command=command,
+        watch=showing(showcase, dataset) if examples else None,
         label=f"{dataset.name} {subset}",
     )
-    probed = score_given_probes(files, dataset, subset, terms, asked, probe_seed)
-    result = replace(result, probes=probed)
-    home = out or predictions.resolve().with_name(f"{predictions.resolve().stem}-scores")
     hold(home)
+    showcase.write(examples_folder(home, result), dataset.classes)
     stored = write_result(home, result)
     click.echo(plain(tables_of([run_of(home.name, home, (result,))]).every))
     click.echo()
     say(stored)
 
 
-def _command(
-    predictions: Path,
-    folder: Path,
-    subset: Subset,
-    terms: Terms,
-    probes: Sequence[str],
-    probe_seed: int,
-) -> str:
+def _command(predictions: Path, folder: Path, subset: Subset, terms: Terms) -> str:
     """The scoring as it can be typed again."""
     words: list[object] = ["avs-bench", "score", predictions, "--data", folder, "--subset", subset]
     words += ["--values", terms.values, "--name", terms.name]
@@ -148,6 +186,6 @@ def _command(
         words += ["--family", family]
     if terms.unseen:
         words += ["--unseen", ",".join(terms.unseen)]
-    if probes:
-        words += ["--probe", ",".join(probes), "--probe-seed", probe_seed]
+    if terms.probes:
+        words += ["--probe", ",".join(terms.probes), "--probe-seed", terms.probe_seed]
     return shlex.join(map(str, words))

@@ -15,6 +15,7 @@ from avs_bench.metrics.record import Record
 from avs_bench.report.runs import CHOSEN_ON_TEST, Entry, Place, Run, by_place
 from avs_bench.report.table import Number
 from avs_bench.results.records import Result
+from avs_bench.results.tally import KEY
 
 INTERVALS = "[low, high]: 95 % bootstrap interval over the pictures or videos of the subset."
 SPREADS = "±: standard deviation over the seeds of a model, whose mean stands before it."
@@ -196,7 +197,8 @@ def _all_but_the_seed(run: Run) -> str:
 
 def _identity(result: Result) -> str:
     train = {key: value for key, value in result.settings.get("train", {}).items() if key != "seed"}
-    what = (result.model, result.settings | {"train": train}, result.classes)
+    same = {key: value for key, value in result.settings.items() if key != KEY}
+    what = (result.model, same | {"train": train}, result.classes)
     return json.dumps([*what, result.trained_on_sha256], sort_keys=True)
 
 

@@ -20,6 +20,7 @@ from avs_bench.report.runs import Entry, Place, Run
 from avs_bench.report.table import Number, Row, Table, unique
 from avs_bench.results.listening import lost_by
 from avs_bench.results.records import ProbedSet, ScoredSet, as_confusion
+from avs_bench.results.tally import remarks_on
 from vpo_builder.runtime.progress import progress
 
 FAMILIES = {
@@ -139,6 +140,7 @@ def _score_table(place: Place, scored: Sequence[Scored]) -> Table:
     names = tuple(figure.name for figure in named)
     published = () if place.mapped else published_rows(place.dataset, place.subset, place.family)
     legend = [*legend_of(scored), *doubts_of(scored)]
+    legend += [text for one in scored for entry in one.entries for text in remarks_on(entry.result)]
     legend += [OTHER_BUILDS] * bool(place.build)
     legend += [SYNTHETIC] * any(one.first.result.synthetic for one in scored)
     notes = [f"{figure.name}: {figure.rules}." for figure in named]

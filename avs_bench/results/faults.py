@@ -5,10 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
+import msgspec
+
 from avs_bench.data.class_map import ClassMap
 from avs_bench.metrics import Confusion, FrameScores, VideoScores
 from avs_bench.metrics.record import UNITS_PER_ONE, Record
 from avs_bench.results.records import ProbedSet, Result, ScoredItem, ScoredSet, blank_record
+from avs_bench.results.tally import tally_of
 from vpo_builder.dataset.schema import IGNORE
 
 MAX_PIXELS = 2**31
@@ -65,6 +68,10 @@ def _faults_of_labels(result: Result) -> Iterator[str]:
     cost = result.cost
     if cost and not (0 <= cost.parameters < MOST_COST and 0 <= cost.flops < MOST_COST):
         yield f"a model of {cost.parameters} parameters and {cost.flops} FLOPs"
+    try:
+        tally_of(result)
+    except msgspec.ValidationError as error:
+        yield f"its settings do not say how answers were read: {error}"
 
 
 def _faults_of_class_map(class_map: ClassMap, classes: tuple[str, ...]) -> Iterator[str]:

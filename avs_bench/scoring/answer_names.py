@@ -1,7 +1,7 @@
 """Which file answers which sample: by the sample's id, or as the published programs name it. Pure.
 
 A rule gives each sample the paths, without ending, that a file of its answer may end with. The
-rule under which most files find a sample holds for all of them, the first of RULES at a tie.
+rule that leaves the fewest files and samples over holds for all, the first of RULES at a tie.
 """
 
 import re
@@ -32,7 +32,8 @@ class Rule:
 class Matched:
     """The file of each sample, and what does not fit: ids without a file, ids with several, files.
 
-    `rule` is the one that holds. Samples answered twice are not among `files`.
+    `rule` is the one that holds. Samples answered twice are not among `files`; the files `unasked`
+    answer frames that nobody labelled.
     """
 
     rule: Rule
@@ -40,16 +41,24 @@ class Matched:
     missing: tuple[str, ...]
     doubled: tuple[str, ...]
     surplus: tuple[str, ...]
+    unasked: tuple[str, ...]
 
 
-def match(names: Sequence[str], examples: Sequence[Example]) -> Matched:
-    """Match the files of a folder, `/` between folders, to samples."""
-    found = [_matched(rule, names, examples) for rule in RULES]
-    return min(found, key=lambda one: len(one.surplus))  # the first at a tie
+def match(
+    names: Sequence[str], examples: Sequence[Example], unasked: Sequence[Example] = ()
+) -> Matched:
+    """Match the files of a folder, `/` between folders, to samples.
+
+    `unasked` are frames of the same videos whose answers may be there and are not scored.
+    """
+    found = [_matched(rule, names, examples, unasked) for rule in RULES]
+    return min(found, key=lambda one: len(one.surplus) + len(one.missing))  # the first at a tie
 
 
-def _matched(rule: Rule, names: Iterable[str], examples: Sequence[Example]) -> Matched:
-    owners = _owners(rule, examples)
+def _matched(
+    rule: Rule, names: Iterable[str], examples: Sequence[Example], unasked: Sequence[Example]
+) -> Matched:
+    owners = _owners(rule, [*examples, *unasked])
     files: dict[str, list[str]] = {}
     surplus = []
     for name in names:
@@ -59,12 +68,14 @@ def _matched(rule: Rule, names: Iterable[str], examples: Sequence[Example]) -> M
         else:
             files.setdefault(owner, []).append(name)
     ids = [example.example_id for example in examples]
+    others = [name for one in unasked for name in files.pop(one.example_id, ())]
     return Matched(
         rule,
         {owner: given[0] for owner, given in files.items() if len(given) == 1},
         tuple(name for name in ids if name not in files),
         tuple(name for name in ids if len(files.get(name, ())) > 1),
         tuple(surplus),
+        tuple(others),
     )
 
 

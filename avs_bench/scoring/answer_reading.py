@@ -2,44 +2,20 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.images import PictureReader
+from avs_bench.metrics.variants import CLIP_FRAMES
 from avs_bench.names import Resize, Values
+from avs_bench.results.tally import Tally
 from avs_bench.scoring.answer_files import AnswerFiles
 from avs_bench.scoring.answer_names import match
 from avs_bench.scoring.answers import Form, GivenAnswer, background, given_answer, read_told
 from avs_bench.scoring.scorers import Answer
 from vpo_builder.runtime.errors import InputError
-
-
-@dataclass(frozen=True)
-class Tally:
-    """How answers were read and how many did not fit, of those that are wanted.
-
-    `names` is the rule by which files were matched; `resized` were brought to their mask's size.
-    It is kept with the scores.
-    """
-
-    names: str
-    values: Values
-    resize: Resize | None
-    wanted: int
-    missing: int
-    doubled: int
-    surplus: int
-    wrong_size: int
-    resized: int
-
-    @property
-    def unfit(self) -> str:
-        """What does not fit, in words; empty if everything does."""
-        named = ("missing", "doubled", "surplus", "wrong_size")
-        counts = ((name, getattr(self, name)) for name in named)
-        return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts if count)
 
 
 class AnswerReader:
@@ -56,7 +32,7 @@ class AnswerReader:
         self._files, self._examples = files, examples
         self._form = Form(len(dataset.classes), dataset.mask_lookup, values, resize)
         self._masks = PictureReader(dataset.mask_lookup, cache_mib=0)
-        self._matched = match(files.names, examples)
+        self._matched = match(files.names, examples, _unasked(dataset, examples))
         self._wrong_size: list[str] = []
         self._resized = 0
         self._digest = hashlib.sha256()
@@ -87,6 +63,7 @@ class AnswerReader:
             surplus=len(matched.surplus),
             wrong_size=len(self._wrong_size),
             resized=self._resized,
+            unasked=len(matched.unasked),
         )
 
     def refuse_unfit(self) -> None:
@@ -119,6 +96,20 @@ class AnswerReader:
                 return None
             self._resized += 1
         return given_answer(told, wanted, where, self._form)
+
+
+def _unasked(dataset: AVSDataset, examples: Sequence[Example]) -> list[Example]:
+    """Return frames of the videos that have no mask, AVSS's padding among them."""
+    units = {example.unit for example in examples}
+    asked = {example.example_id for example in examples}
+    videos = (video for videos in dataset.videos.values() for video in videos)
+    frames = []
+    for first, *others in (video for video in videos if video[0].unit in units):
+        frames += [first, *others]
+        if dataset.family == "frame":
+            more = range(1 + len(others), CLIP_FRAMES)
+            frames += [replace(first, example_id=f"{first.unit}_{number}") for number in more]
+    return [frame for frame in frames if frame.example_id not in asked]
 
 
 def _wrong_size(

@@ -1,7 +1,7 @@
 """Scores the answers of any program, as `score` scores a model's. Needs no torch."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import class_indices, with_unseen_groups
@@ -10,6 +10,7 @@ from avs_bench.names import Resize, Values
 from avs_bench.results.records import Result, versions
 from avs_bench.scoring.answer_files import AnswerFiles
 from avs_bench.scoring.answer_reading import AnswerReader
+from avs_bench.scoring.answer_template import refuse_other_template
 from avs_bench.scoring.scorers import Answer, scorer_of
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import InputError
@@ -23,7 +24,7 @@ class Terms:
     `values` and `resize` are those of `Form`. `allow_missing`: samples without one usable answer
     count as background, and files that answer no sample are passed over. `families` are scored
     beside the dataset's own; `unseen` names the classes that training left out; `seed` tells runs
-    of one method apart.
+    of one method apart. `probes`, drawn with `probe_seed`, are for `score_with_probes`.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Terms:
     families: tuple[Family, ...] = ()
     unseen: tuple[str, ...] = ()
     seed: int | None = None
+    probes: tuple[str, ...] = ()
+    probe_seed: int = 0
 
 
 def score_given(
@@ -56,6 +59,7 @@ def score_given(
         raise InputError(f"{dataset.folder}: its {subset} subset is empty: nothing to score")
     families = dict.fromkeys([dataset.family, *terms.families])
     scorers = [scorer_of(name, len(dataset.classes), examples) for name in families]
+    refuse_other_template(files, dataset, subset)
     reader = AnswerReader(files, dataset, examples, terms.values, terms.resize)
     if not terms.allow_missing:
         reader.refuse_unfit()
@@ -72,7 +76,7 @@ def score_given(
     seed = {} if terms.seed is None else {"train": {"seed": terms.seed}}
     return Result(
         model=terms.name,
-        settings={"answers": asdict(reader.tally), **seed},
+        settings=reader.tally.settings | seed,
         checkpoint=_stem(files.path.stem),
         epochs=0,
         checkpoint_sha256=reader.sha256,

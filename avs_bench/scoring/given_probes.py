@@ -1,18 +1,42 @@
 """Scores another program's answers to the sounds of `avs-bench probe-set`. Needs no torch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
 from avs_bench.data.example import AVSDataset
 from avs_bench.names import PROBE_NAMES
 from avs_bench.probes import RIGHT_SOUND, ProbeCounts, chosen_probes
-from avs_bench.results.records import ProbedSet
+from avs_bench.results.records import ProbedSet, Result
 from avs_bench.scoring.answer_files import AnswerFiles
 from avs_bench.scoring.answer_reading import AnswerReader
-from avs_bench.scoring.given import Terms
+from avs_bench.scoring.given import Terms, score_given
+from avs_bench.scoring.scorers import Answer
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import InputError
+
+
+def score_with_probes(
+    files: AnswerFiles,
+    dataset: AVSDataset,
+    subset: Subset,
+    terms: Terms,
+    *,
+    command: str = "",
+    watch: Callable[[Answer], None] | None = None,
+    label: str = "",
+) -> Result:
+    """Return what `score_given` does, with the answers to `terms.probes`.
+
+    The pictures' own sounds are then scored at dataset level too, which probes are held against.
+    """
+    asked = terms.probes
+    chosen_probes(asked)  # refuses an unknown one before anything is read
+    own = replace(terms, families=(*terms.families, "dataset")) if asked else terms
+    right = own_answers(files) if asked else files
+    result = score_given(right, dataset, subset, own, command=command, watch=watch, label=label)
+    probed = score_given_probes(files, dataset, subset, terms, asked, terms.probe_seed)
+    return replace(result, probes=probed)
 
 
 def own_answers(files: AnswerFiles) -> AnswerFiles:

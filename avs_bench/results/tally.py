@@ -1,0 +1,74 @@
+"""How the answers of another program were read: kept with its scores, and said beside them."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import msgspec
+
+from avs_bench.names import Resize, Values
+from avs_bench.results.records import Result
+
+KEY = "answers"
+"""Where a result's settings hold the tally."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How answers were read and how many did not fit, of those that are `wanted`.
+
+    `names` is the rule by which files were matched; `resized` were brought to their mask's size;
+    `unasked` are of frames that nobody labelled, which programs for AVSBench answer too.
+    """
+
+    names: str
+    values: Values
+    resize: Resize | None
+    wanted: int
+    missing: int
+    doubled: int
+    surplus: int
+    wrong_size: int
+    resized: int
+    unasked: int
+
+    @property
+    def unfit(self) -> str:
+        """What does not fit, in words; empty if everything does."""
+        return ", ".join(_counted(self, "missing", "doubled", "surplus", "wrong_size"))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a result's settings hold of it."""
+        return {KEY: asdict(self)}
+
+    @property
+    def remarks(self) -> Iterator[str]:
+        """Yield the sentences that belong beside the scores."""
+        background = _counted(self, "missing", "doubled", "wrong_size")
+        if background:
+            told = ", ".join(background)
+            yield f"scored as background: {told}, of {self.wanted} answers"
+        if self.surplus:
+            yield f"passed over: {self.surplus} files that answer no sample"
+        if self.resized:
+            yield f"{self.resized} of {self.wanted} answers resized to their mask ({self.resize})"
+
+
+def tally_of(result: Result) -> Tally | None:
+    """Return the tally of a result; None of a model's; raise msgspec.ValidationError for another.
+
+    A stranger's result may hold anything in its place.
+    """
+    return msgspec.convert(result.settings[KEY], Tally) if KEY in result.settings else None
+
+
+def remarks_on(result: Result) -> tuple[str, ...]:
+    """Return the sentences that belong beside a result's scores, each with the method's name."""
+    tally = tally_of(result)
+    return () if tally is None else tuple(f"{result.model}: {text}." for text in tally.remarks)
+
+
+def _counted(tally: Tally, *names: str) -> list[str]:
+    counts = ((name, getattr(tally, name)) for name in names)
+    return [f"{count} {name.replace('_', ' ')}" for name, count in counts if count]
