@@ -71,7 +71,7 @@ def probe_set(
     each file its sample, its sha256, what is heard in it and what the right answer is.
     """
     from avs_bench.data.datasets import read_dataset
-    from avs_bench.probes.definitions import chosen_probes
+    from avs_bench.probes.choice import chosen_probes
     from avs_bench.probes.probe_set import NAME, Hearing, write_probe_set
 
     chosen = chosen_probes(listed(probes), and_right_sound=True)
@@ -80,7 +80,7 @@ def probe_set(
     dataset = read_dataset(folder)
     hearing = Hearing(
         seconds or (1 if dataset.videos else 3),
-        channels or (2 if any(probe.mirrors for probe in chosen) else 1),
+        channels or (2 if any(probe.stereo for probe in chosen) else 1),
         frame_step,
     )
     written = write_probe_set(

@@ -1,10 +1,12 @@
 """From an `Example` to a `Batch`: read, view, mix and stack."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from avs_bench.config import AudioSettings, AugmentationSettings, ImageSettings
@@ -15,6 +17,9 @@ from avs_bench.data.example import Example, SoundSource
 from avs_bench.data.images import Picture, PictureReader, resized
 from avs_bench.data.seeds import digest
 from avs_bench.data.tensors import to_tensor
+
+PictureChange = Callable[[NDArray[np.uint8], str], NDArray[np.uint8]]
+"""From pixels [H, W, 3] and the id of an example to other pixels."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,20 @@ def load_for_training(
 
 
 def load_for_evaluation(
-    example: Example, reader: PictureReader, image: ImageSettings, audio: AudioSettings
+    example: Example,
+    reader: PictureReader,
+    image: ImageSettings,
+    audio: AudioSettings,
+    change: PictureChange | None = None,
 ) -> Loaded:
-    """Read an example as it is: the image as `image` says, the target at its own size."""
+    """Read an example as it is: the image as `image` says, the target at its own size.
+
+    A `change` is made to the image before it is resized.
+    """
     picture = reader.read(example)
+    if change is not None:
+        pixels = change(np.asarray(picture.image), example.example_id)
+        picture = replace(picture, image=Image.fromarray(pixels))
     seen = resized(picture.image, image.long_side, stretched=image.stretched)
     picture = replace(picture, image=seen)
     return _loaded(example, picture, example.sources, audio)

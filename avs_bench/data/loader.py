@@ -8,7 +8,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from avs_bench.config import Settings
-from avs_bench.data.batch import Batch, Loaded, collate, load_for_evaluation, load_for_training
+from avs_bench.data.batch import (
+    Batch,
+    Loaded,
+    PictureChange,
+    collate,
+    load_for_evaluation,
+    load_for_training,
+)
 from avs_bench.data.clips import evaluation_clips, layout_of, training_clips
 from avs_bench.data.example import AVSDataset, Clip, Example
 from avs_bench.data.images import PictureReader
@@ -50,14 +57,18 @@ def training_batches(
 
 
 def plain_batches(
-    dataset: AVSDataset, examples: Sequence[Example], settings: Settings
+    dataset: AVSDataset,
+    examples: Sequence[Example],
+    settings: Settings,
+    change: PictureChange | None = None,
 ) -> Iterator[Batch]:
     """Yield each of the dataset's examples once, unchanged, in batches of one picture size.
 
-    Where frames of a video are seen together, frames without annotation are among them.
+    Where frames of a video are seen together, frames without annotation are among them. A `change`
+    is made to every picture.
     """
     clips = evaluation_clips(dataset, examples, settings.image.frames)
-    views = _PlainViews(dataset, clips, settings)
+    views = _PlainViews(dataset, clips, settings, change)
     order = evaluation_batches(clips, settings.evaluation.batch_size)
     return _batches(views, order, dataset, settings, settings.image.frames)
 
@@ -97,16 +108,21 @@ class _TrainingViews(Dataset[Item]):
 class _PlainViews(Dataset[Item]):
     """Examples as they are; errors as in `_TrainingViews`."""
 
-    def __init__(self, dataset: AVSDataset, clips: Sequence[Clip], settings: Settings) -> None:
-        self._clips = clips
-        self._settings = settings
+    def __init__(
+        self,
+        dataset: AVSDataset,
+        clips: Sequence[Clip],
+        settings: Settings,
+        change: PictureChange | None,
+    ) -> None:
+        self._clips, self._settings, self._change = clips, settings, change
         self._reader = PictureReader(dataset.mask_lookup, settings.loader.cache_mib)
 
     def __getitem__(self, index: int) -> Item:
         image, audio = self._settings.image, self._settings.audio
         try:
             return [
-                load_for_evaluation(frame, self._reader, image, audio)
+                load_for_evaluation(frame, self._reader, image, audio, self._change)
                 for frame in self._clips[index]
             ]
         except Exception as error:

@@ -3,12 +3,12 @@
 `avs_bench.probes.scores` asks a model; everything else needs no torch.
 """
 
+from avs_bench.probes.choice import chosen_probes
 from avs_bench.probes.counts import ProbeCounts, right_answer
 from avs_bench.probes.definitions import (
     PROBES,
     RIGHT_SOUND,
     Probe,
-    chosen_probes,
     probed_examples,
     probed_sound,
 )

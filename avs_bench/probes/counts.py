@@ -29,6 +29,7 @@ class ProbeCounts:
         self.asked = {
             example.example_id: example for example in probed_examples(probe, examples, seed)
         }
+        self.beside = probe.beside(examples, seed) if probe.beside else None
         self._answers: list[ScoredItem] = []
         self._labelled: list[ScoredItem] = []
 

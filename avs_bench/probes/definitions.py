@@ -8,19 +8,28 @@ screen. Chen et al. (arXiv 2304.02970) motivate VPO by the same doubt, that the 
 the answer away, and train against it with shuffled pairs.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from avs_bench.data.audio import Waveform, mix
-from avs_bench.data.example import Example
+from avs_bench.data.example import Example, SoundSource
 from avs_bench.data.seeds import numpy_generator
 from avs_bench.probes import hearing
 from vpo_builder.runtime.errors import InputError
 
 NOISE_RMS = 0.1
 """RMS of the noise (full scale 1) where the sound that it replaces is silent."""
+
+
+Beside = Mapping[str, tuple[SoundSource, ...]]
+Pixels = NDArray[np.uint8]
+
+
+def _summed(own: Waveform, beside: Waveform) -> Waveform:
+    return own + beside
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,10 @@ class Probe:
     `hear` says whose clips each example is given and leaves out the examples for which the probe
     has no meaning; `alter` changes the mixed waveform [channels, samples] of an example, by seed
     and example id. Both are pure. After it the sources are still heard unless `drowns` them, and
-    what was at pan p is at 1 − p if it `mirrors`.
+    what was at pan p is at 1 − p if it `mirrors`. `beside` names sources, by example id, that are
+    mixed by themselves and then `blend`ed with an example's own mix before it is altered. A probe
+    that has a meaning in two channels alone is `stereo`. `picture` alters the pixels [H, W, 3] as
+    `alter` the sound.
     """
 
     name: str
@@ -40,13 +52,23 @@ class Probe:
     alter: Callable[[Waveform, int, str], Waveform]
     drowns: bool = False
     mirrors: bool = False
+    stereo: bool = False
+    beside: Callable[[Sequence[Example], int], Beside] | None = None
+    blend: Callable[[Waveform, Waveform], Waveform] = _summed
+    picture: Callable[[Pixels, int, str], Pixels] | None = None
 
     def heard_classes(self, example: Example) -> frozenset[int]:
         """Return the class indices that are heard in an example that `hear` gave."""
         return frozenset(() if self.drowns else (x.class_index for x in example.sources))
 
+    def sound(self, own: Waveform, beside: Waveform | None, seed: int, example_id: str) -> Waveform:
+        """Return what is heard: an example's mix, blended with what is beside it, and altered."""
+        mixed = own if beside is None else self.blend(own, beside)
+        return self.alter(mixed, seed, example_id)
 
-def _unaltered(waveform: Waveform, _seed: int, _example_id: str) -> Waveform:
+
+def unaltered(waveform: Waveform, _seed: int, _example_id: str) -> Waveform:
+    """Return the sound as it is."""
     return waveform
 
 
@@ -76,7 +98,7 @@ def _swapped_channels(waveform: Waveform, _seed: int, _example_id: str) -> Wavef
 _ROBUST = "AVSBench-Robust (arXiv 2502.00358)"
 
 RIGHT_SOUND = Probe(
-    "right-sound", "what does it score with the sound of the picture?", "", hearing.own, _unaltered
+    "right-sound", "what does it score with the sound of the picture?", "", hearing.own, unaltered
 )
 """No probe: what the others are compared with."""
 
@@ -88,7 +110,7 @@ PROBES: dict[str, Probe] = {
             "does it segment anything when nothing is heard?",
             _ROBUST,
             hearing.nothing,
-            _unaltered,
+            unaltered,
         ),
         Probe(
             "noise",
@@ -103,7 +125,7 @@ PROBES: dict[str, Probe] = {
             "does it segment anything when a class is heard that is not in the picture?",
             f"{_ROBUST}; here by class, with every object that could sound known",
             hearing.of_an_unseen_class,
-            _unaltered,
+            unaltered,
         ),
         Probe(
             "shuffled",
@@ -111,14 +133,14 @@ PROBES: dict[str, Probe] = {
             "Chen et al. (arXiv 2304.02970), whose training shuffles the audio of a batch; here "
             "the labelled classes that are still heard remain the right answer",
             hearing.of_another_picture,
-            _unaltered,
+            unaltered,
         ),
         Probe(
             "single",
             "does it drop the other objects when one of several classes is heard alone?",
             "ours, for VPO-MS and MSMI",
             hearing.one_class,
-            _unaltered,
+            unaltered,
         ),
         Probe(
             "swap-channels",
@@ -127,18 +149,10 @@ PROBES: dict[str, Probe] = {
             hearing.own_beside_a_silent_twin,
             _swapped_channels,
             mirrors=True,
+            stereo=True,
         ),
     )
 }
-
-
-def chosen_probes(names: Iterable[str], *, and_right_sound: bool = False) -> tuple[Probe, ...]:
-    """Return probes by their names, each once; raise InputError for an unknown name."""
-    known = {**({RIGHT_SOUND.name: RIGHT_SOUND} if and_right_sound else {}), **PROBES}
-    for name in names:
-        if name not in known:
-            raise InputError(f"no probe {name!r}: choose of {', '.join(known)}")
-    return tuple(known[name] for name in dict.fromkeys(names))
 
 
 def probed_examples(
@@ -165,7 +179,12 @@ def probed_sound(
     channels: int,
     frame_step: float = 1.0,
     seed: int = 0,
+    beside: Sequence[SoundSource] | None = None,
 ) -> Waveform:
-    """Return what is heard in one of `probed_examples`, [channels, seconds · 16,000] float32."""
+    """Return what is heard in one of `probed_examples`, [channels, seconds · 16,000] float32.
+
+    `beside` are the sources that `probe.beside` names for it.
+    """
     mixed = mix(example.sources, seconds, channels, frame_step)
-    return probe.alter(mixed, seed, example.example_id)
+    others = None if beside is None else mix(beside, seconds, channels, frame_step)
+    return probe.sound(mixed, others, seed, example.example_id)

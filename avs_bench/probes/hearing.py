@@ -6,8 +6,9 @@ out rather than asked something else.
 """
 
 from bisect import bisect
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from avs_bench.data.example import Example, SoundSource
 from avs_bench.data.seeds import digest
@@ -61,6 +62,27 @@ def of_an_unseen_class(examples: Sequence[Example], seed: int) -> tuple[Example,
     )
 
 
+def unseen_voices(
+    examples: Sequence[Example], seed: int, count: int
+) -> dict[str, tuple[SoundSource, ...]]:
+    """Return clips, at the centre, of classes that are not in the picture of each example, by id.
+
+    So many recordings, the first that the example meets on the ring of `_partners`; more of them
+    begin with the same. Fewer where the set has no more.
+    """
+    ring = _ring(examples, seed)
+    voices = {}
+    for example in examples:
+        found: dict[Path, SoundSource] = {}
+        for other in ring.after(example.example_id):
+            for source in _unseen(example, other):
+                found.setdefault(source.clip, replace(source, pan=CENTRE))
+            if len(found) >= count:
+                break
+        voices[example.example_id] = tuple(found.values())[:count]
+    return voices
+
+
 def one_class(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
     """Of several classes that sound, one is still heard; the rest of the set is left out."""
     several = (example for example in examples if len(example.heard) > 1)
@@ -84,6 +106,27 @@ def _unseen(example: Example, other: Example) -> list[SoundSource]:
     return [source for source in other.sources if source.clip not in mixed]
 
 
+@dataclass(frozen=True)
+class _Ring:
+    """Examples in the order of a hash of their ids, closed to a ring."""
+
+    seed: int
+    examples: tuple[Example, ...]
+    places: tuple[int, ...]
+
+    def after(self, example_id: str) -> Iterator[Example]:
+        """Yield every example once, from the place of an id on."""
+        start = bisect(self.places, digest("place", self.seed, example_id))
+        count = len(self.examples)
+        return (self.examples[(start + step) % count] for step in range(count))
+
+
+def _ring(examples: Sequence[Example], seed: int) -> _Ring:
+    ordered = sorted(examples, key=lambda example: digest("ring", seed, example.example_id))
+    places = tuple(digest("ring", seed, example.example_id) for example in ordered)
+    return _Ring(seed, tuple(ordered), places)
+
+
 def _partners(
     examples: Sequence[Example], seed: int, is_partner: Callable[[Example, Example], bool]
 ) -> list[tuple[Example, Example]]:
@@ -92,12 +135,10 @@ def _partners(
     A few steps each, where ranking all pairs would be quadratic; and an example added to the set
     changes the partner of its neighbours on the ring only.
     """
-    ring = sorted(examples, key=lambda example: digest("ring", seed, example.example_id))
-    places = [digest("ring", seed, example.example_id) for example in ring]
+    ring = _ring(examples, seed)
     pairs = []
     for example in examples:
-        start = bisect(places, digest("place", seed, example.example_id))
-        candidates = (ring[(start + step) % len(ring)] for step in range(len(ring)))
+        candidates = ring.after(example.example_id)
         partner = next((other for other in candidates if is_partner(example, other)), None)
         if partner is not None:
             pairs.append((example, partner))

@@ -14,9 +14,11 @@ import msgspec
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+from PIL import Image
 
 from avs_bench.data.audio import SAMPLE_RATE, Waveform
-from avs_bench.data.example import AVSDataset, Example
+from avs_bench.data.example import AVSDataset, Example, SoundSource
+from avs_bench.data.images import PictureReader
 from avs_bench.probes.definitions import Probe, probed_examples, probed_sound
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.own_folders import refuse_content
@@ -49,7 +51,8 @@ class ProbeSound:
 
     `file` is relative to the probe-set, `image` to the dataset's folder (None: it lies elsewhere).
     `heard` are the class names that sound, `answer` those of them that the sample's mask labels.
-    `clipped` samples were louder than a 16-bit file holds.
+    `clipped` samples were louder than a 16-bit file holds. `picture` is the changed picture, in the
+    probe-set too, that is to be answered in the place of `image`; None: the picture is its own.
     """
 
     probe: str
@@ -60,6 +63,7 @@ class ProbeSound:
     heard: tuple[str, ...]
     answer: tuple[str, ...]
     clipped: int
+    picture: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def write_probe_set(
     seed: int = 0,
     label: str = "sounds",
 ) -> ProbeSet:
-    """Write `<probe>/<sample id>.wav` and the manifest; return it.
+    """Write `<probe>/<sample id>.wav`, `.png` for changed pictures, and the manifest; return it.
 
     Equal inputs give equal bytes. Raises InputError for a folder that holds something else, for a
     probe without samples, and for a recording that cannot be read; then nothing is left.
@@ -112,10 +116,17 @@ def write_probe_set(
     examples = dataset.subsets[subset]
     asked = [(probe, probed_examples(probe, examples, seed)) for probe in probes]
     own = {example.example_id: example for example in examples}
+    beside = {probe.name: probe.beside(examples, seed) for probe in probes if probe.beside}
     with atomic_folder(folder) as fresh:
         pairs = [(probe, example) for probe, chosen in asked for example in _sorted(chosen)]
+        writer = _Writer(fresh, dataset, hearing, seed)
         sounds = tuple(
-            _write(fresh, dataset, probe, example, own[example.example_id], hearing, seed)
+            writer.write(
+                probe,
+                example,
+                own[example.example_id],
+                beside[probe.name].get(example.example_id, ()) if probe.beside else None,
+            )
             for probe, example in progress(pairs, len(pairs), label)
         )
         written = ProbeSet(
@@ -150,41 +161,63 @@ def pcm16(waveform: Waveform) -> tuple[NDArray[np.int16], int]:
     return held.astype(np.int16), int(np.count_nonzero(held != steps))
 
 
-def _write(
-    folder: Path,
-    dataset: AVSDataset,
-    probe: Probe,
-    example: Example,
-    own: Example,
-    hearing: Hearing,
-    seed: int,
-) -> ProbeSound:
-    waveform = probed_sound(
-        probe,
-        example,
-        seconds=hearing.seconds,
-        channels=hearing.channels,
-        frame_step=hearing.frame_step,
-        seed=seed,
-    )
-    frames, clipped = pcm16(waveform)
-    buffer = io.BytesIO()
-    soundfile.write(buffer, frames, SAMPLE_RATE, format="WAV", subtype="PCM_16")
-    file = f"{probe.name}/{example.example_id}.wav"
-    write_atomically(folder / file, buffer.getvalue())
-    heard = probe.heard_classes(example)
-    labelled = {source.class_index for source in own.sources}
-    inside = example.image.is_relative_to(dataset.folder)
-    return ProbeSound(
-        probe=probe.name,
-        sample_id=example.example_id,
-        file=file,
-        sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
-        image=example.image.relative_to(dataset.folder).as_posix() if inside else None,
-        heard=tuple(dataset.classes[index] for index in sorted(heard)),
-        answer=tuple(dataset.classes[index] for index in sorted(heard & labelled)),
-        clipped=clipped,
-    )
+@dataclass(frozen=True)
+class _Writer:
+    """Writes the files of a probe-set into a folder."""
+
+    folder: Path
+    dataset: AVSDataset
+    hearing: Hearing
+    seed: int
+
+    def write(
+        self,
+        probe: Probe,
+        example: Example,
+        own: Example,
+        beside: Sequence[SoundSource] | None,
+    ) -> ProbeSound:
+        """Write an example's sound, and its picture if the probe changes it; return their entry."""
+        waveform = probed_sound(
+            probe,
+            example,
+            seconds=self.hearing.seconds,
+            channels=self.hearing.channels,
+            frame_step=self.hearing.frame_step,
+            seed=self.seed,
+            beside=beside,
+        )
+        frames, clipped = pcm16(waveform)
+        buffer = io.BytesIO()
+        soundfile.write(buffer, frames, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+        file = f"{probe.name}/{example.example_id}.wav"
+        write_atomically(self.folder / file, buffer.getvalue())
+        classes, heard = self.dataset.classes, probe.heard_classes(example)
+        labelled = {source.class_index for source in own.sources}
+        inside = example.image.is_relative_to(self.dataset.folder)
+        return ProbeSound(
+            probe=probe.name,
+            sample_id=example.example_id,
+            file=file,
+            sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
+            image=example.image.relative_to(self.dataset.folder).as_posix() if inside else None,
+            heard=tuple(classes[index] for index in sorted(heard)),
+            answer=tuple(classes[index] for index in sorted(heard & labelled)),
+            clipped=clipped,
+            picture=self._picture(probe, example),
+        )
+
+    def _picture(self, probe: Probe, example: Example) -> str | None:
+        if probe.picture is None:
+            return None
+        reader = PictureReader(self.dataset.mask_lookup, cache_mib=0)
+        pixels = np.asarray(reader.read(example).image)
+        changed = Image.fromarray(probe.picture(pixels, self.seed, example.example_id))
+        buffer = io.BytesIO()
+        changed.save(buffer, "PNG")
+        file = f"{probe.name}/{example.example_id}.png"
+        write_atomically(self.folder / file, buffer.getvalue())
+        return file
 
 
 def _sorted(examples: Sequence[Example]) -> list[Example]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from avs_bench.config import Settings
-from avs_bench.data.batch import Batch
+from avs_bench.data.batch import Batch, PictureChange
 from avs_bench.data.class_map import ClassMap
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.loader import plain_batches
@@ -67,6 +67,7 @@ def evaluate(
     families: Sequence[Family] = (),
     class_map: ClassMap | None = None,
     probes: Sequence[ProbeScorer] = (),
+    change: PictureChange | None = None,
     watch: Watcher | None = None,
     processes: Processes = ALONE,
     stopped_by: Callable[[], int] = _never,
@@ -78,7 +79,8 @@ def evaluate(
     size, so runs at different sizes compare. A `class_map`, applied to the dataset already, takes
     the model's logits to the dataset's classes. Nothing depends on the batch, so `processes` score
     whole units each and every one returns all counts; `probes` are asked about the same pictures
-    on the way, and keep what this process hears of them. A `label` has progress shown under it.
+    on the way, and keep what this process hears of them. A `change` is made to every picture. A
+    `label` has progress shown under it.
     Raises InputError for an empty subset and for logits that are not numbers, and
     ScoringStoppedError in every process after the batch in which `stopped_by` was not 0 in one.
     """
@@ -89,7 +91,7 @@ def evaluate(
     chosen = dict.fromkeys([dataset.family, *families])
     scorers = [scorer_of(name, len(dataset.classes), examples) for name in chosen]
     own = _share(examples, processes)
-    batches = plain_batches(dataset, own, settings)
+    batches = plain_batches(dataset, own, settings, change)
     segmented = partial(_segmented, model, device, class_map)
     scored = _scored(segmented, batches, scorers, probes, watch, stopped_by)
     total = sum(example.mask is not None for example in own)

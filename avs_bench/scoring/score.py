@@ -1,8 +1,9 @@
 """Scores the model of a checkpoint on a subset of a dataset, and says where all of it came from."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,8 +16,9 @@ from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import class_indices, with_unseen_groups
 from avs_bench.names import Family
 from avs_bench.probes import chosen_probes
+from avs_bench.probes.definitions import Pixels, Probe
 from avs_bench.probes.scores import ProbeScorer
-from avs_bench.results.records import Cost, Result, SeenCount, versions
+from avs_bench.results.records import Cost, ProbedSet, Result, ScoredSet, SeenCount, versions
 from avs_bench.results.showcase import Showcase
 from avs_bench.scoring.evaluate import evaluate, watcher_of
 from vpo_builder.dataset.schema import Subset
@@ -60,19 +62,19 @@ def score(
     settings, origin = opened.settings, opened.origin
     dataset, class_map = _scored_data(opened, dataset, subset, questions)
     needed = (*questions.families, *(("dataset",) if questions.probes else ()))
-    asked = dataset.subsets[subset], len(dataset.classes), settings.audio, questions.probe_seed
-    probes = [ProbeScorer(probe, *asked) for probe in chosen_probes(questions.probes)]
-    sets = evaluate(
-        opened.module,
-        dataset,
-        subset,
-        settings,
-        opened.device,
-        families=needed,
-        class_map=class_map,
-        probes=probes,
-        watch=watcher_of(showcase, dataset) if showcase else None,
-        label=label,
+    chosen, examples = chosen_probes(questions.probes), dataset.subsets[subset]
+    asked = examples, len(dataset.classes), settings.audio, questions.probe_seed
+    heard = {p.name: ProbeScorer(p, *asked) for p in chosen if p.picture is None}
+    evaluated = partial(
+        evaluate, opened.module, dataset, subset, settings, opened.device, class_map=class_map
+    )
+    watch = watcher_of(showcase, dataset) if showcase else None
+    sets = evaluated(families=needed, probes=tuple(heard.values()), watch=watch, label=label)
+    probed = tuple(
+        heard[probe.name].scores()
+        if probe.name in heard
+        else _seen_worse(evaluated, probe, questions.probe_seed, label)
+        for probe in chosen
     )
     return Result(
         model=opened.name,
@@ -90,11 +92,33 @@ def score(
         command=command,
         versions=versions(torch=str(torch.__version__)),
         sets=sets,
-        probes=tuple(probe.scores() for probe in probes),
+        probes=probed,
         seen=_seen(opened, dataset, subset),
         class_map=class_map,
         cost=_cost(opened),
     )
+
+
+def _seen_worse(
+    evaluated: Callable[..., tuple[ScoredSet, ...]], probe: Probe, seed: int, label: str
+) -> ProbedSet:
+    """Return what is scored on changed pictures, whose sounds and masks are their own."""
+    assert probe.picture is not None, "the caller chose it for its pictures"
+    change = _Changed(probe.picture, seed)
+    shown = f"{label}, {probe.name}" if label else ""
+    *_, scores = evaluated(families=("dataset",), change=change, label=shown)
+    return ProbedSet(probe.name, probe.question, probe.source, seed, scores, scores)
+
+
+@dataclass(frozen=True)
+class _Changed:
+    """A probe's change of pictures, which travels to the processes that read them."""
+
+    picture: Callable[[Pixels, int, str], Pixels]
+    seed: int
+
+    def __call__(self, pixels: Pixels, example_id: str) -> Pixels:
+        return self.picture(pixels, self.seed, example_id)
 
 
 def _scored_data(

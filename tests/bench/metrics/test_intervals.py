@@ -1,6 +1,7 @@
 """BCa ends: what they are in closed form, and that rare classes do not push them off the figure."""
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -28,6 +29,36 @@ def test_a_long_tail_on_one_side_stretches_that_side():
     low, high = bca_ends(NORMAL_VALUES, 0.0, -skewed, 0.95)
     assert low < -1.97
     assert high < 1.95
+
+
+@pytest.mark.parametrize("level", [0.95, 0.8])
+def test_the_ends_are_efrons_formula_with_ties_counted_half_and_nothing_for_no_value(level):
+    values = np.random.default_rng(1).gamma(2.0, size=400).round(1)
+    left_out, figure = np.array([1.0, 1.2, 1.1, 2.0, 0.9]), float(np.sort(values)[150])
+    normal, apart = NormalDist(), left_out.mean() - left_out
+    below = (values < figure).sum() + (values == figure).sum() / 2
+    bias = normal.inv_cdf(below / 400)
+    skewness = (apart**3).sum() / (6 * (apart**2).sum() ** 1.5)
+    shares = []
+    for tail in ((1 - level) / 2, (1 + level) / 2):
+        shifted = bias + normal.inv_cdf(tail)
+        shares.append(normal.cdf(bias + shifted / (1 - skewness * shifted)))
+    assert (values == figure).sum() > 1
+    assert abs(skewness) > 0.05
+    with_gaps = np.concatenate([[math.nan], values, [math.nan]])
+    found = bca_ends(with_gaps, figure, np.append(left_out, math.nan), level)
+    assert found == pytest.approx(np.quantile(values, shares), abs=1e-12)
+
+
+def test_without_values_of_the_jackknife_the_interval_is_not_skewed():
+    values, none = NORMAL_VALUES[:999], np.array([math.nan])
+    assert bca_ends(values, 0.1, none, 0.9) == bca_ends(values, 0.1, EVEN, 0.9)
+    assert bca_ends(values, 0.1, np.ones(3), 0.9) == bca_ends(values, 0.1, EVEN, 0.9)
+
+
+def test_without_any_resample_or_figure_there_are_no_ends():
+    assert all(map(math.isnan, bca_ends(np.array([math.nan]), 0.1, EVEN, 0.95)))
+    assert all(map(math.isnan, bca_ends(NORMAL_VALUES, math.nan, EVEN, 0.95)))
 
 
 def test_a_figure_beyond_all_resamples_has_no_interval():

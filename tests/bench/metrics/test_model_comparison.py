@@ -37,7 +37,70 @@ def p_values(trials, seeds, spread, better=0.0, pictures=40):
     return np.array(found)
 
 
+def expected_variance(first, second, seeds):
+    """Return Obuchowski and Rockette's variance of a difference and its degrees of freedom.
+
+    `first` and `second` are the figures of each run with each picture left out, [runs][pictures],
+    behind the runs' own figures: written from their definition, one covariance at a time.
+    """
+
+    def covariance(one, other):
+        n = len(one)
+        apart = [(x - np.mean(one)) * (y - np.mean(other)) for x, y in zip(one, other, strict=True)]
+        return (n - 1) / n * sum(apart)
+
+    def within(runs):
+        pairs = [covariance(a, b) for i, a in enumerate(runs) for j, b in enumerate(runs) if i != j]
+        return np.mean(pairs) if pairs else covariance(runs[0], runs[0])
+
+    squares = sum(((values - np.mean(values)) ** 2).sum() for values in seeds)
+    freedom = sum(map(len, seeds)) - len(seeds)
+    of_seeds = squares / freedom * sum(1 / len(values) for values in seeds)
+    of_pictures = within(first)
+    if second:
+        across = np.mean([covariance(a, b) for a in first for b in second])
+        of_pictures += within(second) - 2 * across
+    of_pictures = max(0, of_pictures)
+    total = of_seeds + of_pictures
+    pictures = len(first[0])
+    return total, total**2 / (of_seeds**2 / freedom + of_pictures**2 / (pictures - 1))
+
+
+def accuracy(pictures):
+    return float(pixel_accuracy_dataset(sum(pictures)))
+
+
+def left_out(run):
+    pictures = [run[name] for name in sorted(run)]
+    return [accuracy(pictures[:i] + pictures[i + 1 :]) for i in range(len(pictures))]
+
+
 class TestModels:
+    @pytest.mark.parametrize("seeds", [(3, 2), (1, 3), (2, 1)])
+    @pytest.mark.parametrize("spread", [0.0, 0.03])
+    def test_it_is_obuchowskis_and_rockettes_test(self, seeds, spread):
+        random = np.random.default_rng(11)
+        difficulty = random.normal(0, 0.1, 7)
+        runs = [
+            model(random, difficulty, 0.6 + 0.05 * side, seeds[side], spread) for side in (0, 1)
+        ]
+        figures = [np.array([accuracy(run.values()) for run in side]) for side in runs]
+        variance, freedom = expected_variance(
+            *([left_out(run) for run in side] for side in runs), figures
+        )
+        difference = figures[0].mean() - figures[1].mean()
+        reach = quantile(0.9, freedom) * math.sqrt(variance)
+        one = compare_models(*runs, pixel_accuracy_dataset, level=0.9)
+        assert one.difference == pytest.approx(difference)
+        assert (one.low, one.high) == pytest.approx((difference - reach, difference + reach))
+        p = two_sided_p(difference / math.sqrt(variance), freedom)
+        assert one.p_value == pytest.approx(p, rel=1e-6)
+        assert (one.level, one.units) == (0.9, 7)
+        assert (one.first.runs, one.second.runs) == seeds
+        assert (one.first.mean, one.second.mean) == pytest.approx(
+            (figures[0].mean(), figures[1].mean())
+        )
+
     @pytest.mark.parametrize(
         ("seeds", "spread"), [((3, 3), 0.03), ((3, 3), 0.0), ((1, 3), 0.03), ((5, 2), 0.03)]
     )
@@ -118,6 +181,20 @@ class TestConditions:
         assert 0 < one.low < one.difference
         assert one.p_value < 0.05
         assert compare_models(heard, silent, pixel_accuracy_dataset).p_value > 0.3
+
+    def test_it_is_the_test_of_the_seeds_differences(self):
+        random = np.random.default_rng(12)
+        difficulty = random.normal(0, 0.1, 6)
+        heard, silent = (model(random, difficulty, 0.6 + gain, 3, 0.03) for gain in (0.04, 0))
+        pairs = list(zip(heard, silent, strict=True))
+        rows = [np.subtract(left_out(a), left_out(b)) for a, b in pairs]
+        gains = np.array([accuracy(a.values()) - accuracy(b.values()) for a, b in pairs])
+        variance, freedom = expected_variance(rows, [], [gains])
+        reach = quantile(0.8, freedom) * math.sqrt(variance)
+        one = compare_conditions(heard, silent, pixel_accuracy_dataset, level=0.8)
+        assert one.difference == pytest.approx(gains.mean())
+        assert (one.low, one.high) == pytest.approx((gains.mean() - reach, gains.mean() + reach))
+        assert (one.level, one.units) == (0.8, 6)
 
     def test_one_seed_is_compared_as_such(self):
         random = np.random.default_rng(6)

@@ -12,7 +12,9 @@ from avs_bench.metrics import (
     fdr_dataset,
     miou_dataset,
     pixel_accuracy_dataset,
+    uncertainty,
 )
+from avs_bench.metrics.intervals import bca_ends
 from avs_bench.metrics.uncertainty import bootstrap, by_unit, compare, over_seeds
 from vpo_builder.runtime.errors import InputError
 
@@ -88,6 +90,19 @@ class TestBootstrap:
         units = by_unit([("dog.jpg", record), ("cat.jpg", record), ("dog.jpg", record)])
         assert units == {"dog.jpg": record + record, "cat.jpg": record}
 
+    def test_the_interval_is_that_of_a_loop_over_drawn_images(self, monkeypatch):
+        scores = images(7, 0.7, seed=3)
+        records = [scores[name] for name in sorted(scores)]
+        drawn = np.random.default_rng([5, 0]).integers(0, 7, (40, 7))
+        values = [float(miou_dataset(sum(records[i] for i in row))) for row in drawn]
+        rest = [float(miou_dataset(sum(records[:i] + records[i + 1 :]))) for i in range(7)]
+        whole = float(miou_dataset(sum(records)))
+        expected = bca_ends(np.array(values), whole, np.array(rest), 0.9)
+        for at_a_time in (1 << 22, 15, 1):
+            monkeypatch.setattr(uncertainty, "_WEIGHTS_AT_A_TIME", at_a_time)
+            found = bootstrap(scores, miou_dataset, resamples=40, level=0.9, seed=5)
+            assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)
+
     def test_no_scores(self):
         with pytest.raises(InputError, match="at least one"):
             bootstrap({}, miou_dataset)
@@ -146,6 +161,36 @@ class TestComparison:
             (-back.difference, -back.high, -back.low)
         )
         assert forth.p_value == back.p_value
+
+    def test_it_is_that_of_loops_over_drawn_images_and_over_swapped_runs(self, monkeypatch):
+        a, b = images(6, 0.75, seed=0), images(6, 0.6, seed=1)
+        pairs = [(a[name], b[name]) for name in sorted(a)]
+
+        def difference(chosen):
+            first, second = (sum(side) for side in zip(*chosen, strict=True))
+            return float(miou_dataset(first)) - float(miou_dataset(second))
+
+        drawn = np.random.default_rng([2, 0]).integers(0, 6, (60, 6))
+        resampled = [difference([pairs[i] for i in row]) for row in drawn]
+        rest = [difference(pairs[:i] + pairs[i + 1 :]) for i in range(6)]
+        ends = bca_ends(np.array(resampled), difference(pairs), np.array(rest), 0.8)
+        kept = np.random.default_rng([2, 1]).integers(0, 2, (60, 6))
+        swapped = [
+            difference(
+                [pair if keep else pair[::-1] for pair, keep in zip(pairs, row, strict=True)]
+            )
+            for row in kept
+        ]
+        extreme = sum(abs(one) >= abs(difference(pairs)) - 1e-12 for one in swapped)
+        assert 0 < extreme < 60
+        for at_a_time in (1 << 22, 15, 1):
+            monkeypatch.setattr(uncertainty, "_WEIGHTS_AT_A_TIME", at_a_time)
+            found = compare(a, b, miou_dataset, resamples=60, level=0.8, seed=2)
+            assert (found.low, found.high) == pytest.approx(ends, abs=1e-12)
+            assert found.p_value == (1 + extreme) / 61
+        assert (found.units, found.resamples, found.level) == (6, 60, 0.8)
+        assert found.first == miou_dataset(sum(a.values()))
+        assert found.second == miou_dataset(sum(b.values()))
 
     def test_other_images_cannot_be_paired(self):
         a, b = images(3, 0.7, seed=0), images(4, 0.7, seed=0)

@@ -37,7 +37,7 @@ def boxed(number: int, category: str, box: tuple[int, int, int, int] | None) -> 
 
 
 def photo(image: int = 1) -> Photo:
-    return Photo(image, f"{image}.jpg", 10, 10)
+    return Photo(image, 10, 10, f"{image}.jpg")
 
 
 def pictured(*sounding: Candidate, subset: str = "train", image: int = 1) -> Scene:

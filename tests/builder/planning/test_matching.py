@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,8 +10,9 @@ from vpo_builder.classes import CLASS_TABLE, class_rows, read_class_table
 from vpo_builder.config import load_config
 from vpo_builder.planning.matching import image_subsets, match_clips
 from vpo_builder.planning.persons import PersonResolver
-from vpo_builder.records import ClipRow, Reason, VggSound
+from vpo_builder.records import ClipRow, Reason, Rejection, VggSound
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.stateless_hash import mix, text_key, unit
 from vpo_builder.sources.vggsound import known_labels
 
 
@@ -55,6 +57,37 @@ def test_a_decision_keeps_the_words_it_rests_on() -> None:
     resolver = PersonResolver(load_config("default").person)
     decision = resolver.resolve(7, ["A man and a baby elephant.", "Nobody."])
     assert decision.captions == (("A man and a baby elephant.", ("man",)), ("Nobody.", ()))
+
+
+@pytest.mark.parametrize(
+    ("caption", "words"),
+    [
+        ("A toy man.", ()),
+        ("A toy and a man.", ("man",)),
+        ("A man and a toy baby.", ("man",)),
+        ("Toy baby man.", ("man",)),
+        ("Man.", ("man",)),
+        ("A baby elephant.", ()),
+        ("A male african elephant.", ()),
+        ("A male and elephant.", ("male",)),
+        ("A male riding elephant.", ("male",)),
+        ("A male big african elephant.", ("male",)),
+        ("A male, elephant.", ("male",)),
+        ("A male african, elephant.", ("male",)),
+        ("A male.", ("male",)),
+        ("A male sings.", ("male",)),
+        ("The mother of pearl.", ()),
+        ("The mother of.", ()),
+        ("The mother, of pearl.", ("mother",)),
+        ("A mother giraffe.", ()),
+        ("A mother and of it.", ("mother",)),
+        ("The male of them.", ("male",)),
+        ("A baby of toy man.", ("baby",)),
+    ],
+)
+def test_words_count_that_mean_a_person_by_what_stands_around_them(caption, words) -> None:
+    resolver = PersonResolver(load_config("default").person)
+    assert resolver.resolve(1, [caption]).captions == ((caption, words),)
 
 
 TEXTS = st.text("man|boy toy.,|É\u0130Σ\n", max_size=12) | st.sampled_from(
@@ -124,6 +157,59 @@ def test_a_test_share_has_its_size_and_is_drawn_apart_from_val() -> None:
     assert "test" not in image_subsets("train", ids, replace(settings, test_fraction=0.0))
 
 
+def test_shares_are_drawn_by_hashes_of_ids_and_one_that_lies_at_the_share_is_not_in_it() -> None:
+    val, test = (
+        {image: float(unit(mix(purpose, image))) for image in range(40)}
+        for purpose in ("image subset", "image in test")
+    )
+    at_val, at_test = sorted(val.values())[20], sorted(test.values())[10]
+    expected = [
+        "test" if test[image] < at_test else "val" if val[image] < at_val else "train"
+        for image in range(40)
+    ]
+    assert expected.count("test") == 10
+    settings = replace(load_config("default").subsets, val_fraction=at_val)
+    shares = replace(settings, test="share", test_fraction=at_test)
+    assert image_subsets("train", range(40), shares) == expected
+    assert image_subsets("train", range(40), settings).count("val") == 20
+
+
+def test_clips_come_with_the_class_of_their_label_their_subset_and_their_file() -> None:
+    names = ["ccccccccccc", "bbbbbbbbbbb", "aaaaaaaaaaa"]
+    draws = {name: float(unit(mix("clip subset", text_key(name)))) for name in names}
+    first, second, third = sorted(names, key=draws.__getitem__)
+    rows = (
+        ClipRow(first, 1, "dog barking", "train"),
+        ClipRow(second, 2, "cow lowing", "train"),
+        ClipRow(third, 3, "cat meowing", "train"),
+        ClipRow("ddddddddddd", 4, "dog barking", "test"),
+    )
+    table = read_class_table(CLASS_TABLE, "captions", known_labels())
+    paths = {rows[0].clip_id: Path("here.wav")}
+    clips, rejections = match_clips(VggSound(rows, paths, {}, ""), table, draws[second])
+    found = [(c.clip_id, c.youtube_id, c.label, c.category, c.subset, c.path) for c in clips]
+    assert found == [
+        (f"{first}_000001", first, "dog barking", "dog", "val", Path("here.wav")),
+        (f"{second}_000002", second, "cow lowing", "cow", "train", None),
+        (f"{third}_000003", third, "cat meowing", "cat", "train", None),
+        ("ddddddddddd_000004", "ddddddddddd", "dog barking", "dog", "test", None),
+    ]
+    assert rejections == []
+
+
+def test_a_clip_is_kept_out_whose_own_label_nobody_has_heard() -> None:
+    rows = tuple(ClipRow("a" * 11, start, "dog barking", "train") for start in range(4))
+    table = read_class_table(CLASS_TABLE, "captions", known_labels())
+    ids = [row.clip_id for row in rows]
+    audible = {ids[0]: {"cow lowing"}, ids[1]: {"cow lowing", "dog barking"}, ids[2]: ()}
+    clips, rejections = match_clips(VggSound(rows, {}, {}, ""), table, 0.1, audible)
+    assert [clip.clip_id for clip in clips] == [ids[1], ids[3]]
+    assert rejections == [
+        Rejection("clip", ids[0], Reason.CLIP_INAUDIBLE),
+        Rejection("clip", ids[2], Reason.CLIP_INAUDIBLE),
+    ]
+
+
 def test_a_video_in_both_splits_is_used_for_test_alone() -> None:
     rows = (
         ClipRow("aaaaaaaaaaa", 0, "dog barking", "train"),
@@ -132,4 +218,4 @@ def test_a_video_in_both_splits_is_used_for_test_alone() -> None:
     table = read_class_table(CLASS_TABLE, "captions", known_labels())
     clips, rejections = match_clips(VggSound(rows, {}, {}, ""), table, 0.1)
     assert [(clip.clip_id, clip.subset) for clip in clips] == [("aaaaaaaaaaa_000009", "test")]
-    assert rejections[0].reason == Reason.CLIP_IN_BOTH_SPLITS
+    assert rejections == [Rejection("clip", "aaaaaaaaaaa_000000", Reason.CLIP_IN_BOTH_SPLITS)]

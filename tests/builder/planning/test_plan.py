@@ -6,8 +6,9 @@ from msgspec.structs import replace as with_fields
 
 from tests.builder.planning.made_scenes import boxed, clips, pictures
 from vpo_builder.config import load_config
+from vpo_builder.layout import scene_sample
 from vpo_builder.planning.plan import Plan, plan_dataset
-from vpo_builder.records import Candidates, Clip, Reason, Rejection
+from vpo_builder.records import Candidates, Clip, Photo, Reason, Rejection
 from vpo_builder.runtime.errors import InputError
 
 CONFIG = load_config("default")
@@ -38,7 +39,11 @@ def cats(count: int) -> list[Candidates]:
 def planned(
     kept: Sequence[Candidates], listed: Sequence[Clip], check: Check, split: str = "ss"
 ) -> Plan:
-    return plan_dataset(kept, listed, check, split, CONFIG, 3)  # type: ignore[arg-type]
+    return plan_dataset(kept, listed, check, split, CONFIG, 3, list_of)  # type: ignore[arg-type]
+
+
+def list_of(photo: Photo) -> str:
+    return f"of-{photo.id}.json"
 
 
 def heard(plan: Plan) -> list[tuple[int, str]]:
@@ -56,6 +61,14 @@ def test_a_sample_names_its_objects_clips_and_pans():
     assert one.scene.sounding == objects
     assert plan.rejections == []
     assert plan.clip_counts == {(name, "train"): 1 for name in ("cat", "cow", "dog")}
+
+
+@pytest.mark.parametrize("split", ["ss", "ms", "msmi"])
+def test_a_sample_has_the_id_and_files_of_its_split(split):
+    objects = boxed(1, "cat", BOX), boxed(2, "dog", SMALL)
+    (one,) = planned([pictures(*objects)], clips(1), Check(), split).samples
+    found = [(source.clip_id, source.pan) for source in one.sample.sources]
+    assert one.sample == scene_sample(one.scene, *zip(*found, strict=True), split)
 
 
 def test_what_cannot_be_used_leaves_the_plan_that_there_would_be_without_it():
@@ -110,7 +123,7 @@ def test_an_object_with_a_broken_mask_never_sounds_and_is_told():
 
 
 def test_masks_none_of_which_can_be_read_are_refused():
-    with pytest.raises(InputError, match="all 1 masks"):
+    with pytest.raises(InputError, match=r"^of-1\.json: all 1 masks"):
         planned([pictures(boxed(1, "cat", None))], clips(1), Check())
 
 
@@ -118,9 +131,10 @@ def test_of_more_objects_of_a_class_than_clips_some_stay_silent_in_order():
     objects = [boxed(n, "cat", (2 * n, 0, 2 * n + 2, 2)) for n in range(4)]
     config = replace(CONFIG, selection=replace(CONFIG.selection, max_sources=4))
     rows = [
-        plan_dataset([pictures(*objects)], clips(1), Check(), "msmi", config, seed).samples[0]
+        plan_dataset([pictures(*objects)], clips(1), Check(), "msmi", config, seed, list_of)
         for seed in range(12)
     ]
+    rows = [plan.samples[0] for plan in rows]
     silent = [[item.mask.id for item in row.scene.silent] for row in rows]
     assert all(len(row.sample.sources) == len(row.scene.sounding) == 1 for row in rows)
     assert all(len(numbers) == 3 and numbers == sorted(numbers) for numbers in silent)

@@ -135,6 +135,9 @@ def test_a_substitute_is_usable_and_no_other_sound_of_the_picture():
         check = Check(unusable=dict.fromkeys((gone, unusable), Reason.CLIP_SILENT))
         found = again([sample], check, substitutes=True, split="msmi")
         assert [s.clip_id for s in found.samples[0].sample.sources] == [only, kept]
+        check = Check(unusable=dict.fromkeys((kept, unusable), Reason.CLIP_SILENT))
+        found = again([sample], check, substitutes=True, split="msmi")
+        assert [s.clip_id for s in found.samples[0].sample.sources] == [gone, only]
     none = dict.fromkeys((gone, *names[2:]), Reason.CLIP_SILENT)
     found = again([sample], Check(unusable=none), substitutes=True, split="msmi")
     assert (found.samples, found.substitutions) == ([], [])

@@ -3,7 +3,7 @@ import pytest
 from tests.builder.planning.made_scenes import boxed, pictured, pictures
 from vpo_builder.planning import usable_masks
 from vpo_builder.planning.usable_masks import Outlines
-from vpo_builder.records import Reason, Rejection
+from vpo_builder.records import Photo, Reason, Rejection
 from vpo_builder.runtime.errors import InputError
 
 BIG, LEFT_HALF, RIGHT_HALF = (0, 0, 4, 4), (0, 0, 2, 4), (2, 0, 4, 4)
@@ -76,23 +76,25 @@ def test_images_lose_their_unusable_objects_and_no_others():
     assert left.photo == images[0].photo
 
 
-def test_a_file_of_which_no_mask_can_be_read_is_refused_with_its_name_and_first_fault():
-    outlines = Outlines()
-    outlines.find_unusable([pictured(boxed(n, "cat", None), subset="val") for n in (7, 5)])
-    outlines.find_unusable([pictured(boxed(1, "cat", BIG), subset="test")])
-    with pytest.raises(
-        InputError, match=r"^instances_train2017\.json: all 2 masks .* 7: a polygon"
-    ):
+def by_image(photo: Photo) -> str:
+    return f"of-{photo.id}.json"
+
+
+def test_a_list_of_which_no_mask_can_be_read_is_refused_with_its_name_and_first_fault():
+    outlines = Outlines(by_image)
+    outlines.find_unusable([pictured(boxed(n, "cat", None), image=2) for n in (7, 5)])
+    outlines.find_unusable([pictured(boxed(1, "cat", BIG), image=1)])
+    with pytest.raises(InputError, match=r"^of-2\.json: all 2 masks .* 7: a polygon"):
         outlines.refuse_unreadable()
-    outlines.find_unusable([pictured(boxed(8, "cat", BIG), subset="train")])
-    outlines.refuse_unreadable()
+    for number in (8, 10):  # readable
+        outlines.find_unusable([pictured(boxed(number, "cat", BIG), image=2)])
+        outlines.refuse_unreadable()
 
 
-def test_both_files_are_named_where_neither_can_be_read():
-    outlines = Outlines()
+def test_all_lists_are_named_of_which_none_can_be_read():
+    outlines = Outlines(by_image)
     outlines.refuse_unreadable()
-    for number, subset in enumerate(["train", "test"]):
-        outlines.find_unusable([pictured(boxed(number, "cat", None), subset=subset)])
-    both = r"^instances_train2017\.json and instances_val2017\.json: all 2 "
-    with pytest.raises(InputError, match=both):
+    for number in (1, 2):
+        outlines.find_unusable([pictured(boxed(number, "cat", None), image=number)])
+    with pytest.raises(InputError, match=r"^of-1\.json and of-2\.json: all 2 "):
         outlines.refuse_unreadable()

@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from avs_bench.metrics import Confusion, FrameScores, VideoScores, f_video_official, j_video
+from avs_bench.metrics.families import (
+    FIGURES,
+    LOWER_IS_BETTER,
+    PART_FIGURES,
+    SELECTION,
+    fscore_of_seen,
+    j_and_f_official,
+    miou_of_present,
+    miou_of_seen,
+)
+
+TARGET = np.array([[0, 0, 1, 1], [0, 0, 1, 1]])
+PRED = np.array([[0, 0, 1, 2], [0, 0, 1, 2]])
+"""Of four classes: 0 is right, 1 half right, 2 predicted only and 3 nowhere."""
+
+
+def test_parts_of_a_set_are_scored_over_the_classes_in_their_targets():
+    assert float(miou_of_present(Confusion.of(PRED, TARGET, 4))) == pytest.approx((1 + 0.5) / 2)
+
+
+def test_frames_of_a_part_are_scored_over_the_classes_that_occur_in_them():
+    scores = FrameScores.of(PRED, TARGET, 4)
+    assert float(miou_of_seen(scores)) == pytest.approx((1 + 0.5 + 0) / 3)
+    half = 1.3 * 2 / (1.3 * 2 + 0.3 * 2)  # two pixels hit, two missed, none too many
+    assert float(fscore_of_seen(scores)) == pytest.approx((1 + half + 0) / 3)
+
+
+def test_the_j_and_f_of_the_published_code_is_the_mean_of_its_two():
+    random = np.random.default_rng(0)
+    target = random.random((2, 3, 6, 6)) < 0.4
+    scores = VideoScores.of(random.normal(2 * target - 1, 2), target)
+    both = (float(j_video(scores)) + float(f_video_official(scores))) / 2
+    assert float(j_and_f_official(scores)) == pytest.approx(both)
+    assert j_and_f_official(scores).name == "j_and_f_video"
+
+
+@pytest.mark.parametrize("family", FIGURES)
+def test_every_figure_of_a_family_says_so_in_its_name(family):
+    labels = np.zeros((1, 2, 2), int)
+    record = {
+        "dataset": Confusion.of(labels, labels, 2),
+        "frame": FrameScores.of(labels, labels, 2),
+        "video": VideoScores.of(labels - 0.5, labels),
+    }[family]
+    for figures in (FIGURES, SELECTION, PART_FIGURES):
+        made = [figure(record) for figure in figures[family]]
+        assert {figure.family for figure in made} == {family}
+        assert len({figure.name for figure in made}) == len(made)
+    assert made[0].name not in LOWER_IS_BETTER  # the one that leads
