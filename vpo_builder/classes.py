@@ -1,4 +1,4 @@
-"""The class table: which COCO category shows a class and which VGGSound labels sound like it."""
+"""The class table: which COCO category shows a class and which labels sound like it."""
 
 import tomllib
 from collections.abc import Iterable
@@ -40,8 +40,8 @@ def read_class_table(
 ) -> tuple[SoundingClass, ...]:
     """Return the rows of a class table, sorted by name, with the person policy applied.
 
-    Raises InputError naming the row when a label is not VGGSound's, a label, a mask value or a
-    category but person stands in two rows, or a mask value is not in [1, 254].
+    Raises InputError naming the row when a label is not known, a label, a mask value or a category
+    but person stands in two rows, or a mask value is not in [1, 254].
     """
     rows = _decode(path)
     _check(rows, set(known_labels), path)
@@ -88,7 +88,10 @@ def _check(rows: list[SoundingClass], known_labels: set[str], path: Path) -> Non
             raise InputError(f"{where}: mask_value {row.mask_value} is outside [1, 254]")
         for label in row.labels:
             if label not in known_labels:
-                raise InputError(f"{where}: {label!r} is none of VGGSound's labels: correct it")
+                raise InputError(
+                    f"{where}: {label!r} is none of VGGSound's labels, nor of a list given by "
+                    "--sounds: correct it"
+                )
         for key in (row.name, row.mask_value, *row.labels):
             if key in seen:
                 raise InputError(f"{where}: {key!r} also stands in class {seen[key]!r}")
@@ -116,6 +119,12 @@ def _merge_persons(rows: list[SoundingClass]) -> list[SoundingClass]:
     labels = tuple(sorted(label for row in persons for label in row.labels))
     merged = SoundingClass(PERSON, MERGED_PERSON_VALUE, PERSON, persons[0].group, labels)
     return [*(row for row in rows if PERSON not in row.categories), merged]
+
+
+def classes_of_labels(table: Iterable[SoundingClass]) -> dict[str, str]:
+    """Return the class of each label; a class's own name is one too, unless a class lists it."""
+    classes = {row.name: row.name for row in table}
+    return classes | {label: row.name for row in table for label in row.labels}
 
 
 def values_of_categories(table: Iterable[SoundingClass]) -> dict[str, int]:

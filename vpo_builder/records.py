@@ -5,7 +5,7 @@ look at (they are frozen and hold no cycle): made in an eighth of a dataclass's 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from vpo_builder.dataset.schema import Sample, Subset
+from vpo_builder.dataset.sound_credits import SoundCredit
 
 Home = Literal["train", "val", "test", "divided"]
 """What a list of images is for: train gives val too, and a divided one all three subsets."""
@@ -73,6 +74,7 @@ class Reason(StrEnum):
     CLIP_INAUDIBLE = "clip_label_inaudible"
     CLIP_IN_TWO_SUBSETS = "clip_in_two_subsets"
     CLIP_NOT_LISTED = "clip_not_listed"
+    CLIP_OF_SEVERAL = "clip_of_several_classes"
 
 
 DAMAGE = frozenset(
@@ -191,30 +193,64 @@ class ClipRow(msgspec.Struct, frozen=True, gc=False):
         end = self.start + CLIP_SECONDS
         return self.clip_id, f"{self.youtube_id}_{1000 * self.start}_{1000 * end}"
 
+    @property
+    def group(self) -> str:
+        """What may not cross subsets with it: the video."""
+        return self.youtube_id
 
-@dataclass(frozen=True)
-class VggSound:
-    """The rows whose label is wanted, where their recordings are, and all rows by label."""
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its label, as the only one."""
+        return (self.label,)
 
-    rows: tuple[ClipRow, ...]
-    paths: Mapping[str, Path | ArchiveMember]
-    label_counts: Mapping[str, int]
-    sha256: str
+    @property
+    def begins(self) -> None:
+        """Where it begins in its recording, which holds it alone."""
+        return
 
 
-class Clip(msgspec.Struct, frozen=True, gc=False):
-    """A VGGSound clip whose label sounds like a class.
+class SoundRow(msgspec.Struct, frozen=True, gc=False):
+    """A clip of any other list: `begins` seconds into its recording.
 
-    `path` is None when it has no file: it has vanished, or if `fetchable` it may yet come.
+    `labels` are all that may be told of it, those of class tables among them; `split` is train,
+    test, or "" where the group's hash decides.
     """
 
     clip_id: str
-    youtube_id: str
-    label: str
+    group: str
+    labels: tuple[str, ...]
+    split: str
+    begins: float = 0.0
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """The rows whose label is wanted, where their recordings are, and all rows by label.
+
+    `credits` tell whose the recordings are that are not VGGSound's; `inputs` maps each list to
+    its sha256.
+    """
+
+    rows: tuple[ClipRow | SoundRow, ...]
+    paths: Mapping[str, Path | ArchiveMember]
+    label_counts: Mapping[str, int]
+    inputs: Mapping[str, str]
+    credits: Mapping[str, SoundCredit] = field(default_factory=dict)
+
+
+class Clip(msgspec.Struct, frozen=True, gc=False):
+    """A clip whose label sounds like a class.
+
+    `path` is None when it has no file: it has vanished, or if `fetchable` it may yet come. It is
+    the whole recording, or `begins` so many seconds into it.
+    """
+
+    clip_id: str
     category: str
     subset: Subset
     path: Path | ArchiveMember | None
     fetchable: bool = False
+    begins: float | None = None
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):

@@ -1,14 +1,15 @@
 """Looks for anything that crosses from one subset into another: a leak.
 
-An image id, a YouTube id, an identical image or identical decoded audio in two subsets is a leak.
-Photographs that only look alike are candidates for a person to judge. The audit also names
-images without a known licence, and classes that are tested but never trained.
+An image id, a YouTube id or another group of recordings, an identical image or identical decoded
+audio in two subsets is a leak. Photographs that only look alike are candidates for a person to
+judge. The audit also names images and recordings without a known licence, and classes that are
+tested but never trained.
 """
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -23,6 +24,7 @@ from vpo_builder.audit.near_duplicates import (
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.media_files import load
 from vpo_builder.dataset.schema import Sample, Subset
+from vpo_builder.dataset.sound_credits import NO_CREDITS, SoundCredit, group_of
 from vpo_builder.runtime.threads import in_threads
 from vpo_builder.verify.media import decode_clip
 
@@ -36,6 +38,7 @@ class LeakKind(StrEnum):
 
     IMAGE_ID = "image id"
     YOUTUBE_ID = "YouTube id"
+    GROUP = "group of recordings"
     IMAGE = "identical image"
     AUDIO = "identical audio"
 
@@ -61,9 +64,9 @@ class Leak:
 class AuditReport:
     """Everything an audit found.
 
-    `unlicensed` are image ids without a known licence; `untrained` are classes that sound in test
-    but not in train. In an `imported` dataset licences that are not known are told, and no fault:
-    published copies come without.
+    `unlicensed` are image ids without a known licence, `unlicensed_clips` clips whose list names
+    none; `untrained` are classes that sound in test but not in train. In an `imported` dataset
+    licences that are not known are told, and no fault: published copies come without.
     """
 
     folder: Path
@@ -72,6 +75,7 @@ class AuditReport:
     unlicensed: tuple[int, ...]
     untrained: tuple[str, ...]
     imported: bool = False
+    unlicensed_clips: tuple[str, ...] = ()
 
     def passes(self, policy: NearDuplicatePolicy = "warn") -> bool:
         """Whether nothing leaks and every licence is known; an import's need not be.
@@ -81,7 +85,7 @@ class AuditReport:
         Under "drop" none may be left: the build drops them before it renders.
         """
         refused = policy != "warn" and bool(self.near_duplicates)
-        unlicensed = bool(self.unlicensed) and not self.imported
+        unlicensed = bool(self.unlicensed or self.unlicensed_clips) and not self.imported
         return not (self.leaks or unlicensed or refused)
 
 
@@ -90,9 +94,11 @@ def audit(
     licences: Mapping[int, str],
     workers: int | None = None,
     max_bits: int = MAX_BITS,
+    credits: Mapping[str, SoundCredit] = NO_CREDITS,
 ) -> AuditReport:
     """Return what crosses the subsets of a dataset; `licences` maps image id to licence name.
 
+    `credits` tell the group and the licence of the clips that are not VGGSound's.
     Reads every image and every clip once, in `workers` threads (default: one for each core).
     Raises InputError naming a file of the manifest that cannot be read: verify first.
     """
@@ -103,17 +109,20 @@ def audit(
     sounds = in_threads(audio_digest, [place.path for place in clips], workers, "audit: clips")
     leaks = [
         *_shared(LeakKind.IMAGE_ID, ((str(p.image_id), _place(p)) for p in photographs)),
-        *_shared(LeakKind.YOUTUBE_ID, ((_youtube_id(place), place) for place in clips)),
+        *_shared_groups(clips, credits),
         *_shared(LeakKind.IMAGE, ((pixels[p], _place(p)) for p in pixels)),
         *_shared(LeakKind.AUDIO, zip(sounds, clips, strict=True)),
     ]
     return AuditReport(
         manifest.folder,
-        tuple(leak for leak in leaks if not _is_known(leak)),
+        tuple(leak for leak in leaks if not _is_known(leak, credits)),
         tuple(pair for pair in alike if pixels[pair.first] != pixels[pair.second]),
         tuple(sorted({s.image_id for s in manifest.samples if not licences.get(s.image_id)})),
         _untrained(manifest.samples),
         manifest.meta.imported,
+        tuple(
+            sorted({c for c in map(_clip_id, clips) if c in credits and not credits[c].has_licence})
+        ),
     )
 
 
@@ -135,6 +144,10 @@ def format_audit(report: AuditReport, policy: NearDuplicatePolicy = "warn") -> I
         more = ", …" if len(report.unlicensed) > LISTED_AT_MOST else ""
         named = ", ".join(map(str, report.unlicensed[:LISTED_AT_MOST]))
         yield f"licence unknown: {len(report.unlicensed)} images: {named}{more}"
+    if report.unlicensed_clips:
+        more = ", …" if len(report.unlicensed_clips) > LISTED_AT_MOST else ""
+        named = ", ".join(report.unlicensed_clips[:LISTED_AT_MOST])
+        yield f"licence unknown: {len(report.unlicensed_clips)} recordings: {named}{more}"
     if report.untrained:
         yield f"tested but never trained: {', '.join(report.untrained)}"
     outcome = "passes" if report.passes(policy) else "does not pass"
@@ -167,8 +180,16 @@ def _place(photograph: Photograph) -> Place:
     return Place(photograph.subset, photograph.path)
 
 
-def _youtube_id(clip: Place) -> str:
-    return clip.path.stem.rpartition("_")[0]
+def _clip_id(clip: Place) -> str:
+    return clip.path.name.removesuffix(".wav")
+
+
+def _shared_groups(clips: Sequence[Place], credits: Mapping[str, SoundCredit]) -> Iterator[Leak]:
+    """Yield a leak for each group of recordings that stands in more than one subset."""
+    groups = ((group_of(_clip_id(place), credits), place) for place in clips)
+    for leak in _shared(LeakKind.YOUTUBE_ID, groups):
+        listed = any(_clip_id(place) in credits for place in leak.places)
+        yield replace(leak, kind=LeakKind.GROUP) if listed else leak
 
 
 def _pixel_digests(alike: Sequence[Likeness], workers: int | None) -> dict[Photograph, str]:
@@ -189,9 +210,10 @@ def _shared(kind: LeakKind, items: Iterable[tuple[str, Place]]) -> Iterator[Leak
             yield Leak(kind, key, tuple(sorted(found)))
 
 
-def _is_known(leak: Leak) -> bool:
-    """Whether identical content is only that of an id that is a leak already."""
-    return leak.kind is LeakKind.AUDIO and len({_youtube_id(place) for place in leak.places}) == 1
+def _is_known(leak: Leak, credits: Mapping[str, SoundCredit]) -> bool:
+    """Whether identical content is only that of a group that is a leak already."""
+    groups = {group_of(_clip_id(place), credits) for place in leak.places}
+    return leak.kind is LeakKind.AUDIO and len(groups) == 1
 
 
 def _untrained(samples: Iterable[Sample]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Reads all sources into one corpus: photos and objects of lists of masks, clips of VGGSound."""
+"""Reads all sources into one corpus: photos and objects of lists of masks, clips of sounds."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,14 +19,13 @@ from vpo_builder.config import SubsetSettings
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.documents.documents import Attribution
 from vpo_builder.planning.matching import image_subsets
-from vpo_builder.records import ObjectMask, Photo, Rejection, VggSound
+from vpo_builder.records import ObjectMask, Photo, Rejection, Sounds
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.captions import Captions, read_captions
 from vpo_builder.sources.coco import FILE_NAME, OWN_FILE_NAME, CocoPart, License, read_coco
 from vpo_builder.sources.image_sources import ImageSource
 from vpo_builder.sources.json_files import JsonFile
 from vpo_builder.sources.recordings import AUDIO_FOLDERS, has_recordings
-from vpo_builder.sources.vggsound import read_vggsound
 from vpo_builder.sources.vggsounder import read_vggsounder
 
 
@@ -42,7 +41,7 @@ class Corpus:
     parts: tuple[CocoPart, ...]
     captions_of_parts: tuple[Captions, ...]
     in_part: frozenset[int]
-    vggsound: VggSound
+    sounds: Sounds
     table: tuple[SoundingClass, ...]
     photos: tuple[tuple[Photo, Subset], ...]
     audible: Mapping[str, frozenset[str]] | None = None
@@ -122,16 +121,14 @@ def attributions_of(
 
 def read_corpus(
     sources: Sequence[ImageSource],
-    vggsound: Path,
+    read_sounds: Callable[[], Sounds],
     table: tuple[SoundingClass, ...],
     subsets: SubsetSettings,
     vggsounder: Path | None = None,
-    vggsound_csv: Path | None = None,
 ) -> Corpus:
-    """Return the corpus of lists of masks and of a folder of VGGSound, for the classes of a table.
+    """Return the corpus of lists of masks and of the sounds, for the classes of a table.
 
-    `vggsounder` is the csv that says which labels can be heard in which clips; `vggsound_csv` is
-    given if VGGSound's csv lies elsewhere than beside its recordings.
+    `vggsounder` is the csv that says which labels can be heard in which clips of VGGSound.
     """
     classes = classes_by_category(table)
     described = PERSON in classes.values()
@@ -142,8 +139,7 @@ def read_corpus(
         told = [
             [JsonFile(path, thread) for path in source.captions if described] for source in sources
         ]
-        labels = frozenset(label for row in table for label in row.labels)
-        sounds = read_vggsound(vggsound, labels, vggsound_csv)
+        sounds = read_sounds()
         read = [
             _read_list(source, file, table) for source, file in zip(sources, lists, strict=True)
         ]
@@ -153,7 +149,7 @@ def read_corpus(
     inputs = {
         f"{s.inputs}/{part.path.name}": part.sha256 for s, part in zip(sources, parts, strict=True)
     }
-    inputs["vggsound/vggsound.csv"] = sounds.sha256
+    inputs |= sounds.inputs
     for source, (_, hashes) in zip(sources, captions, strict=True):
         inputs |= {f"{source.inputs}/{name}": sha256 for name, sha256 in hashes.items()}
         if source.name:
@@ -203,15 +199,15 @@ def _in_subsets(
     )
 
 
-def refuse_absent_folders(corpus: Corpus, vggsound: Path) -> None:
-    """Raise InputError if there is no folder of images or of recordings at all."""
+def refuse_absent_folders(corpus: Corpus, vggsound: Path | None) -> None:
+    """Raise InputError if there is no folder of images, or none of VGGSound's recordings."""
     for part in corpus.parts:
         if part.photos and not part.images.is_dir():
             raise InputError(
                 f"{part.images}: no such folder: expected the images that {part.path.name} "
                 "lists; --download fetches those of COCO that are needed"
             )
-    if not has_recordings(vggsound):
+    if vggsound is not None and not has_recordings(vggsound):
         raise InputError(
             f"{vggsound}: no recordings: expected a folder {', '.join(AUDIO_FOLDERS)}, or an "
             "archive; --download fetches what is needed"

@@ -32,10 +32,10 @@ class PublishedCopy:
 class Sources:
     """Where a dataset's sources lie; a folder is None where the user gives none.
 
-    `images` lists other pictures and masks than COCO's, beside them or instead. `vggsound_csv` is
-    given if VGGSound's csv lies elsewhere than beside its recordings; `exclude` lists published
-    samples whose pictures may be in test alone; `synthetic` tells that the folders hold the
-    embedded corpus.
+    `images` lists other pictures and masks than COCO's, beside them or instead; `sounds` are other
+    lists of recordings than VGGSound's, beside it or instead. `vggsound_csv` is given if VGGSound's
+    csv lies elsewhere than beside its recordings; `exclude` lists published samples whose pictures
+    may be in test alone; `synthetic` tells that the folders hold the embedded corpus.
     """
 
     coco: Path | None = None
@@ -48,6 +48,12 @@ class Sources:
     exclude: Path | None = None
     images: Path | None = None
     synthetic: bool = False
+    sounds: tuple[Path, ...] = ()
+
+    @property
+    def wants_vggsound(self) -> bool:
+        """Whether VGGSound is among the recordings: it is unless there are only others."""
+        return self.vggsound is not None or not self.sounds
 
 
 def needed(folder: Path | None) -> Path:

@@ -13,11 +13,12 @@ from vpo_builder.build.corpus import Corpus, read_corpus, refuse_absent_folders
 from vpo_builder.build.damage import stop_at_damage
 from vpo_builder.build.recipe import Recipe
 from vpo_builder.build.request import BuildReport, VpoRequest, needed
-from vpo_builder.classes import SoundingClass, class_rows, read_class_table
+from vpo_builder.classes import SoundingClass, class_rows, classes_of_labels, read_class_table
 from vpo_builder.dataset.instances import INSTANCES, Instance
 from vpo_builder.dataset.manifest import encode_lines
 from vpo_builder.dataset.places import AUDIO_FOLDER, audio_folder
 from vpo_builder.dataset.schema import SUBSETS, Sample, Subset
+from vpo_builder.dataset.sound_credits import SOUNDS, credits_in_use
 from vpo_builder.dataset.tiled_clips import TILED
 from vpo_builder.layout import csv_name, encode_csv
 from vpo_builder.planning.filtering import filter_images
@@ -29,7 +30,7 @@ from vpo_builder.publishing.funnel import Funnel, count_funnel
 from vpo_builder.publishing.leaks import find_crossing
 from vpo_builder.publishing.publication import Publication
 from vpo_builder.publishing.rejections import refuse_reappeared
-from vpo_builder.records import Candidates, Clip, PlannedSample, Reason, Rejection
+from vpo_builder.records import Candidates, Clip, PlannedSample, Reason, Rejection, Sounds
 from vpo_builder.rendering.clip_folder import ClipFolder, claim_clip_folder
 from vpo_builder.rendering.clip_record import tiled_clips
 from vpo_builder.rendering.images import RenderedImages, render_images
@@ -41,8 +42,10 @@ from vpo_builder.runtime.tasks import Executor
 from vpo_builder.sources.image_sources import ImageSource, coco_2017, read_image_sources
 from vpo_builder.sources.published_ids import PublishedIds, read_published_ids
 from vpo_builder.sources.recordings import seen_and_expected
-from vpo_builder.sources.vggsound import known_labels
+from vpo_builder.sources.sounds import open_sounds, united
+from vpo_builder.sources.vggsound import known_labels, read_vggsound
 
+SHOWN_LABELS = 3
 FEW_VAL_CLIPS = 5  # protocol §2, subsets: a class with fewer is named
 
 
@@ -79,23 +82,31 @@ def image_sources(request: VpoRequest) -> list[ImageSource]:
 def read_material(request: VpoRequest) -> Material:
     """Return the sources of a request, read and checked, for its class table."""
     config, sources = request.config, request.sources
-    table = read_class_table(sources.class_table, config.person.policy, known_labels())
+    lists = [open_sounds(path) for path in sources.sounds]
+    known = known_labels().union(*(other.labels for other in lists))
+    table = read_class_table(sources.class_table, config.person.policy, known)
+
+    def read_sounds() -> Sounds:
+        labels = frozenset(label for row in table for label in row.labels)
+        parts = [other.select(frozenset(classes_of_labels(table))) for other in lists]
+        if sources.wants_vggsound:
+            parts.insert(0, read_vggsound(needed(sources.vggsound), labels, sources.vggsound_csv))
+        return united(parts)
+
     with without_collecting():
         corpus = read_corpus(
-            image_sources(request),
-            needed(sources.vggsound),
-            table,
-            config.subsets,
-            sources.vggsounder,
-            sources.vggsound_csv,
+            image_sources(request), read_sounds, table, config.subsets, sources.vggsounder
         )
     if not request.supply.fetches:
-        refuse_absent_folders(corpus, needed(sources.vggsound))
-    clips, rejected = match_clips(
-        corpus.vggsound, table, config.subsets.val_fraction, corpus.audible
-    )
+        refuse_absent_folders(corpus, sources.vggsound)
+    clips, rejected = match_clips(corpus.sounds, table, config.subsets, corpus.audible)
     if request.supply.fetches:
-        clips = [msgspec.structs.replace(clip, fetchable=clip.path is None) for clip in clips]
+        clips = [
+            msgspec.structs.replace(clip, fetchable=True)
+            if clip.path is None and clip.clip_id not in corpus.sounds.credits
+            else clip
+            for clip in clips
+        ]
     excluded = None if sources.exclude is None else read_published_ids(sources.exclude)
     return Material(corpus, clips, rejected, excluded)
 
@@ -111,12 +122,18 @@ def identify(request: VpoRequest, material: Material) -> BuildIdentity:
 
 def refuse_without_clips(request: VpoRequest, material: Material) -> None:
     """Raise InputError if no clip of the table's labels has a file and none will come."""
-    clips = material.clips
-    if not request.supply.fetches and all(clip.path is None for clip in clips):
+    clips, sources = material.clips, request.sources
+    if request.supply.fetches and sources.wants_vggsound:
+        return
+    if all(clip.path is None for clip in clips):
+        where = sources.sounds[0] if sources.vggsound is None else sources.vggsound
+        listed = sorted(material.corpus.sounds.label_counts)[:SHOWN_LABELS]
+        seen = f"its labels are {', '.join(map(repr, listed))}…: name them in a table for --classes"
+        if clips and sources.vggsound is not None:
+            seen = seen_and_expected(sources.vggsound)
         raise InputError(
-            f"{request.sources.vggsound}: no class has a usable clip: the csv lists {len(clips)} "
-            "clips of the class table's labels and none has a file; "
-            f"{seen_and_expected(needed(request.sources.vggsound))}"
+            f"{where}: no class has a usable clip: {len(clips)} clips of the class table's labels "
+            f"are listed and none has a file; {seen}"
         )
 
 
@@ -221,6 +238,7 @@ def _render(
         rejections=rejections,
         synthetic=request.sources.synthetic,
         attributions=corpus.attributions,
+        credits=corpus.sounds.credits,
         notes=[*plan.notes, *images.notes],
         instances=list(_instances(images, folder)) if request.split == "msmi" else (),
     )
@@ -252,9 +270,12 @@ def _judge(request: VpoRequest, rendered: Publication, audit: AuditReport) -> Pu
         texts[INSTANCES] = encode_lines(i for i in rendered.instances if i.sample_id in ids)
     tiled = tiled_clips(request.out / AUDIO_FOLDER, samples)
     texts |= {TILED: encode_lines(tiled)} if tiled else {}
+    credits = credits_in_use(rendered.credits, samples)
+    texts |= {SOUNDS: encode_lines(credits.values())} if rendered.credits else {}
     return replace(
         rendered,
         samples=samples,
+        credits=credits,
         media_sha256={path: sha for path, sha in rendered.media_sha256.items() if path in named},
         texts={**texts, **rendered.texts},
         rejections=[*rendered.rejections, *dropped],
@@ -269,9 +290,9 @@ def _count(request: VpoRequest, material: Material, publication: Publication) ->
     return count_funnel(
         [*(photo.id for photo, _ in corpus.photos), *unread],
         {row.id: row.image_id for row in corpus.objects},
-        [row.clip_id for row in corpus.vggsound.rows],
-        corpus.vggsound.label_counts,
-        {label for row in corpus.table for label in row.labels},
+        [row.clip_id for row in corpus.sounds.rows],
+        corpus.sounds.label_counts,
+        classes_of_labels(corpus.table),
         publication.samples,
         publication.rejections,
     )
@@ -280,7 +301,7 @@ def _count(request: VpoRequest, material: Material, publication: Publication) ->
 def _conclude(request: VpoRequest, material: Material, report: BuildReport) -> BuildReport:
     """Refuse a finished dataset that was built without clips which are there now."""
     if report.already_built:
-        refuse_reappeared(report.folder, material.corpus.vggsound.paths)
+        refuse_reappeared(report.folder, material.corpus.sounds.paths)
     return report
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 FETCH_SETTING = "--set fetch.…"
 HOW_TO_FETCH = ("--clip-url", "--cookies", "--proxy", "--rate", "--retry", FETCH_SETTING)
 ONLY_OF_VPO = (
-    *("--coco", "--vggsound", "--vggsounder", "--classes", "--allow-substitutes", "--seed"),
-    *("--exclude", "--images"),
+    *("--coco", "--vggsound", "--vggsound-csv", "--vggsounder", "--sounds"),
+    *("--classes", "--allow-substitutes", "--seed", "--exclude", "--images"),
     *("--download", "--plan", "--shard", "--merge", *HOW_TO_FETCH),
 )
 
@@ -58,6 +58,8 @@ class Asked:
                 vggsound=sources.vggsound,
                 avsbench=sources.avsbench,
                 vggsounder=sources.vggsounder,
+                vggsound_csv=sources.vggsound_csv,
+                sounds=sources.sounds,
                 exclude=sources.exclude,
                 images=sources.images,
                 class_table=choices.classes or CLASS_TABLE,
@@ -94,14 +96,18 @@ class Asked:
 
     def _refuse_half_of_the_sources(self) -> None:
         sources = self.sources
-        pictures = [sources.coco, sources.images] != [None, None]
-        if self.fetches or pictures == (sources.vggsound is not None):
+        seen = {"--coco": sources.coco, "--images": sources.images}
+        heard = {"--vggsound": sources.vggsound, "--sounds": sources.sounds}
+        pictures, sounds = (
+            [flag for flag, value in given.items() if value] for given in (seen, heard)
+        )
+        if self.fetches or bool(pictures) == bool(sounds):
             return
-        given = "--vggsound" if not pictures else "--coco" if sources.coco else "--images"
-        missing = "--vggsound" if pictures else "--coco"
+        first, missing = (*pictures, *sounds)[0], "--vggsound" if pictures else "--coco"
+        others = ", or recordings by --sounds" if pictures else ""
         raise InputError(
-            f"{given} without {missing}: give both folders, or add --download, or none of these "
-            "for synthetic"
+            f"{first} without {missing}: give both folders{others}, or add --download, or none of "
+            "these for synthetic"
         )
 
     def _given(self) -> Iterator[str]:
@@ -109,7 +115,7 @@ class Asked:
         for part in (self.what, self.sources, self.choices, self.fetching):
             for field in fields(part):
                 value = getattr(part, field.name)
-                if value is not None and value is not False and field.name != "overrides":
+                if value not in (None, ()) and value is not False and field.name != "overrides":
                     yield f"--{field.name.replace('_', '-')}"
         if self.choices.overrides.dataset:
             yield "--set"
@@ -137,11 +143,14 @@ class Asked:
             yield ("--avsbench",), why
         if self.fetches:
             yield ("--images",), "what is fetched is COCO's: leave it out, or --download and --plan"
+        if sources.sounds and sources.vggsound is None:
+            why = "the recordings are those of --sounds: add --vggsound, or leave it out"
+            yield ("--vggsound-csv", "--vggsounder"), why
         if fetching.plan:
             yield ("--shard", "--merge"), "--plan builds nothing: leave one of them out"
         elif not fetching.download:
             yield HOW_TO_FETCH, "nothing is fetched without --download: add that"
-            if sources.coco is None and sources.images is None and sources.vggsound is None:
+            if not (sources.coco or sources.images or sources.vggsound or sources.sounds):
                 why = "no sources: give --coco and --vggsound, or --download"
                 yield ("--shard", "--merge"), why
         if fetching.shard is not None:

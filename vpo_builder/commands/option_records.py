@@ -32,6 +32,8 @@ class Folders:
 
     coco: Path | None
     vggsound: Path | None
+    vggsound_csv: Path | None
+    sounds: tuple[Path, ...]
     avsbench: Path | None
     vggsounder: Path | None
     exclude: Path | None

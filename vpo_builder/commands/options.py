@@ -25,6 +25,8 @@ EXAMPLES = examples(
     "vpo-build --split ss --out data",
     "From COCO 2017 and VGGSound, as they lie on your disk:",
     "vpo-build --split msmi --out data --coco coco/ --vggsound vggsound/",
+    "With recordings of your own, each with its label, licence and group:",
+    "vpo-build --split ss --out data --coco coco/ --sounds recordings.csv",
     "Fetch what is needed and not there; see first what that is:",
     "vpo-build --split ss --out data --plan --download",
     "vpo-build --split ss --out data --download",
@@ -76,6 +78,20 @@ _SOURCES = OptionGroup(
         ),
         Option(
             ["--vggsound"], type=FILE, metavar="DIR", help="VGGSound: vggsound.csv and recordings."
+        ),
+        Option(
+            ["--vggsound-csv"],
+            type=FILE,
+            metavar="CSV",
+            help="VGGSound's csv, if it lies elsewhere.",
+        ),
+        Option(
+            ["--sounds"],
+            type=FILE,
+            multiple=True,
+            metavar="CSV|DIR",
+            help="Other recordings, without or beside VGGSound's: a csv with the columns file, "
+            "label, licence, page and group; repeatable.",
         ),
         Option(
             ["--avsbench"], type=FILE, metavar="DIR", help="AVSBench's S4: avsbench-single-plus."

@@ -160,13 +160,15 @@ def audit(
     from vpo_builder.audit.audit import audit, format_audit
     from vpo_builder.audit.sheet import write_sheet
     from vpo_builder.dataset.manifest import read_manifest
+    from vpo_builder.dataset.sound_credits import read_sound_credits
     from vpo_builder.documents.attribution import read_licences
     from vpo_builder.sources.published_ids import read_published_ids
     from vpo_builder.verify.reconcile import seen_in_training, seen_line
 
     manifest = read_manifest(folder)
     published = None if against is None else read_published_ids(against)
-    report = audit(manifest, read_licences(folder), workers)
+    credits = read_sound_credits(manifest)
+    report = audit(manifest, read_licences(folder), workers, credits=credits)
     for line in format_audit(report, policy):
         say(line)
     if report.near_duplicates:

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 
 from vpo_builder.dataset.avsbench_trees import FRAMES, VIDEO_NAME
+from vpo_builder.dataset.clip_ids import EXPECTED, alike_but_for_case, is_clip_id
 from vpo_builder.dataset.faults import Fault
 from vpo_builder.dataset.places import (
     MANIFEST,
@@ -24,7 +25,6 @@ from vpo_builder.dataset.places import (
 from vpo_builder.dataset.schema import IGNORE, ClassRow, ManifestMeta, Sample, Source
 
 CLASS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,60}", re.ASCII)
-CLIP_ID = re.compile(r"([A-Za-z0-9_-]{11})_([0-9]{6})", re.ASCII)
 BACKGROUND = "background"
 LARGEST_ID = 10**12 - 1  # file names hold twelve digits
 LARGEST_HASH = 2**53 - 1  # AVSBench-Single+ hashes names to image ids that json keeps exactly
@@ -81,6 +81,9 @@ def sample_faults(meta: ManifestMeta, samples: Sequence[Sample]) -> Iterator[Fau
         yield Fault(MANIFEST, f"sample id {_cut(sample_id)} occurs {count} times")
     classes = {row.name for row in meta.classes} - {BACKGROUND}
     single_plus = meta.split == "avsbench-single-plus"
+    clips = {source.clip_id for s in samples for source in s.sources if not single_plus}
+    for pair in alike_but_for_case(sorted(clips)):
+        yield Fault(MANIFEST, f"clip ids {' and '.join(map(_short, pair))} differ in case alone")
     for sample in samples:
         where = f"sample {_cut(sample.sample_id)}"
         reasons = [*_number_faults(sample, single_plus), *_class_faults(sample, classes)]
@@ -122,11 +125,8 @@ def _class_faults(sample: Sample, classes: set[str]) -> Iterator[str]:
 
 def _clip_faults(sample: Sample) -> Iterator[str]:
     for source in sample.sources:
-        if not CLIP_ID.fullmatch(source.clip_id):
-            yield (
-                f"clip id {_short(source.clip_id)}: expected eleven of YouTube's characters, '_' "
-                "and six digits"
-            )
+        if not is_clip_id(source.clip_id):
+            yield f"clip id {_short(source.clip_id)}: expected {EXPECTED}"
 
 
 def _frame_faults(sample: Sample) -> Iterator[str]:

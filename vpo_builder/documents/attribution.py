@@ -3,12 +3,14 @@
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from vpo_builder.dataset.clip_ids import YOUTUBE_CLIP
 from vpo_builder.dataset.manifest import Manifest
+from vpo_builder.dataset.sound_credits import NO_CREDITS, SoundCredit
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.outside_text import csv_cell
 from vpo_builder.runtime.regular_files import read_regular
@@ -30,7 +32,6 @@ VGGSOUND_LICENCE = "list: CC BY 4.0; recording: rights with its uploader"
 VGGSOUND_URL = "https://www.robots.ox.ac.uk/~vgg/data/vggsound/"
 AVSBENCH_LICENCE = "dataset: CC BY-NC 4.0; recording: rights with its uploader"
 AVSBENCH_URL = "https://github.com/OpenNLPLab/AVSBench"
-YOUTUBE_CLIP = re.compile(r"([A-Za-z0-9_-]{11})_(\d{6})")
 # What an import of DDESeg's layout calls its clips: YouTube's ids never end so.
 MIXED_CLIP = re.compile(r"mix[0-9]{7}-_[0-9]{6}")
 # A frame of S4 is named by its video, which YouTube's id names, and its number.
@@ -68,11 +69,15 @@ class Credit(NamedTuple):
     licence_url: str = ""
 
 
-def encode_attributions(attributions: Iterable[Attribution], manifest: Manifest) -> bytes:
+def encode_attributions(
+    attributions: Iterable[Attribution],
+    manifest: Manifest,
+    credits: Mapping[str, SoundCredit] = NO_CREDITS,
+) -> bytes:
     """Return the csv: a row for each image in use, then one for each clip, sorted by id.
 
-    What COCO's json says is text from outside; a clip's id is one by its pattern, and is found
-    again by it, so that it stays as it is.
+    What COCO's json and lists of recordings say is text from outside; a clip's id is one by its
+    pattern, and is found again by it, so that it stays as it is.
     """
     samples, synthetic = manifest.samples, manifest.meta.synthetic
     used = {sample.image_id for sample in samples}
@@ -89,9 +94,12 @@ def encode_attributions(attributions: Iterable[Attribution], manifest: Manifest)
             told = (*licence, row.author_page, row.coco_url, row.flickr_url)
             writer.writerow(("image", f"{row.image_id:012d}", *map(csv_cell, told)))
     for clip_id in clips:
-        licence = ("synthesised", "") if synthetic else recordings
-        page = "" if synthetic else clip_page(clip_id)
-        writer.writerow(("clip", clip_id, *licence, page, "", ""))
+        licence, page = recordings, clip_page(clip_id, credits)
+        if synthetic:
+            licence, page = ("synthesised", ""), ""
+        elif clip_id in credits:
+            licence = (credits[clip_id].licence, credits[clip_id].licence_url)
+        writer.writerow(("clip", clip_id, *map(csv_cell, (*licence, page)), "", ""))
     return buffer.getvalue().encode()
 
 
@@ -124,11 +132,14 @@ def read_credits(folder: Path) -> dict[int, Credit]:
         ) from None
 
 
-def clip_page(clip_id: str) -> str:
-    """Return the address of a clip's video; "" if the id is not YouTube's.
+def clip_page(clip_id: str, credits: Mapping[str, SoundCredit] = NO_CREDITS) -> str:
+    """Return the address of a clip: its own page if it has a credit, else that of its video.
 
-    It starts where a clip of VGGSound does; S4 does not say where its clips begin in the video.
+    "" if that is not known. A video starts where a clip of VGGSound does; S4 does not say where
+    its clips begin.
     """
+    if clip_id in credits:
+        return credits[clip_id].page
     frame = S4_FRAME.fullmatch(clip_id)
     if frame:
         return f"https://www.youtube.com/watch?v={frame.group(1)}"

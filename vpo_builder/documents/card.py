@@ -5,7 +5,8 @@ from typing import Any
 
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.schema import SPLIT_NAMES
-from vpo_builder.documents.licences import Licence, conditions
+from vpo_builder.documents.licences import Licence, conditions, strictest_first
+from vpo_builder.documents.sound_sources import SoundSource
 from vpo_builder.documents.wording import (
     citation,
     file_rows,
@@ -26,8 +27,13 @@ from vpo_builder.statistics.counts import (
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 
 
-def encode_card(manifest: Manifest, licences: Sequence[Licence]) -> bytes:
-    """Return README.md for a dataset; `licences` come strictest first."""
+def encode_card(
+    manifest: Manifest,
+    licences: Sequence[Licence],
+    of_clips: Sequence[Licence],
+    sounds: Sequence[SoundSource],
+) -> bytes:
+    """Return README.md for a dataset; licences of images and of clips come strictest first."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # 0.1 s: not for --help
 
     environment = Environment(
@@ -41,28 +47,29 @@ def encode_card(manifest: Manifest, licences: Sequence[Licence]) -> bytes:
     environment.filters["outside"] = markdown_text
     statistics = count(manifest)
     text = environment.get_template("card.md").render(
-        **_about(manifest),
+        **_about(manifest, sounds),
         **_counts(statistics),
         licences=licences,
-        strictest=licences[0] if licences else None,
-        conditions=conditions(licences),
+        of_clips=of_clips,
+        strictest=next(iter(strictest_first([*licences, *of_clips])), None),
+        conditions=conditions([*licences, *of_clips]),
     )
     return text.encode()
 
 
-def _about(manifest: Manifest) -> dict[str, Any]:
+def _about(manifest: Manifest, sounds: Sequence[SoundSource]) -> dict[str, Any]:
     meta = manifest.meta
     return {
         "name": SPLIT_NAMES[meta.split],
         "split": meta.split,
         "seed": meta.seed,
         "synthetic": meta.synthetic,
-        "summary": summary(meta),
+        "summary": summary(meta, sounds),
         "imported": meta.imported,
         "files": list(file_rows(meta)),
-        "notes": list(notes(meta)),
-        "source_licences": source_licences(meta),
-        "citation": citation(meta),
+        "notes": list(notes(meta, sounds)),
+        "source_licences": source_licences(meta, sounds),
+        "citation": citation(meta, sounds),
         "decoders": ", ".join(f"{name} {version}" for name, version in meta.decoders.items()),
         "inputs": sorted(meta.inputs.items()),
         "funnel": [

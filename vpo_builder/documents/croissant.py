@@ -10,6 +10,7 @@ from vpo_builder.dataset.manifest import MANIFEST, Manifest
 from vpo_builder.dataset.schema import SPLIT_NAMES
 from vpo_builder.documents.licences import Licence
 from vpo_builder.documents.responsible_ai import RAI_CONFORMS_TO, responsible_ai
+from vpo_builder.documents.sound_sources import SoundSource
 from vpo_builder.documents.wording import citation, summary
 
 MIME = {".jpg": "image/jpeg", ".png": "image/png", ".wav": "audio/x-wav"}
@@ -74,7 +75,9 @@ def encode_croissant_samples(manifest: Manifest) -> bytes:
     return f"[\n{lines}\n]\n".encode()
 
 
-def encode_croissant(manifest: Manifest, licences: Sequence[Licence]) -> bytes:
+def encode_croissant(
+    manifest: Manifest, licences: Sequence[Licence], sounds: Sequence[SoundSource]
+) -> bytes:
     """Return `croissant.json` for a dataset; `licences` come strictest first."""
     meta = manifest.meta
     record = {
@@ -82,14 +85,14 @@ def encode_croissant(manifest: Manifest, licences: Sequence[Licence]) -> bytes:
         "@type": "sc:Dataset",
         "conformsTo": [CONFORMS_TO, RAI_CONFORMS_TO],
         "name": SPLIT_NAMES[meta.split],
-        "description": summary(meta),
+        "description": summary(meta, sounds),
         "url": "https://arxiv.org/abs/2304.02970",
         "datePublished": DATE_PUBLISHED,
         "license": [row.url or row.name for row in licences if row.url or row.name],
         "version": f"{meta.schema_version}.0.0",
-        "citeAs": citation(meta),
+        "citeAs": citation(meta, sounds),
         "isLiveDataset": False,
-        **responsible_ai(meta),
+        **responsible_ai(meta, sounds),
         "distribution": _distribution(manifest),
         "recordSet": [_samples()],
     }

@@ -1,4 +1,4 @@
-"""What the licences of a dataset's photographs demand, taken together."""
+"""What the licences of a dataset's photographs and recordings demand, taken together."""
 
 import re
 from collections import Counter
@@ -21,11 +21,11 @@ PERMISSIVE_FIRST = ("", "by", "by-sa", "by-nc", "by-nc-sa", "by-nd", "by-nc-nd")
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """A licence by name and address, and the number of images under it."""
+    """A licence by name and address, and the number of images or clips under it."""
 
     name: str
     url: str
-    images: int
+    files: int
 
     @property
     def terms(self) -> str | None:
@@ -45,7 +45,12 @@ class Licence:
 def count_licences(pairs: Iterable[tuple[str, str]]) -> tuple[Licence, ...]:
     """Return the licences of (name, url) pairs, the strictest first, unknown terms before all."""
     counted = Counter(pairs)
-    licences = [Licence(name, url, images) for (name, url), images in counted.items()]
+    licences = [Licence(name, url, files) for (name, url), files in counted.items()]
+    return strictest_first(licences)
+
+
+def strictest_first(licences: Iterable[Licence]) -> tuple[Licence, ...]:
+    """Return licences, those of unknown terms before all others."""
     return tuple(sorted(licences, key=lambda row: (-_rank(row), row.name, row.url)))
 
 

@@ -1,9 +1,11 @@
 """The fields of Croissant's RAI vocabulary that can be told of a built dataset."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from vpo_builder.dataset.schema import ManifestMeta
 from vpo_builder.documents.picture_sources import PictureSources
+from vpo_builder.documents.sound_sources import SoundSource, named
 from vpo_builder.documents.wording import notes
 
 RAI_CONFORMS_TO = "http://mlcommons.org/croissant/RAI/1.0"
@@ -14,11 +16,11 @@ UNFIT = (
     "to judge their voices, sex or age."
 )
 VPO_COLLECTION = (
-    "Photographs of {pictures} and recordings of VGGSound, as those projects list them; a program "
+    "Photographs of {pictures} and recordings of {heard}, as those projects list them; a program "
     "pairs them by class, and nothing was recorded for it."
 )
 VPO_ANNOTATION = (
-    "Masks are {masks} instance annotations. A recording's class is VGGSound's label, and the "
+    "Masks are {masks} instance annotations. A recording's class is {heard}'s label, and the "
     "table of classes and labels is this program's."
 )
 VPO = {
@@ -50,26 +52,28 @@ SYNTHETIC = {
 }
 
 
-def responsible_ai(meta: ManifestMeta) -> dict[str, Any]:
+def responsible_ai(meta: ManifestMeta, sounds: Sequence[SoundSource]) -> dict[str, Any]:
     """Return the fields, the same for the same record; limits are those that the card names."""
     split: dict[str, Any] = AVSBENCH
     if meta.split != "avsbench-single-plus":
         title = PictureSources.of(meta).title
         masks = "COCO's" if title == "COCO 2017" else f"the {title}"
+        heard = named(sounds)
         split = {
-            "rai:dataCollection": VPO_COLLECTION.format(pictures=title),
-            "rai:dataAnnotationProtocol": VPO_ANNOTATION.format(masks=masks),
+            "rai:dataCollection": VPO_COLLECTION.format(pictures=title, heard=heard),
+            "rai:dataAnnotationProtocol": VPO_ANNOTATION.format(masks=masks, heard=heard),
             **VPO,
         }
+    places = " and ".join(["Flickr", *sorted({each.place for each in sounds} - {""})])
     return {
         "rai:dataCollectionType": ["Others" if meta.synthetic else REUSED],
         **split,
         **(SYNTHETIC if meta.synthetic else {}),
         "rai:dataCollectionMissingData": "rejections.jsonl lists what was left out, and why.",
-        "rai:dataLimitations": list(notes(meta)),
+        "rai:dataLimitations": list(notes(meta, sounds)),
         "rai:dataBiases": [
-            "What the sources show and hear is what people put on Flickr and YouTube, and classes "
-            "are as unequal as the card counts them.",
+            f"What the sources show and hear is what people put on {places}, and classes are as "
+            "unequal as the card counts them.",
         ],
         "rai:dataUseCases": [USES, UNFIT],
         "rai:dataReleaseMaintenancePlan": (

@@ -1,6 +1,6 @@
 """What the documents say in words, by split."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,24 +10,26 @@ from vpo_builder.config import load_config
 from vpo_builder.dataset.instances import INSTANCES
 from vpo_builder.dataset.published_lists import CLEAN_LIST
 from vpo_builder.dataset.schema import ManifestMeta, Split
+from vpo_builder.dataset.sound_credits import SOUNDS, has_sound_list
 from vpo_builder.dataset.tiled_clips import TILED, tiled_count
 from vpo_builder.documents.picture_sources import PictureSources, mask_values
+from vpo_builder.documents.sound_sources import SoundSource, licences_of, named
 from vpo_builder.runtime.outside_text import markdown_text
 
 RULES = ("subsets", "filters", "person", "selection", "limits")
 """The settings that say what is in a dataset; the others say how it is made and checked."""
 _SUMMARIES: dict[Split, str] = {
     "ss": (
-        "Photographs of {pictures} in which one object sounds: a recording of VGGSound is paired "
+        "Photographs of {pictures} in which one object sounds: a recording of {heard} is paired "
         "with it by class, and its mask is the label. Every other object stays visible and silent."
     ),
     "ms": (
         "Photographs of {pictures} in which {fewest} or more objects of different classes sound: "
-        "each is paired by class with a recording of VGGSound, and one mask holds them all."
+        "each is paired by class with a recording of {heard}, and one mask holds them all."
     ),
     "msmi": (
         "Photographs of {pictures} in which several objects sound, also of one class: each is "
-        "paired with its own recording of VGGSound, and its place in the picture with a place "
+        "paired with its own recording of {heard}, and its place in the picture with a place "
         "between left and right."
     ),
     "avsbench-single-plus": (
@@ -35,10 +37,6 @@ _SUMMARIES: dict[Split, str] = {
         "of foreground and background, and the second of sound around each frame."
     ),
 }
-VGGSOUND_LICENCES = (
-    "VGGSound's list is under CC BY 4.0; the recordings belong to those who uploaded them, and "
-    "neither project passes them on."
-)
 AVSBENCH_LICENCES = (
     "AVSBench is under CC BY-NC 4.0, and its videos belong to those who uploaded them."
 )
@@ -76,13 +74,6 @@ CITATIONS = {
   booktitle = {ECCV},
   year      = {2014}
 }""",
-    "vggsound": """\
-@inproceedings{chen2020vggsound,
-  title     = {{VGGSound}: A Large-Scale Audio-Visual Dataset},
-  author    = {Chen, Honglie and Xie, Weidi and Vedaldi, Andrea and Zisserman, Andrew},
-  booktitle = {ICASSP},
-  year      = {2020}
-}""",
 }
 
 
@@ -98,30 +89,32 @@ IMPORTED_NOTES = (
 )
 
 
-def citation(meta: ManifestMeta) -> str:
+def citation(meta: ManifestMeta, sounds: Sequence[SoundSource]) -> str:
     """Return the BibTeX of the works that a dataset comes from."""
     if _is_avsbench(meta.split):
         return "\n".join(CITATIONS[work] for work in ("avsbench", "vpo"))
     pictures = PictureSources.of(meta)
     coco = [CITATIONS["coco"]] if pictures.coco or pictures.known else []
-    return "\n".join([CITATIONS["vpo"], *coco, *pictures.citations, CITATIONS["vggsound"]])
+    of_sounds = [source.citation for source in sounds if source.citation]
+    return "\n".join([CITATIONS["vpo"], *coco, *pictures.citations, *of_sounds])
 
 
-def source_licences(meta: ManifestMeta) -> str:
+def source_licences(meta: ManifestMeta, sounds: Sequence[SoundSource]) -> str:
     """Return what holds for the sources of a dataset as a whole."""
     if _is_avsbench(meta.split):
         return AVSBENCH_LICENCES
-    return " ".join([*PictureSources.of(meta).licences, VGGSOUND_LICENCES])
+    return " ".join([*PictureSources.of(meta).licences, licences_of(sounds)])
 
 
-def summary(meta: ManifestMeta) -> str:
+def summary(meta: ManifestMeta, sounds: Sequence[SoundSource]) -> str:
     """Return what a dataset is, in a sentence or two."""
     fewest = str(_settings(meta, "selection").get("min_sources", 1 if meta.imported else 2))
-    named = {"1": "one", "2": "two"}.get(fewest) or markdown_text(fewest)
-    return _SUMMARIES[meta.split].format(fewest=named, pictures=PictureSources.of(meta).title)
+    number = {"1": "one", "2": "two"}.get(fewest) or markdown_text(fewest)
+    pictures = PictureSources.of(meta).title
+    return _SUMMARIES[meta.split].format(fewest=number, pictures=pictures, heard=named(sounds))
 
 
-def notes(meta: ManifestMeta) -> Iterator[str]:
+def notes(meta: ManifestMeta, sounds: Sequence[SoundSource]) -> Iterator[str]:
     """Yield what a reader should know before she uses the dataset."""
     if _is_avsbench(meta.split):
         yield from _single_plus_notes(meta)
@@ -138,7 +131,7 @@ def notes(meta: ManifestMeta) -> Iterator[str]:
         yield f"Built by other rules than the default ones: {other}."
     yield (
         "Picture and sound come from different recordings and share a class, nothing else; what "
-        "VGGSound calls by a label may hold other sounds too."
+        f"{named(sounds)} calls by a label may hold other sounds too."
     )
     if "exclude" in meta.inputs:
         yield "Pictures of a list of published samples were kept out of train and val."
@@ -256,6 +249,8 @@ def file_rows(meta: ManifestMeta) -> Iterator[tuple[str, str]]:
         yield f"vpo_{meta.split}_data_stereo.csv", "one row a source, as published loaders read it"
         if tiled_count(meta):
             yield TILED, "the clips that repeat a recording of less than 3 s, and its seconds"
+        if has_sound_list(meta):
+            yield SOUNDS, "whose each recording is, and with which others it stays in one subset"
         if not meta.imported:
             yield "persons.jsonl", "how each picture of persons was decided"
     yield "manifest.jsonl", "one sample a line: subset, image, mask, sources with clip and pan"

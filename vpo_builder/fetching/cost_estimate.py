@@ -60,17 +60,19 @@ def plan_lines(request: VpoRequest, options: FetchOptions, *, download: bool) ->
     """
     given, fetched = request.sources, request.out / SOURCES_FOLDER
     lists = next((f for f in (given.coco, fetched / "coco") if has_annotations(f)), None)
-    tables = (folder / CSV_NAME for folder in (given.vggsound, fetched / "vggsound") if folder)
-    table = next((path for path in tables if path.is_file()), None)
-    if not download and (lists is None or table is None):
+    tables = [folder / CSV_NAME for folder in (given.vggsound, fetched / "vggsound") if folder]
+    table = next((path for path in (given.vggsound_csv, *tables) if path and path.is_file()), None)
+    if not download and (lists is None or (table is None and given.wants_vggsound)):
         size = _megabytes(options.settings.coco.archive_bytes)
         yield (
             f"to fetch first: COCO's annotations ({size}) and VGGSound's csv: run it with --plan "
             "--download, which fetches these two alone, to see what else is needed"
         )
         return
-    vggsound = given.vggsound or fetched / "vggsound"
-    here = replace(given, coco=lists, vggsound=vggsound, vggsound_csv=table)
+    here = replace(given, coco=lists)
+    if given.wants_vggsound:
+        vggsound = given.vggsound or fetched / "vggsound"
+        here = replace(here, vggsound=vggsound, vggsound_csv=table)
     with (
         downloading(request, options)
         if download

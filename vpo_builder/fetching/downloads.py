@@ -56,12 +56,15 @@ class FetchedClips(ClipFolder):
     ) -> None:
         super().__init__(folder, clips, config, executor)
         self._whole_videos = fetching.source.whole_videos
+        self._fetchable = {clip.clip_id for clip in clips if clip.fetchable}
         categories = {clip.clip_id: clip.category for clip in clips}
         self._worklist = Worklist(fetching, executor, categories)
 
     def seek(self, clip_ids: Sequence[str]) -> dict[str, Reason]:
         """Fetch clips that have no file here; return those that cannot be fetched or used."""
-        return self._worklist.work_off(clip_ids, Job(prepare_clip, self._task, self.label))
+        wanted = [clip for clip in clip_ids if clip in self._fetchable]
+        absent = super().seek([clip for clip in clip_ids if clip not in self._fetchable])
+        return absent | self._worklist.work_off(wanted, Job(prepare_clip, self._task, self.label))
 
     def _task(self, clip: str, recording: Path) -> ClipTask:
         if not self._whole_videos:
@@ -177,8 +180,10 @@ def downloading(
             remove_leftovers(place)
         downloads = Downloads(out, state, options, ledger, sources.coco)
         with output_lock(out / SOURCES_FOLDER, wait=True):
-            lists, table = downloads.annotations(), downloads.table(sources.vggsound)
-        vggsound = sources.vggsound or out / SOURCES_FOLDER / "vggsound"
-        completed = replace(sources, coco=lists, vggsound=vggsound, vggsound_csv=table)
+            completed = replace(sources, coco=downloads.annotations())
+            if sources.wants_vggsound:
+                table = sources.vggsound_csv or downloads.table(sources.vggsound)
+                vggsound = sources.vggsound or out / SOURCES_FOLDER / "vggsound"
+                completed = replace(completed, vggsound=vggsound, vggsound_csv=table)
         yield replace(request, sources=completed, supply=downloads)
         clear_recordings(state / RECORDINGS)

@@ -5,7 +5,7 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpo_builder.dataset.untrusted import CLIP_ID
+from vpo_builder.dataset.clip_ids import YOUTUBE_CLIP
 from vpo_builder.fetching.connections import Network, checked_host
 from vpo_builder.fetching.content import recording_suffix
 from vpo_builder.fetching.deadline import Cancellation
@@ -19,7 +19,7 @@ _START_FORMAT = re.compile(r"(?:0?[1-9])?d?", re.ASCII)
 
 def clip_parts(clip_id: str) -> tuple[str, int]:
     """Return a clip's YouTube id and start second; anything else than a clip's id is an error."""
-    match = CLIP_ID.fullmatch(clip_id)
+    match = YOUTUBE_CLIP.fullmatch(clip_id)
     if match is None:
         raise ValueError(f"not a clip's id: {clip_id!r}")
     return match[1], int(match[2])

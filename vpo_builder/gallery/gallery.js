@@ -166,7 +166,7 @@ function sourceRow(source, spot) {
   const about = element("div", { className: "about" },
     element("span", { className: "name" }, source.name),
     place, element("span", { className: "side" }, source.pan.toFixed(2)));
-  if (clip.page) about.append(link("recording", clip.page));
+  if (clip.page || clip.licence) about.append(link(clip.licence ? `recording: ${clip.licence}` : "recording", clip.page));
   const colour = { "--colour": DATA.colours[source.category] };
   const node = element("div", { className: "source", style: colour }, button, wave.node, about);
   return { node, voice };

@@ -9,6 +9,7 @@ import msgspec
 
 from vpo_builder.dataset.class_colours import Colour, css
 from vpo_builder.dataset.schema import SPLIT_NAMES, SUBSETS, Sample
+from vpo_builder.dataset.sound_credits import read_sound_credits
 from vpo_builder.documents.attribution import Credit, clip_page, read_credits
 from vpo_builder.gallery.copies import Copies, Shown
 from vpo_builder.runtime.page.rendering import render
@@ -56,10 +57,16 @@ def _counted(datasets: Sequence[Shown]) -> Iterator[Statistics]:
 
 
 def _clips(datasets: Sequence[Shown], copies: Copies) -> Iterator[dict[str, Any]]:
-    folders = {d.manifest.clip_path("x").parent for d in datasets if d.manifest.meta.synthetic}
+    """Yield the recordings: where each comes from, and its licence if a list names it."""
+    told = {}
+    for dataset in datasets:
+        manifest, credits = dataset.manifest, read_sound_credits(dataset.manifest)
+        for clip_id in {source.clip_id for s in dataset.samples for source in s.sources}:
+            page = "" if manifest.meta.synthetic else clip_page(clip_id, credits)
+            licence = credits[clip_id].shown_licence if clip_id in credits else ""
+            told[manifest.clip_path(clip_id)] = {"id": clip_id, "page": page, "licence": licence}
     for path, waveform in zip(copies.clips, copies.waveforms, strict=True):
-        page = "" if path.parent in folders else clip_page(path.stem)
-        yield {"id": path.stem, "page": page} | msgspec.to_builtins(waveform)
+        yield told[path] | msgspec.to_builtins(waveform)
 
 
 def _samples(dataset: Shown, copies: Copies) -> Iterator[dict[str, Any]]:

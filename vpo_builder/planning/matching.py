@@ -1,13 +1,14 @@
-"""Matches images and VGGSound's clips to subsets, and the clips to classes. Pure."""
+"""Matches images and clips to subsets, and the clips to classes. Pure."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from vpo_builder.classes import SoundingClass
+from vpo_builder.classes import SoundingClass, classes_of_labels
 from vpo_builder.config import SubsetSettings
 from vpo_builder.dataset.schema import Subset
-from vpo_builder.records import Clip, Home, Reason, Rejection, VggSound
+from vpo_builder.records import Clip, ClipRow, Home, Reason, Rejection, SoundRow, Sounds
 from vpo_builder.runtime.stateless_hash import mix, text_key, unit
 
 
@@ -29,41 +30,51 @@ def image_subsets(home: Home, image_ids: Sequence[int], settings: SubsetSettings
 
 
 def match_clips(
-    vggsound: VggSound,
+    sounds: Sounds,
     table: Iterable[SoundingClass],
-    val_fraction: float,
+    settings: SubsetSettings,
     audible: Mapping[str, Collection[str]] | None = None,
 ) -> tuple[list[Clip], list[Rejection]]:
-    """Return the clips whose label sounds like a class, sorted by id, and those kept out.
+    """Return the clips that sound like a class, sorted by id, and those kept out.
 
-    A YouTube id that VGGSound lists in both splits is used for test alone, so that no video
-    crosses a subset. A clip whose file has vanished is returned with the path None: it counts as
-    vanished when an object asks for it, as it would if it had to be fetched.
+    A group (a video, an uploader) that is listed in both splits is used for test alone, so that
+    it crosses no subset; which subset another gets is decided by its name. A clip that sounds
+    like several classes is kept out. A clip whose file has vanished is returned with the path
+    None: it counts as vanished when an object asks for it, as it would if it had to be fetched.
     `audible` gives, for the clips that somebody has listened to, the labels that can be heard: a
     clip whose own label is not among them is kept out.
     """
-    class_of = {label: row.name for row in table for label in row.labels}
-    tested = {row.youtube_id for row in vggsound.rows if row.split == "test"}
-    val = _val_videos([row.youtube_id for row in vggsound.rows], val_fraction)
+    class_of = classes_of_labels(table)
+    subset_of = _subsets_of_groups(sounds.rows, settings)
     clips, rejections = [], []
-    for row in vggsound.rows:
-        clip_id = row.clip_id
-        if row.split == "train" and row.youtube_id in tested:
+    for row in sounds.rows:
+        clip_id, subset = row.clip_id, subset_of[row.group]
+        labels = [label for label in row.labels if label in class_of]
+        if row.split == "train" and subset == "test":
             rejections.append(Rejection("clip", clip_id, Reason.CLIP_IN_BOTH_SPLITS))
-            continue
-        if audible is not None and row.label not in audible.get(clip_id, {row.label}):
+        elif len({class_of[label] for label in labels}) > 1:
+            rejections.append(Rejection("clip", clip_id, Reason.CLIP_OF_SEVERAL))
+        elif audible is not None and labels[0] not in audible.get(clip_id, labels):
             rejections.append(Rejection("clip", clip_id, Reason.CLIP_INAUDIBLE))
-            continue
-        path = vggsound.paths.get(clip_id)
-        category = class_of[row.label]
-        subset: Subset = "val" if row.youtube_id in val else "train"
-        subset = "test" if row.split == "test" else subset
-        clips.append(Clip(clip_id, row.youtube_id, row.label, category, subset, path))
+        else:
+            category, path = class_of[labels[0]], sounds.paths.get(clip_id)
+            clips.append(Clip(clip_id, category, subset, path, begins=row.begins))
     return clips, rejections
 
 
-def _val_videos(youtube_ids: Sequence[str], val_fraction: float) -> set[str]:
-    """Return those of VGGSound's train videos that go to val."""
-    keys = np.fromiter(map(text_key, youtube_ids), np.uint64, len(youtube_ids))
-    draws = unit(mix("clip subset", keys)).tolist()
-    return {name for name, draw in zip(youtube_ids, draws, strict=True) if draw < val_fraction}
+def _subsets_of_groups(
+    rows: Iterable[ClipRow | SoundRow], settings: SubsetSettings
+) -> dict[str, Subset]:
+    """Return the one subset of each group, by its splits and by hashes of its name."""
+    splits: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        splits[row.group].add(row.split)
+    keys = np.fromiter(map(text_key, splits), np.uint64, len(splits))
+    val = unit(mix("clip subset", keys)) < settings.val_fraction
+    test = unit(mix("clip in test", keys)) < settings.test_fraction
+    chosen: dict[str, Subset] = {}
+    draws = zip(splits.items(), val.tolist(), test.tolist(), strict=True)
+    for (group, named), in_val, in_test in draws:
+        tested = "test" in named or (in_test and "train" not in named)
+        chosen[group] = "test" if tested else "val" if in_val else "train"
+    return chosen

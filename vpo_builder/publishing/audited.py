@@ -12,7 +12,8 @@ def audit_rendered(
 ) -> AuditReport:
     """Return what crosses the subsets; photographs up to `max_bits` bits apart look alike."""
     licences = {row.image_id: row.license_name for row in rendered.attributions}
-    return audit(rendered.manifest(folder, identity), licences, max_bits=max_bits)
+    manifest = rendered.manifest(folder, identity)
+    return audit(manifest, licences, max_bits=max_bits, credits=rendered.credits)
 
 
 def untrained_note(report: AuditReport) -> list[str]:

@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from vpo_builder.dataset.instances import Instance
 from vpo_builder.dataset.manifest import Manifest, encode_samples
 from vpo_builder.dataset.schema import SCHEMA_VERSION, ClassRow, ManifestMeta, Origin, Sample
+from vpo_builder.dataset.sound_credits import SoundCredit
 from vpo_builder.dataset.tiled_clips import TiledClip
 from vpo_builder.documents.documents import Attribution
 from vpo_builder.publishing.build_identity import BuildIdentity
@@ -23,7 +24,8 @@ class Publication:
     """A dataset whose media are written: what is left is to say what they are.
 
     `media_sha256` holds every image and mask by its path; clips lie in `audio`, relative to the
-    dataset's folder. `tiled` are those of its clips that repeat their recording.
+    dataset's folder. `tiled` are those of its clips that repeat their recording; `credits` tell
+    whose those are that are not VGGSound's.
     `texts` are the files beside the manifest that only this kind of dataset has; `notes` are
     lines for a person; `instances` are the outlines of MSMI's sources.
     """
@@ -39,6 +41,7 @@ class Publication:
     notes: Sequence[str] = ()
     instances: Sequence[Instance] = ()
     tiled: Sequence[TiledClip] = ()
+    credits: Mapping[str, SoundCredit] = field(default_factory=dict)
     funnel: Funnel = field(default_factory=dict)
     origin: Origin | UnsetType = UNSET
 

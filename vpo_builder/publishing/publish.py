@@ -30,7 +30,7 @@ def publish(folder: Path, publication: Publication, identity: BuildIdentity) -> 
         MANIFEST: encode_samples(manifest.samples),
         REJECTIONS: encode_lines(_sorted(publication.rejections)),
     }
-    texts |= render_documents(manifest, publication.attributions)
+    texts |= render_documents(manifest, publication.attributions, publication.credits)
     media = _media_checksums(folder, publication)
     checksums = media | {name: sha256(content) for name, content in texts.items()}
     remove_leftovers_but(folder, checksums)

@@ -39,6 +39,10 @@ class ClipFolder:
     ) -> None:
         self._folder = folder
         self._paths = {clip.clip_id: clip.path for clip in clips if clip.path is not None}
+        seconds = config.audio.seconds
+        self._excerpts = {
+            clip.clip_id: Excerpt(clip.begins, seconds) for clip in clips if clip.begins is not None
+        }
         self._subsets: dict[str, Subset] = {clip.clip_id: clip.subset for clip in clips}
         self._digests: dict[str, str] = {}
         self._notes = read_notes(folder)
@@ -82,6 +86,7 @@ class ClipFolder:
             frozenset(note.sha256 for note in self._notes.get(clip_id, ())),
             self._promised.get(clip_id, {}),
         )
+        excerpt = excerpt or self._excerpts.get(clip_id)
         return ClipTask(recording, place, self._config.clips, self._config.audio, excerpt)
 
     def _not_in_place(self, clip_ids: Sequence[str]) -> list[str]:
@@ -95,7 +100,7 @@ class ClipFolder:
         notes = [note for note in self._notes[clip_id] if note.sha256 == digest]
         if clip_id not in self._paths:
             return self.fetches and bool(notes)
-        mark = recording_mark(self._paths[clip_id])
+        mark = recording_mark(self._paths[clip_id], self._excerpts.get(clip_id))
         return any(mark and note.recording == mark for note in notes)
 
     def _write(self, clip_ids: Sequence[str]) -> dict[str, Reason]:

@@ -19,6 +19,7 @@ from vpo_builder.dataset.places import AUDIO_FOLDER, audio_folder, dataset_folde
 from vpo_builder.dataset.schema import Sample, Split
 from vpo_builder.dataset.tiled_clips import TiledClip
 from vpo_builder.records import ArchiveMember
+from vpo_builder.rendering.decoding import Excerpt
 from vpo_builder.runtime.errors import BAD_JSON
 from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.runtime.whole_files import state_change
@@ -85,8 +86,10 @@ def add_note(folder: Path, note: ClipNote) -> None:
     state_change(f"{note.clip} noted")
 
 
-def recording_mark(recording: Path | ArchiveMember) -> str:
+def recording_mark(recording: Path | ArchiveMember, excerpt: Excerpt | None = None) -> str:
     """Return what changes whenever a recording is replaced, "" if it cannot be looked at.
+
+    So does it for another part of it.
 
     Beside size and time of change that is the inode's own time, which no program can set: files
     unpacked from archives often share the other two. For a member, they are its archive's.
@@ -99,7 +102,8 @@ def recording_mark(recording: Path | ArchiveMember) -> str:
         status = file.stat()
     except OSError:
         return ""
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {name}".rstrip()
+    part = "" if excerpt is None else f" from {excerpt.start:g}"
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {name}".rstrip() + part
 
 
 def promised_clips(folder: Path) -> Mapping[str, Mapping[str, str]]:

@@ -39,7 +39,7 @@ def prepare_clip(task: ClipTask) -> Reason | None:
 
     Raises InputError for what may not be replaced there (see ClipPlace).
     """
-    mark = recording_mark(task.path)
+    mark = recording_mark(task.path, task.excerpt)
     try:
         with as_file(task.path) as path:
             recording = decode(path, task.excerpt, task.clips.max_seconds + BEYOND_SECONDS)

@@ -34,6 +34,8 @@ from vpo_builder.runtime.ffmpeg_program import FfmpegError, FfmpegRun, ffmpeg_pr
 from vpo_builder.runtime.regular_files import open_regular, require_regular
 
 READ_BY_SOUNDFILE = frozenset({".wav", ".flac", ".ogg", ".mp3"})
+SOUGHT_IN_BY_SOUNDFILE = READ_BY_SOUNDFILE - {".mp3"}
+"""A place in an MP3 is found by guessing where its frames lie."""
 FFMPEG_SECONDS = 120  # hours of sound before an excerpt decode in half of that
 UNKNOWN_FRAMES = 2**40
 """More than a header can count; libsndfile says so where it does not know."""
@@ -62,8 +64,9 @@ def decode(
     """
     try:
         require_regular(path, largest=None)  # only so much of it is read
-        if excerpt is None and path.suffix.lower() in READ_BY_SOUNDFILE:
-            read = _decode_by_soundfile(path, most_seconds)
+        suffix = path.suffix.lower()
+        if suffix in (READ_BY_SOUNDFILE if excerpt is None else SOUGHT_IN_BY_SOUNDFILE):
+            read = _decode_by_soundfile(path, excerpt, most_seconds)
             if read is not None:
                 return read
         elif excerpt is None:
@@ -91,7 +94,9 @@ def decoder_versions() -> dict[str, str]:
     }
 
 
-def _decode_by_soundfile(path: Path, most_seconds: float | None) -> Recording | None:
+def _decode_by_soundfile(
+    path: Path, excerpt: Excerpt | None, most_seconds: float | None
+) -> Recording | None:
     """Return the sound of a file, None if libsndfile finds no format or no sample in it."""
     with open_regular(path, largest=None) as handle:
         try:
@@ -100,10 +105,15 @@ def _decode_by_soundfile(path: Path, most_seconds: float | None) -> Recording | 
             return None
         try:
             with opened as file:
-                if not 0 < file.frames < UNKNOWN_FRAMES:
+                sought_in_mp3 = excerpt is not None and file.format == "MP3"
+                if sought_in_mp3 or not 0 < file.frames < UNKNOWN_FRAMES:
                     return None
                 announced: float | None = file.frames / file.samplerate
-                mono, rate = _read_mono(file, most_seconds), file.samplerate
+                rate = file.samplerate
+                if excerpt is not None:
+                    file.seek(min(round(excerpt.start * rate), file.frames))
+                    most_seconds = excerpt.seconds
+                mono = _read_mono(file, most_seconds)
                 if file.format == "MP3" and not mp3_counts_its_frames(path):
                     # The number of frames was a guess: what lies beyond it is not read.
                     read = os.lseek(handle.fileno(), 0, os.SEEK_CUR)
@@ -114,6 +124,17 @@ def _decode_by_soundfile(path: Path, most_seconds: float | None) -> Recording | 
             raise UndecodableError(str(error)) from None
     if announced is not None and path.suffix.lower() == ".wav":
         announced = max(announced, wav_seconds(path) or 0.0)
+    if excerpt is not None:
+        return _excerpt(mono, rate, announced, excerpt)
+    return checked_recording(mono, rate, announced)
+
+
+def _excerpt(mono: Waveform, rate: int, announced: float | None, excerpt: Excerpt) -> Recording:
+    """Return an excerpt, which announces as much of itself as its file's header does."""
+    if announced is not None:
+        announced = min(excerpt.seconds, announced - excerpt.start)
+        if announced <= 0:
+            return Recording(mono, rate, 0.0)  # it begins where the recording has ended
     return checked_recording(mono, rate, announced)
 
 
@@ -124,7 +145,7 @@ def _read_mono(file: soundfile.SoundFile, most_seconds: float | None) -> Wavefor
     times as long over it for a wav. They are let go before the mean is made: asked for more at
     once, the allocator returns it to the system, and a clip takes twice as long.
     """
-    frames = file.frames
+    frames = file.frames - file.tell()
     if most_seconds is not None:
         frames = min(frames, math.ceil(most_seconds * file.samplerate))
     if frames * file.channels > MOST_SAMPLES:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vpo_builder.dataset.clip_ids import is_clip_id
 from vpo_builder.dataset.places import vpo_files
 from vpo_builder.dataset.schema import SPLIT_NAMES, ClassRow, Split, Subset
-from vpo_builder.dataset.untrusted import CLIP_ID
 from vpo_builder.records import Reason, Rejection
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.published_samples import (
@@ -77,7 +77,7 @@ def find_recordings(folders: Iterable[Path]) -> dict[str, Path]:
             below.sort()
             for name in names:
                 stem, _, ending = name.rpartition(".")
-                if ending.lower() == "wav" and CLIP_ID.fullmatch(stem):
+                if ending.lower() == "wav" and is_clip_id(stem):
                     found.setdefault(stem, Path(parent, name))
     return found
 
@@ -133,8 +133,8 @@ def _row(
     if value and whole_number(value, "cateId") != expected:
         raise ValueError(f"cateId {value} is not {category}'s, {expected}")
     clip_id = text["vgg_file"].strip().removesuffix(".wav").rpartition("/")[2]
-    if not CLIP_ID.fullmatch(clip_id):
-        raise ValueError(f"vgg_file {clip_id!r} is no clip of VGGSound")
+    if not is_clip_id(clip_id):
+        raise ValueError(f"vgg_file {clip_id!r} is no name of a clip")
     image_id, ann_id = (whole_number(text[name], name) for name in ("img_Id", "ann_Ids"))
     shared = split == "msmi" and text.get("multi_instance", "").strip() in ("0", "0.0", "False")
     source = ListedSource(category, ann_id, clip_id, _pan(text.get("audio_pos", "")))

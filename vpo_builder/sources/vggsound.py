@@ -8,10 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from vpo_builder.records import (
-    ClipRow,
-    VggSound,
-)
+from vpo_builder.records import ClipRow, Sounds
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.sources.recordings import find_recordings
@@ -33,7 +30,7 @@ def known_labels() -> frozenset[str]:
     return frozenset(LABELS.read_text(encoding="utf-8").splitlines())
 
 
-def read_vggsound(folder: Path, wanted: frozenset[str], table: Path | None = None) -> VggSound:
+def read_vggsound(folder: Path, wanted: frozenset[str], table: Path | None = None) -> Sounds:
     """Return the rows of VGGSound's csv with a wanted label and the files found for them.
 
     The csv is `table`, or lies in `folder`, or beside it if that is an archive.
@@ -53,7 +50,8 @@ def read_vggsound(folder: Path, wanted: frozenset[str], table: Path | None = Non
         raise InputError(f"{path}: not UTF-8 text: expected VGGSound's csv") from None
     rows, label_counts = _parse(text, wanted, path)
     paths = find_recordings(folder, rows)
-    return VggSound(tuple(rows), paths, label_counts, hashlib.sha256(data).hexdigest())
+    inputs = {"vggsound/vggsound.csv": hashlib.sha256(data).hexdigest()}
+    return Sounds(tuple(rows), paths, label_counts, inputs)
 
 
 def _parse(text: str, wanted: frozenset[str], path: Path) -> tuple[list[ClipRow], Counter[str]]:

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from vpo_builder.dataset.faults import Fault
 from vpo_builder.dataset.manifest import META, Manifest
 from vpo_builder.dataset.schema import VPO_CSV_COLUMNS
+from vpo_builder.dataset.sound_credits import SOUNDS, read_sound_credits
 from vpo_builder.dataset.untrusted import meta_faults, sample_faults
+from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.verify.single_plus import single_plus_faults
 
@@ -22,8 +24,21 @@ def record_faults(manifest: Manifest) -> list[Fault]:
     if manifest.meta.split == "avsbench-single-plus":
         faults += single_plus_faults(manifest)
     else:
-        faults += _csv_faults(manifest)
+        faults += _csv_faults(manifest) + _credit_faults(manifest)
     return faults
+
+
+def _credit_faults(manifest: Manifest) -> list[Fault]:
+    """Return what is wrong with the list of recordings that are not VGGSound's."""
+    try:
+        credits = read_sound_credits(manifest)
+    except InputError as error:
+        return [Fault(SOUNDS, str(error).removeprefix(f"{manifest.folder / SOUNDS}: "))]
+    used = {source.clip_id for sample in manifest.samples for source in sample.sources}
+    return [
+        Fault(SOUNDS, f"clip {clip_id[:80]} is in no sample")
+        for clip_id in sorted(credits.keys() - used)
+    ]
 
 
 def _csv_faults(manifest: Manifest) -> list[Fault]:

@@ -203,7 +203,7 @@ def test_a_broken_archive_gives_counts_by_reason(own_archive: Path, tmp_path: Pa
         files[place][1].write_bytes(encode_png(mask))
     files[6][0].write_bytes(b"no picture")
     spoilt[7]["cateName"] = "../../etc"
-    spoilt[8]["vgg_file"] = "no clip"
+    spoilt[8]["vgg_file"] = "no clip?"
     clip = "zzzzzzzzzzz_000000"
     spoilt[9]["vgg_file"] = clip
     audios = own_archive / "vggsound_bench" / "VGGSound" / "audios"

@@ -11,6 +11,7 @@ import pytest
 
 from tests.builder.dataset_by_hand import finish
 from vpo_builder.dataset.manifest import Manifest, read_manifest
+from vpo_builder.dataset.sound_credits import SoundCredit
 from vpo_builder.documents.attribution import clip_page, read_licences
 from vpo_builder.documents.documents import (
     ATTRIBUTION,
@@ -147,6 +148,25 @@ def test_attribution_names_every_image_and_every_clip_once(small_dataset: Path) 
     assert clips["-aaaaaaaaaa_000010"] == "https://www.youtube.com/watch?v=-aaaaaaaaaa&t=10s"
 
 
+def test_a_credited_recording_has_its_own_page_even_under_youtubes_kind_of_name(
+    small_dataset: Path,
+) -> None:
+    manifest = read_manifest(small_dataset)
+    real = Manifest(manifest.folder, replace(manifest.meta, synthetic=False), manifest.samples)
+    own, formula = "-aaaaaaaaaa_000010", "ddddddddddd_000000"
+    credits = {
+        own: SoundCredit(own, "anna", "mine.csv", "CC0 1.0", f"{CC}zero", page="https://a.org/1"),
+        formula: SoundCredit(formula, "anna", "mine.csv", "=HYPERLINK(1)"),
+    }
+    documents = render_documents(real, ATTRIBUTIONS, credits)
+    rows = csv.DictReader(io.StringIO(documents[ATTRIBUTION].decode()))
+    told = {row["id"]: (row["license"], row["author_page"]) for row in rows}
+    assert told[own] == ("CC0 1.0", "https://a.org/1")
+    assert told[formula] == ("'=HYPERLINK(1)", "")
+    assert told["bbbbbbbbbbb_000020"][1].startswith("https://www.youtube.com/watch?v=bbbbbbbbbbb")
+    assert "a recording of VGGSound and mine.csv is paired" in documents[CARD].decode()
+
+
 def test_licences_written_are_licences_read(small_dataset: Path) -> None:
     write_documents(small_dataset)
     assert verify(small_dataset).faults == ()
@@ -169,7 +189,7 @@ def test_a_licence_outside_the_tables_is_unknown_and_comes_first() -> None:
     own = ("All rights reserved", "https://example.org/terms")
     licences = count_licences([BY, own, NC_SA, BY, COMMONS])
     assert [row.name for row in licences] == [own[0], NC_SA[0], BY[0], COMMONS[0]]
-    assert [row.images for row in licences] == [1, 1, 2, 1]
+    assert [row.files for row in licences] == [1, 1, 2, 1]
     assert [row.terms for row in licences] == [None, "by-nc-sa", "by", ""]
     zero = Licence("CC0", "https://creativecommons.org/publicdomain/zero/1.0/", 1)
     assert zero.terms == ""

@@ -21,7 +21,7 @@ def kept(image: int, *categories: str, subset: str = "train", repeated: bool = F
 
 def clips(count: int) -> list[Clip]:
     return [
-        Clip(f"{name}{number:08d}_000000", "", "", name, "train", Path())
+        Clip(f"{name}{number:08d}_000000", name, "train", Path())
         for name in CLASSES
         for number in range(count)
     ]

@@ -10,10 +10,13 @@ from vpo_builder.classes import CLASS_TABLE, class_rows, read_class_table
 from vpo_builder.config import load_config
 from vpo_builder.planning.matching import image_subsets, match_clips
 from vpo_builder.planning.persons import PersonResolver
-from vpo_builder.records import ClipRow, Reason, Rejection, VggSound
+from vpo_builder.records import ClipRow, Reason, Rejection, SoundRow, Sounds
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.stateless_hash import mix, text_key, unit
 from vpo_builder.sources.vggsound import known_labels
+
+SUBSETS = load_config("default").subsets
+TABLE = read_class_table(CLASS_TABLE, "captions", known_labels())
 
 
 def verdict(captions: Sequence[str], *overrides: str) -> str:
@@ -186,13 +189,14 @@ def test_clips_come_with_the_class_of_their_label_their_subset_and_their_file() 
     )
     table = read_class_table(CLASS_TABLE, "captions", known_labels())
     paths = {rows[0].clip_id: Path("here.wav")}
-    clips, rejections = match_clips(VggSound(rows, paths, {}, ""), table, draws[second])
-    found = [(c.clip_id, c.youtube_id, c.label, c.category, c.subset, c.path) for c in clips]
+    settings = replace(SUBSETS, val_fraction=draws[second])
+    clips, rejections = match_clips(Sounds(rows, paths, {}, {}), table, settings)
+    found = [(c.clip_id, c.category, c.subset, c.path, c.begins) for c in clips]
     assert found == [
-        (f"{first}_000001", first, "dog barking", "dog", "val", Path("here.wav")),
-        (f"{second}_000002", second, "cow lowing", "cow", "train", None),
-        (f"{third}_000003", third, "cat meowing", "cat", "train", None),
-        ("ddddddddddd_000004", "ddddddddddd", "dog barking", "dog", "test", None),
+        (f"{first}_000001", "dog", "val", Path("here.wav"), None),
+        (f"{second}_000002", "cow", "train", None, None),
+        (f"{third}_000003", "cat", "train", None, None),
+        ("ddddddddddd_000004", "dog", "test", None, None),
     ]
     assert rejections == []
 
@@ -202,7 +206,7 @@ def test_a_clip_is_kept_out_whose_own_label_nobody_has_heard() -> None:
     table = read_class_table(CLASS_TABLE, "captions", known_labels())
     ids = [row.clip_id for row in rows]
     audible = {ids[0]: {"cow lowing"}, ids[1]: {"cow lowing", "dog barking"}, ids[2]: ()}
-    clips, rejections = match_clips(VggSound(rows, {}, {}, ""), table, 0.1, audible)
+    clips, rejections = match_clips(Sounds(rows, {}, {}, {}), table, SUBSETS, audible)
     assert [clip.clip_id for clip in clips] == [ids[1], ids[3]]
     assert rejections == [
         Rejection("clip", ids[0], Reason.CLIP_INAUDIBLE),
@@ -216,6 +220,69 @@ def test_a_video_in_both_splits_is_used_for_test_alone() -> None:
         ClipRow("aaaaaaaaaaa", 9, "dog barking", "test"),
     )
     table = read_class_table(CLASS_TABLE, "captions", known_labels())
-    clips, rejections = match_clips(VggSound(rows, {}, {}, ""), table, 0.1)
+    clips, rejections = match_clips(Sounds(rows, {}, {}, {}), table, SUBSETS)
     assert [(clip.clip_id, clip.subset) for clip in clips] == [("aaaaaaaaaaa_000009", "test")]
     assert rejections == [Rejection("clip", "aaaaaaaaaaa_000000", Reason.CLIP_IN_BOTH_SPLITS)]
+
+
+GROUPS = st.sampled_from(["anna", "bert", "carla", "aaaaaaaaaaa", "dora"])
+ROWS = st.lists(st.tuples(GROUPS, st.sampled_from(["train", "test", ""])), max_size=20)
+
+
+def sound_rows(listed: list[tuple[str, str]]) -> Sounds:
+    rows = [
+        SoundRow(f"clip {number:02d}", group, ("dog",), split)
+        for number, (group, split) in enumerate(listed)
+    ]
+    return Sounds(tuple(rows), {}, {}, {})
+
+
+@given(ROWS, st.floats(0, 0.9), st.floats(0, 0.9))
+def test_no_group_crosses_subsets_whatever_its_lists_say(
+    listed: list[tuple[str, str]], val: float, test: float
+) -> None:
+    settings = replace(SUBSETS, val_fraction=val, test_fraction=test)
+    clips, rejections = match_clips(sound_rows(listed), TABLE, settings)
+    subsets: dict[str, set[str]] = {}
+    for clip in clips:
+        group, split = listed[int(clip.clip_id[-2:])]
+        subsets.setdefault(group, set()).add(clip.subset)
+        assert split == "" or (clip.subset == "test") == (split == "test")
+    assert all(len(found) == 1 for found in subsets.values())
+    assert len(clips) + len(rejections) == len(listed)
+    for rejection in rejections:
+        group, split = listed[int(rejection.record[-2:])]
+        assert (split, "test" in {s for g, s in listed if g == group}) == ("train", True)
+
+
+@given(ROWS, ROWS)
+def test_a_groups_subset_does_not_depend_on_other_groups(
+    listed: list[tuple[str, str]], others: list[tuple[str, str]]
+) -> None:
+    more = [*listed, *((f"{group} 2", split) for group, split in others)]
+    alone = {c.clip_id: c.subset for c in match_clips(sound_rows(listed), TABLE, SUBSETS)[0]}
+    beside = {c.clip_id: c.subset for c in match_clips(sound_rows(more), TABLE, SUBSETS)[0]}
+    assert alone.items() <= beside.items()
+
+
+def test_groups_without_a_split_are_drawn_by_hashes_of_their_names() -> None:
+    groups = [f"person {number}" for number in range(3000)]
+    clips, _ = match_clips(
+        Sounds(tuple(SoundRow(g, g, ("dog",), "") for g in groups), {}, {}, {}), TABLE, SUBSETS
+    )
+    subsets = [clip.subset for clip in clips]
+    assert 0.08 < subsets.count("test") / 3000 < 0.12
+    assert 0.08 < subsets.count("val") / (3000 - subsets.count("test")) < 0.12
+    keys = {group: text_key(group) for group in groups}
+    tested = {g for g, key in keys.items() if unit(mix("clip in test", key)) < 0.1}
+    assert {c.clip_id for c in clips if c.subset == "test"} == tested
+
+
+def test_a_clip_that_sounds_like_several_classes_is_kept_out() -> None:
+    rows = (
+        SoundRow("both", "a", ("cat", "dog barking"), ""),
+        SoundRow("one", "b", ("dog", "dog barking", "rain"), "", 2.5),
+    )
+    clips, rejections = match_clips(Sounds(rows, {}, {}, {}), TABLE, SUBSETS)
+    assert [(clip.clip_id, clip.category, clip.begins) for clip in clips] == [("one", "dog", 2.5)]
+    assert rejections == [Rejection("clip", "both", Reason.CLIP_OF_SEVERAL)]

@@ -90,7 +90,7 @@ def test_a_round_of_planning_says_which_it_is_and_what_for(tmp_path: Path) -> No
         labels.append(label)
         return [Reason.CLIP_UNDECODABLE] * len(tasks)
 
-    clips = [Clip(f"clip{n}", "id", "label", "dog", "test", tmp_path / f"{n}.wav") for n in "abc"]
+    clips = [Clip(f"clip{n}", "dog", "test", tmp_path / f"{n}.wav") for n in "abc"]
     folder = ClipFolder(tmp_path / "audios", clips, load_config("default"), executor)  # type: ignore[arg-type]
     for clip in clips[:2]:
         assert folder.check([clip.clip_id]) == {clip.clip_id: Reason.CLIP_UNDECODABLE}
@@ -357,3 +357,27 @@ def test_a_line_that_was_half_written_costs_that_line_alone(clean: Path, tmp_pat
     record.write_bytes(record.read_bytes() + b'\n{"clip":"x_000000","sha2')
     add_note(folder, notes[last][0])
     assert read_notes(folder) == notes | {last: notes[last] * 2}
+
+
+def test_another_part_of_a_recording_is_made_again(tmp_path: Path) -> None:
+    """The wav of a clip is not taken for that of the same file from another second on."""
+    config, audios = load_config("default"), tmp_path / "audios"
+    rising = np.linspace(0.1, 0.9, 6 * 16_000, dtype=np.float32) * tone(6.0, level=1.0)
+    soundfile.write(tmp_path / "walk.wav", rising, 16_000)
+
+    def made(begins: float) -> bytes:
+        clip = Clip("walk", "dog", "test", tmp_path / "walk.wav", begins=begins)
+        tasks: list[str] = []
+
+        def executor(function: Callable[[Any], Any], work: list[Any], label: str) -> list[Any]:
+            tasks.append(label)
+            return [function(task) for task in work]
+
+        for _ in range(2):  # the second time it is in place
+            folder = ClipFolder(audios, [clip], config, executor)  # type: ignore[arg-type]
+            assert folder.check(["walk"]) == {}
+        assert tasks == ["clips"]
+        return (audios / "walk.wav").read_bytes()
+
+    audios.mkdir()
+    assert len({made(0.0), made(1.0), made(1.5)}) == 3

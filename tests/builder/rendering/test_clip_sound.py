@@ -15,7 +15,7 @@ from vpo_builder.records import Reason
 from vpo_builder.rendering.clip_place import ClipPlace
 from vpo_builder.rendering.clip_record import read_notes, record_path
 from vpo_builder.rendering.clip_sound import ClipTask, prepare_clip
-from vpo_builder.rendering.decoding import decode
+from vpo_builder.rendering.decoding import Excerpt, decode
 from vpo_builder.rendering.mix import centre_tiled
 from vpo_builder.runtime.ffmpeg_program import ffmpeg_program
 
@@ -71,6 +71,25 @@ def test_a_longer_clip_is_cut_to_ten_seconds_exactly(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", tone(10.04, rate=22_050), 22_050)
     assert prepare(tmp_path / "a.wav", tmp_path / "out.wav") is None
     assert soundfile.info(tmp_path / "out.wav").frames == 160_000
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3", ".m4a"])
+def test_an_excerpt_is_that_part_of_the_whole_and_announces_no_more(
+    tmp_path: Path, suffix: str
+) -> None:
+    sound = np.linspace(0, 0.9, 5 * 16_000, dtype=np.float32) * tone(5.0, level=1.0)
+    soundfile.write(tmp_path / "a.wav", sound, 16_000)
+    path = tmp_path / f"a{suffix}"
+    if suffix != ".wav":
+        convert(tmp_path / "a.wav", path)
+    part = decode(path, Excerpt(1.5, 2.0), 11.0)
+    assert abs(len(part.mono) - 32_000) <= (suffix == ".mp3")  # ffmpeg rounds the times of an MP3
+    np.testing.assert_allclose(part.mono[:32_000], sound[24_000:56_000], atol=0.05)
+    assert part.announced_seconds == 2.0
+    rest = decode(path, Excerpt(4.0, 2.0), 11.0)
+    assert rest.seconds == pytest.approx(1.0, abs=0.1)
+    assert rest.announced_seconds == pytest.approx(1.0, abs=0.1)
+    assert decode(path, Excerpt(6.0, 2.0), 11.0).seconds == 0.0
 
 
 @pytest.mark.parametrize("samples", [16_000, 24_001, 32_000, 46_400, 47_999, 48_000, 48_001])

@@ -1,0 +1,85 @@
+"""All the recordings of a build, of VGGSound and of other lists, as one."""
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from vpo_builder.dataset.clip_ids import alike_but_for_case
+from vpo_builder.records import Sounds
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import open_regular
+from vpo_builder.sources.sound_list import NEEDED, is_sound_list, read_sound_list
+
+LONGEST_HEADER = 10_000
+
+
+class SoundSet(Protocol):
+    """A list of recordings that has been opened."""
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The labels that class tables may name."""
+
+    def select(self, wanted: frozenset[str]) -> Sounds:
+        """Return the clips with a wanted label, and their files."""
+
+
+def open_sounds(path: Path) -> SoundSet:
+    """Return the list at a path: a csv of one's own, or a folder with one.
+
+    Raises InputError for anything else, naming what was looked for and what lies there.
+    """
+    lists = sorted(path.glob("*.csv")) if path.is_dir() else [path]
+    found = [file for file in lists if is_sound_list(_header(file))]
+    if len(found) == 1:
+        return read_sound_list(found[0])
+    if found:
+        raise InputError(f"{path}: holds {found[0].name} and {found[1].name}: give one of them")
+    expected = f"expected a csv with the columns {', '.join(NEEDED)}"
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder: {expected}")
+    if path.is_dir():
+        names = sorted(item.name for item in path.iterdir())
+        seen = f"holds {names[0]} and {len(names) - 1} more" if names else "is empty"
+        raise InputError(f"{path}: {seen}: {expected}")
+    raise InputError(f"{path}: begins with {_header(path)[:80]!r}: {expected}")
+
+
+def united(parts: Sequence[Sounds]) -> Sounds:
+    """Return the clips of several lists, sorted by id.
+
+    Raises InputError for two of one id, and for two whose ids differ in case alone.
+    """
+    if len(parts) == 1 and not parts[0].credits:
+        return parts[0]
+    rows = sorted((row for part in parts for row in part.rows), key=lambda row: row.clip_id)
+    ids = [row.clip_id for row in rows]
+    twice = [(a, b) for a, b in itertools.pairwise(ids) if a == b]
+    for first, other in [*twice, *alike_but_for_case(ids)]:
+        raise InputError(
+            f"--sounds: clip ids {first} and {other} would be one file where capitals do not "
+            "count: give one of them another in a column id"
+        )
+    inputs: dict[str, str] = {}
+    for part in parts:
+        for name, sha256 in part.inputs.items():
+            number = sum(other.startswith(name) for other in inputs)
+            inputs[f"{name} ({number + 1})" if number else name] = sha256
+    return Sounds(
+        tuple(rows),
+        {clip: path for part in parts for clip, path in part.paths.items()},
+        sum((Counter(part.label_counts) for part in parts), Counter()),
+        inputs,
+        {clip: credit for part in parts for clip, credit in part.credits.items()},
+    )
+
+
+def _header(path: Path) -> str:
+    """Return the first line of a file, "" if it has none that is text."""
+    try:
+        with open_regular(path, largest=None) as file:
+            return file.readline(LONGEST_HEADER).decode("utf-8-sig").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        return ""
