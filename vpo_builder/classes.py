@@ -12,6 +12,8 @@ from vpo_builder.dataset.untrusted import CLASS_NAME, class_faults
 from vpo_builder.runtime.errors import BAD_JSON, InputError
 
 CLASS_TABLE = Path(__file__).with_name("classes.toml")
+CLASS_TABLES = Path(__file__).parent / "presets" / "classes"
+"""Class tables of ours by name; a preset of the same name is used with its own."""
 PERSON = "person"
 MERGED_PERSON_VALUE = 1  # COCO's id of person
 
@@ -33,6 +35,15 @@ class SoundingClass:
     def categories(self) -> tuple[str, ...]:
         """The names by which lists of masks have it."""
         return (self.category,) if isinstance(self.category, str) else self.category
+
+
+def class_table_of(given: Path | None, preset: str | None) -> Path:
+    """Return the class table that was asked for: a file, one of ours by name, or the preset's."""
+    if given is None:
+        own = CLASS_TABLES / f"{preset}.toml"
+        return own if own.is_file() else CLASS_TABLE
+    named = {path.stem: path for path in CLASS_TABLES.glob("*.toml")}
+    return given if given.exists() else named.get(str(given), given)
 
 
 def read_class_table(

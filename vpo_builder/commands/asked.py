@@ -41,7 +41,7 @@ class Asked:
         """
         from vpo_builder.build.from_manifest import read_published
         from vpo_builder.build.request import BuildRequest, Sources, Work
-        from vpo_builder.classes import CLASS_TABLE
+        from vpo_builder.classes import class_table_of
         from vpo_builder.runtime.executors import default_workers
 
         what, choices, sources, running = self.what, self.choices, self.sources, self.running
@@ -62,7 +62,7 @@ class Asked:
                 sounds=sources.sounds,
                 exclude=sources.exclude,
                 images=sources.images,
-                class_table=choices.classes or CLASS_TABLE,
+                class_table=class_table_of(choices.classes, choices.preset),
             ),
             config=self._config(split, manifest),
             seed=(choices.seed or 0) if manifest is None else manifest.meta.seed,

@@ -135,7 +135,12 @@ _CHOICES = OptionGroup(
             metavar="N",
             help="Another number draws other clips and objects.  [default: 0]",
         ),
-        Option(["--classes"], type=FILE, metavar="TOML", help="A class table of your own."),
+        Option(
+            ["--classes"],
+            type=FILE,
+            metavar="TOML|NAME",
+            help="A class table of your own, or vpo-v2.  [default: the preset's, else VPO's]",
+        ),
     ),
 )
 

@@ -1,3 +1,4 @@
+import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpo_builder.classes import CLASS_TABLE, class_rows, read_class_table
+from tests.builder.small_corpus import CATEGORIES
+from vpo_builder.classes import (
+    CLASS_TABLE,
+    PERSON,
+    class_rows,
+    class_table_of,
+    read_class_table,
+)
 from vpo_builder.config import load_config
 from vpo_builder.planning.matching import image_subsets, match_clips
 from vpo_builder.planning.persons import PersonResolver
@@ -123,6 +131,54 @@ def test_a_label_that_is_not_vggsounds_is_an_error_naming_the_row(tmp_path) -> N
     path = tmp_path / "mine.toml"
     path.write_text(CLASS_TABLE.read_text().replace('"cow lowing"', '"cow mooing"'))
     with pytest.raises(InputError, match="class 'cow': 'cow mooing' is none of VGGSound's labels"):
+        read_class_table(path, "captions", known_labels())
+
+
+@pytest.mark.parametrize(
+    ("given", "preset", "found"),
+    [
+        (None, None, "classes.toml"),
+        (None, "paper-sized", "classes.toml"),
+        (None, "vpo-v2", "vpo-v2.toml"),
+        (Path("vpo-v2"), "default", "vpo-v2.toml"),
+        (Path("vpo-v3"), "vpo-v2", "vpo-v3"),
+    ],
+)
+def test_a_class_table_is_a_file_or_one_of_ours_or_its_presets(
+    given: Path | None, preset: str | None, found: str
+) -> None:
+    assert class_table_of(given, preset).name == found
+
+
+def test_a_file_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "vpo-v2").write_text("")
+    assert class_table_of(Path("vpo-v2"), None) == Path("vpo-v2")
+
+
+def test_classes_that_coco_has_keep_its_values_in_vpo_v2() -> None:
+    path = class_table_of(Path("vpo-v2"), None)
+    labels = {label for row in tomllib.loads(path.read_text())["class"] for label in row["labels"]}
+    rows = read_class_table(path, "captions", labels)
+    values = {name: row.mask_value for row in rows for name in row.categories if name != PERSON}
+    assert {name: values[name] for name in values.keys() & CATEGORIES} == {
+        name: CATEGORIES[name] for name in values.keys() & CATEGORIES
+    }
+    assert {row.mask_value for row in rows if PERSON in row.categories} == {92, 93}
+    assert len({row.name for row in rows if row.mask_value > 100}) == 18
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('category = "cow"', 'category = ["cow", "cat"]', "'cat' also stands in class 'cat'"),
+        ('category = "cow"', "category = []", "class 'cow': no category"),
+    ],
+)
+def test_a_category_shows_one_class(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = tmp_path / "classes.toml"
+    path.write_text(CLASS_TABLE.read_text().replace(old, new))
+    with pytest.raises(InputError, match=said):
         read_class_table(path, "captions", known_labels())
 
 
