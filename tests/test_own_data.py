@@ -6,7 +6,7 @@ import click
 from click.testing import CliRunner
 
 from avs_bench.commands.main import main as bench
-from tests.builder.own_corpora import write_clips, write_own_folder
+from tests.builder.own_corpora import write_own_folder, write_own_recordings
 from tests.test_end_to_end import ONE_EPOCH, setting
 from vpo_builder.commands.vpo_build import build_command
 from vpo_builder.commands.vpo_data import data_command
@@ -40,16 +40,21 @@ def goes_through_everything(data: Path, work: Path, samples: int) -> None:
     assert "miou_dataset" in run(bench, "eval", "--run", work / "run", "--data", data)
 
 
-def test_from_a_folder_of_ones_own_pictures_to_scores(tmp_path: Path) -> None:
-    write_clips(tmp_path)
+def test_from_ones_own_pictures_and_recordings_to_scores(tmp_path: Path) -> None:
+    sounds = write_own_recordings(tmp_path / "recordings")
     mine = write_own_folder(tmp_path / "mine")
     (mine / "sources.toml").write_text(OWN)
     build = ("--split", "ss", "--out", tmp_path / "data", "--workers", 1)
     said = run(
-        *(build_command, *build, "--images", mine, "--vggsound", tmp_path / "vggsound"),
+        *(build_command, *build, "--images", mine, "--sounds", sounds),
         *setting("subsets.val_fraction=0.3", "subsets.test_fraction=0.3"),
     )
     data = tmp_path / "data" / "VPO" / "VPO-SS"
     samples = int(said.splitlines()[-1].removeprefix(f"{data}: ").removesuffix(" samples"))
     goes_through_everything(data, tmp_path, samples)
-    assert "The strictest in force is **CC BY 4.0**" in (data / "README.md").read_text()
+    card = (data / "README.md").read_text()
+    assert "Photographs of the list my pictures in which" in card
+    assert "a recording of recordings.csv" in card
+    assert "The strictest in force is **CC BY 4.0**" in card
+    assert "COCO" not in card
+    assert "VGGSound" not in card.replace("vggsound_bench/VGGSound", "")

@@ -1,11 +1,14 @@
 """Pictures, masks and recordings that are not COCO's and VGGSound's, in small."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import soundfile
 from PIL import Image
 
-from tests.builder.small_corpus import SmallCorpus
+from tests.builder.small_corpus import SmallCorpus, tone
 
 Box = tuple[int, int, int, int]
 WIDTH, HEIGHT = 64, 48
@@ -47,6 +50,18 @@ def write_own_folder(folder: Path) -> Path:
     return folder
 
 
+def write_own_recordings(folder: Path) -> Path:
+    """Write 24 recordings of dogs and cats by twelve people, and a csv of them."""
+    folder.mkdir()
+    rows = ["file,label,licence,page,group"]
+    for number in range(24):
+        kind, person = ("dog", "cat")[number % 2], number // 2
+        soundfile.write(folder / f"{number} {kind}.wav", tone(3.0, 200.0 + 10 * number), 16_000)
+        rows.append(f"{number} {kind}.wav,{kind},CC0 1.0,https://example.org/{person},{person}")
+    (folder / "recordings.csv").write_text("\n".join(rows))
+    return folder / "recordings.csv"
+
+
 def write_clips(folder: Path) -> None:
     """Write clips of dogs and cats in VGGSound's layout."""
     corpus = SmallCorpus(folder)
@@ -55,3 +70,60 @@ def write_clips(folder: Path) -> None:
             split = "test" if number % 4 == 0 else "train"
             corpus.clip(f"{kind}-clip-{number:02d}", label, split)
     corpus.write()
+
+
+LICENCES = "http://creativecommons.org/licenses"
+LVIS_CATEGORIES = {"cat": 225, "dog": 378, "guitar": 521, "drum_(musical_instrument)": 399}
+"""Ids and names of LVIS v1."""
+
+
+def write_lvis(folder: Path) -> Path:
+    """Write LVIS v1's two lists over 40 pictures in COCO's folders, and a list of both."""
+    pairs = [("dog", "guitar"), ("cat", "drum_(musical_instrument)"), ("dog", "cat")]
+    rows: dict[str, list[dict[str, Any]]] = {"train": [], "val": []}
+    objects: dict[str, list[dict[str, Any]]] = {"train": [], "val": []}
+    for number in range(40):
+        # LVIS's val has pictures of COCO's train2017, too.
+        home = "val" if number % 4 == 0 else "train"
+        part = "val2017" if number % 8 == 0 else "train2017"
+        image = {
+            "id": 1000 + number,
+            "width": WIDTH,
+            "height": HEIGHT,
+            "license": 1 + number % 2,
+            "coco_url": f"http://images.cocodataset.org/{part}/{1000 + number:012d}.jpg",
+            "flickr_url": f"http://farm1.staticflickr.com/2/{1000 + number}_0.jpg",
+            "date_captured": "2013-11-14 17:02:52",
+            "neg_category_ids": [1],
+            "not_exhaustive_category_ids": [225] if number == 5 else [],
+        }
+        rows[home].append(image)
+        save(folder / "coco" / part / f"{1000 + number:012d}.jpg", photograph(number))
+        for name, (x, y, width, height) in zip(pairs[number % 3], (LEFT, RIGHT), strict=True):
+            right, below = x + width, y + height
+            objects[home].append(
+                {
+                    "id": sum(map(len, objects.values())) + 1,
+                    "image_id": image["id"],
+                    "category_id": LVIS_CATEGORIES[name],
+                    "area": float(width * height),
+                    "bbox": [x, y, width, height],
+                    "segmentation": [[x, y, right, y, right, below, x, below]],
+                }
+            )
+    categories = [
+        {"id": 1, "name": "aerosol_can", "frequency": "c", "synset": "aerosol.n.02"},
+        *({"id": n, "name": name, "frequency": "f"} for name, n in LVIS_CATEGORIES.items()),
+    ]
+    licences = [
+        {"id": 1, "name": "Attribution License", "url": f"{LICENCES}/by/2.0/"},
+        {"id": 2, "name": "Attribution-ShareAlike License", "url": f"{LICENCES}/by-sa/2.0/"},
+    ]
+    text = ""
+    for home, subset in (("train", "train"), ("val", "test")):
+        tables = {"images": rows[home], "annotations": objects[home], "categories": categories}
+        (folder / f"lvis_v1_{home}.json").write_text(json.dumps(tables | {"licenses": licences}))
+        text += f'[[images]]\nmasks = "lvis_v1_{home}.json"\npictures = "coco"\n'
+        text += f'subset = "{subset}"\n'
+    (folder / "sources.toml").write_text(text)
+    return folder

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from tests.builder.own_corpora import (
     write_clips,
     write_own_folder,
 )
+from vpo_builder.build import own_masks
 from vpo_builder.dataset.manifest import Manifest, read_manifest
 
 SUBSETS = ("subsets.val_fraction=0.3", "subsets.test_fraction=0.3")
@@ -84,6 +86,13 @@ def test_a_picture_more_changes_no_other(own: Path) -> None:
     after = build(own).samples
     assert len(after) == len(before) + 1
     assert set(before) < set(after)
+
+
+def test_names_of_one_hash_get_ids_of_their_own(own: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(own_masks, "IDS", own_masks.FIRST_ID + 50)  # for 24 pictures, 48 objects
+    samples = build(own).samples
+    assert len({s.image_id for s in samples}) == 24
+    assert len({s.sources[0].ann_id for s in samples}) == len(samples)
 
 
 def test_two_objects_of_a_class_repeat_only_where_each_has_a_png(own: Path) -> None:
