@@ -3,6 +3,7 @@
 PYTHON ?= python3
 DATA ?= data
 RUNS ?= runs
+PYTHONS ?= $(PYTHON)
 ARGS ?=
 
 VENV := .venv
@@ -15,7 +16,7 @@ SS := $(DATA)/VPO/VPO-SS
 TINY := $(RUNS)/tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test test-media prove-resume prove-latex prove-kills fuzz mutants lint bench listen clean
+.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test test-media prove-resume prove-latex prove-kills fuzz mutants dist lint bench listen clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,10 +70,14 @@ prove-latex: $(EVERYTHING) ## typeset a report with pdflatex (apt-get install te
 mutants: $(EVERYTHING) ## change the code in every small way and see that a test fails (minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py $(ARGS)
 
+dist: $(EVERYTHING) ## build wheel and sdist, and try each in an empty environment (PYTHONS="python3.11 …")
+	$(BIN)/python tests/distributions.py --pythons $(PYTHONS)
+
 lint: $(EVERYTHING) ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
 
 bench: $(EVERYTHING) ## measure each part, in one run, into benchmarks/RESULTS.md (one: make bench-metrics)
 	$(BIN)/python benchmarks/run_all.py
@@ -93,8 +98,8 @@ manifests: $(BUILDER) ## write the published manifests of the synthetic datasets
 	cd build/manifests/avsbench_data_single_plus && \
 	    cp manifest.jsonl manifest.meta.json ../../../manifests/synthetic-avsbench-single-plus/
 
-clean: ## remove .venv, caches, data/ and runs/
-	rm -rf $(VENV) $(DATA) $(RUNS) build mutants *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove .venv, caches, data/, runs/ and dist/
+	rm -rf $(VENV) $(DATA) $(RUNS) build dist mutants *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

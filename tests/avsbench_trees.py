@@ -24,6 +24,10 @@ AVSS_CLASSES = (
     *(f"class-{number:02d}" for number in range(65)),
 )
 """71 names as `label2idx.json` lists them; all but the first six are made up."""
+VOC = np.array(
+    [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0], [0, 0, 128], [128, 0, 128]], np.uint8
+)
+"""PASCAL VOC's colours of the first six classes, which `labels_rgb` has."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def write_avss(
                 continue
             label = semantic_mask(video, number, size)
             _save(_palette_image(label), home / "labels_semantic" / f"{number}.png")
-            rgb = _palette_image(label).convert("RGB")
+            rgb = Image.fromarray(VOC[label])
             _save(rgb, home / "labels_rgb" / f"{number}.png")
     return folder
 

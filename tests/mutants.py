@@ -2,9 +2,8 @@
 
 A mutant is known by its function and by the lines that it changes, not by mutmut's number, which
 shifts with every edit. Fails where a mutant survives that is not named, and where one is named
-that does not survive. `make mutants` runs it from the checkout; the rooms are in setup.cfg. Files
-and folders as arguments (ARGS="avs_bench/losses") try these alone, and use again what an earlier
-run has found out about which test runs which function.
+that does not survive. `make mutants` runs it from the checkout, room by room, each against its own
+tests; files and rooms as arguments (ARGS="avs_bench/losses") are tried alone.
 """
 
 import re
@@ -18,8 +17,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from mutmut.configuration import config
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 
+ROOMS = {
+    "vpo_builder/planning": "tests/builder/planning",
+    "avs_bench/losses": "tests/bench/losses",
+    "avs_bench/metrics": "tests/bench/metrics",
+    "avs_bench/training/pairs.py": "tests/bench/training/test_pairs.py",
+    "avs_bench/training/bank.py": "tests/bench/training/test_pairs.py",
+}
+"""What is changed, and the tests that shall notice."""
 NAMED = Path(__file__).with_suffix(".toml")
 FOLDER = Path("mutants")  # of mutmut, which keeps what it found there
 CAUGHT = ("killed", "timeout", "segfault")
@@ -35,9 +43,24 @@ class Mutant(NamedTuple):
     after: str
 
 
-def mutmut(*arguments: str) -> str:
-    """Return what a command of mutmut prints; stop if it fails."""
-    command = [sys.executable, "-m", "mutmut", *arguments]
+RUN = """
+import sys
+from mutmut.__main__ import cli
+from mutmut.configuration import config
+config().only_mutate = [sys.argv[1]]
+config().pytest_add_cli_args_test_selection = [sys.argv[2]]
+cli(sys.argv[3:])
+"""
+
+
+def pattern_of(part: str) -> str:
+    """Return mutmut's pattern of the files of a part, which is a file or a room."""
+    return part if part.endswith(".py") else f"{part}/*"
+
+
+def mutmut(part: str, tests: str, *arguments: str) -> str:
+    """Return what a command of mutmut prints for a file or room; stop if it fails."""
+    command = [sys.executable, "-c", RUN, pattern_of(part), tests, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         sys.exit(f"{done.stdout}\nmutants: mutmut {arguments[0]} failed; see above")
@@ -86,27 +109,29 @@ def faults(survivors: list[Mutant], named: list[Mutant]) -> Iterator[str]:
         yield f"named, but does not survive: {mutant.function}\n  + {mutant.after}"
 
 
-def is_in(function: str, parts: list[str]) -> bool:
-    """Tell whether a function lies in one of the modules or packages; in none means in any."""
-    return not parts or any(function.startswith(f"{part}.") for part in parts)
+def tests_of(part: str) -> str:
+    """Return the tests of the room that a file or room lies in; stop if there are none."""
+    for room, tests in ROOMS.items():
+        if part == room or part.startswith(f"{room}/"):
+            return tests
+    sys.exit(f"mutants: {part}: expected one of {', '.join(ROOMS)}, or a file in one")
 
 
-def tried(parts: list[str]) -> tuple[int, list[Mutant]]:
-    """Run mutmut on modules or packages; return how many mutants there are and who survives."""
-    if not parts:
-        shutil.rmtree(FOLDER, ignore_errors=True)
-    mutmut("run", *(f"{part}.*" for part in parts))
-    found = REPORT.findall(mutmut("results", "--all", "true"))
-    found = [(name, outcome) for name, outcome in found if is_in(name, parts)]
+def tried(part: str) -> tuple[int, list[Mutant]]:
+    """Try a file or room; return how many mutants it has and which of them survive."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    mutmut(part, tests_of(part), "run")
+    found = REPORT.findall(mutmut(part, tests_of(part), "results", "--all", "true"))
+    config().only_mutate = [pattern_of(part)]
     return len(found), [changed_by(name) for name, outcome in found if outcome not in CAUGHT]
 
 
-def main() -> None:
-    """Try every mutant of the rooms in setup.cfg, or of some files, and say what survives."""
+def unnamed(part: str) -> int:
+    """Try a file or room, say what survives unnamed or is named in vain, return how many are."""
     began = time.monotonic()
-    parts = [part.removesuffix(".py").rstrip("/").replace("/", ".") for part in sys.argv[1:]]
-    count, survivors = tried(parts)
+    count, survivors = tried(part)
     entries = tomllib.loads(NAMED.read_text(encoding="utf-8"))
+    inside = f"{part.removesuffix('.py').replace('/', '.')}."
     named = [Mutant(e["function"], e["before"], e["after"]) for e in entries["equivalent"]]
     arguments = [entry["argument"] for entry in entries["everywhere"]]
     worded = [one for one in survivors if is_wording(one)]
@@ -115,15 +140,21 @@ def main() -> None:
         for one in survivors
         if not is_wording(one) and not any(is_everywhere(one, a) for a in arguments)
     ]
-    wrong = list(faults(left, [one for one in named if is_in(one.function, parts)]))
+    wrong = list(faults(left, [one for one in named if one.function.startswith(inside)]))
     print(*wrong, sep="\n")
     print(
-        f"{count} mutants in {time.monotonic() - began:.0f} s: {count - len(survivors)} caught, "
-        f"{len(survivors)} survive, {len(worded)} of them in the wording alone"
+        f"{part}: {count} mutants in {time.monotonic() - began:.0f} s: {count - len(survivors)} "
+        f"caught, {len(survivors)} survive, {len(worded)} of them in the wording alone",
+        flush=True,
     )
-    sys.exit(
-        f"mutants: {len(wrong)} to test, or to name in {NAMED.name} with a reason" if wrong else 0
-    )
+    return len(wrong)
+
+
+def main() -> None:
+    """Try every room, or the files and rooms of the command line."""
+    parts = [part.rstrip("/") for part in sys.argv[1:]] or list(ROOMS)
+    wrong = sum(map(unnamed, parts))
+    sys.exit(f"mutants: {wrong} to test, or to name in {NAMED.name} with a reason" if wrong else 0)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from avs_bench.checkpoints.hub import is_address, parse_address
 from vpo_builder.runtime.errors import InputError
 
 
@@ -30,6 +31,17 @@ class ModelChoice:
         return (self.run / "best.pt",) if self.run else self.checkpoints
 
     @property
+    def home(self) -> Path:
+        """The folder for what is made with the weights: theirs, or ORG--NAME here of a hub's."""
+        first = self.files[0]
+        return parse_address(str(first)).home if self.is_on_hub else first.parent
+
+    @property
+    def is_on_hub(self) -> bool:
+        """Whether the first of its files is an address on a hub."""
+        return is_address(self.files[0])
+
+    @property
     def is_named(self) -> bool:
         """Whether a name or a preset says which model it is; a checkpoint of ours knows itself."""
         return bool(self.model or self.preset)
@@ -43,7 +55,12 @@ class ModelChoice:
         return words + [word for setting in self.overrides for word in ("--set", setting)]
 
     def refuse_contradictions(self, command: str, *, needs_weights: bool = True) -> None:
-        """Raise InputError for options that contradict each other, which would go unheard."""
+        """Raise InputError for options that contradict each other, which would go unheard.
+
+        And for files that are addresses on a hub of no possible form.
+        """
+        for address in filter(is_address, self.checkpoints):
+            parse_address(str(address))
         has_place = bool(self.run) != bool(self.checkpoints)
         if not has_place and (needs_weights or self.run or not self.is_named):
             named = "" if needs_weights else ", or a model by --preset NAME or --model NAME"

@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from avs_bench.checkpoints.folded_names import fold_names
+from avs_bench.checkpoints.hub import local_file
 from avs_bench.checkpoints.published_files import classifiers_of, published_at
 from avs_bench.checkpoints.published_names import (
     NAMINGS,
@@ -77,7 +78,7 @@ class LoadedWeights:
 
 
 def load_weights(model: nn.Module, path: Path, *, partial: bool = False) -> LoadedWeights:
-    """Load a file's weights into `model` by name, whichever known layout fits best.
+    """Load a file's weights, also a hub's, into `model` by name, whichever known layout fits best.
 
     Known are our names, the published ones, and those of the file of a part, such as an ImageNet
     backbone or VGGish: then that part alone is loaded. Dead entries of published files are dropped.
@@ -85,6 +86,7 @@ def load_weights(model: nn.Module, path: Path, *, partial: bool = False) -> Load
     changed. With `partial` the parts of the model that a file holds whole are loaded, at least one,
     and the others stay as they are.
     """
+    path = local_file(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file: official weights are at {published_at(model)}")
     state = read_state_dict(path)

@@ -12,6 +12,8 @@ from torch import nn
 
 from avs_bench.checkpoints.catalogue import usual_classes
 from avs_bench.checkpoints.choice import ModelChoice
+from avs_bench.checkpoints.hub import SUFFIX, local_file
+from avs_bench.checkpoints.hub_folder import CONFIG, read_hub_model
 from avs_bench.checkpoints.loading import (
     LoadedWeights,
     best_layout,
@@ -109,13 +111,16 @@ class OpenedModel:
 def open_model(choice: ModelChoice, device: torch.device, dataset: str = "") -> OpenedModel:
     """Open the model that a command was asked for; raise InputError for files that do not fit.
 
+    Files may be addresses on a hub (`avs_bench.checkpoints.hub`).
+
     A model by name sees and hears what its paper has it see and hear on `dataset`, a dataset's
     name; without one, what its main preset says.
     """
+    choice = _with_local_files(choice)
     if choice.is_named or not choice.files:
         return _open_named(choice, device, dataset)
     (path,) = choice.files
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_hub_model(path) if path.suffix == SUFFIX else read_checkpoint(path)
     origin = checkpoint.origin
     return OpenedModel(
         module=trained_model(checkpoint, device),
@@ -134,6 +139,12 @@ def open_module(
     """Open a model that exists in the user's own code, by what it says of itself."""
     settings = _settings_by(needs_of(module), name or type(module).__name__)
     return OpenedModel(module.to(device).eval(), settings, tuple(classes), device)
+
+
+def _with_local_files(choice: ModelChoice) -> ModelChoice:
+    """Return the same choice with what it names on a hub fetched, configs where they are needed."""
+    beside = () if choice.is_named else (CONFIG,)
+    return replace(choice, checkpoints=tuple(local_file(f, *beside) for f in choice.checkpoints))
 
 
 def _open_named(choice: ModelChoice, device: torch.device, dataset: str) -> OpenedModel:

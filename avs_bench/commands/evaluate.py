@@ -102,8 +102,8 @@ def evaluate(
 
     questions = Questions(families, listed(probes), probe_seed, listed(unseen), class_map)
     dataset = read_dataset(folder)
-    home = choice.files[0].parent
-    if home.is_dir():  # else there is no checkpoint, which will be told
+    home = choice.home
+    if home.is_dir() or choice.is_on_hub:  # else there is no checkpoint, which will be told
         hold(home)
     showcase = Showcase(examples)
     result = score(

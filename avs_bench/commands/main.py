@@ -6,6 +6,7 @@ torch takes seconds to import, so each command imports what it runs when it runs
 import click
 
 from avs_bench.commands.board import board
+from avs_bench.commands.convert import convert
 from avs_bench.commands.embed import embed_sounds
 from avs_bench.commands.evaluate import evaluate
 from avs_bench.commands.models import export, models, profile
@@ -34,6 +35,6 @@ def main() -> None:
 
 for command in (
     *(train, evaluate, score, probe_set, report, board),
-    *(predict, models, profile, export, embed_sounds),
+    *(predict, models, profile, export, convert, embed_sounds),
 ):
     main.add_command(command)

@@ -53,7 +53,8 @@ def model_options(what: str, *further: Option, needs_weights: bool = True) -> Op
             "checkpoints",
             multiple=True,
             type=PATH,
-            help="A checkpoint file instead; of a paper with --model or --preset, repeatable.",
+            help="A checkpoint file or hf:ORG/NAME[@REV]/FILE instead; of a paper with --model or "
+            "--preset, repeatable.",
         ),
         click.option("--model", help="The model of a published checkpoint: see avs-bench models."),
         preset_option("A preset, see below, with the model, picture size and sound of one."),

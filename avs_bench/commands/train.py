@@ -45,7 +45,7 @@ from vpo_builder.runtime.errors import InputError, one_line_errors
     help="Choose the best epoch on TEST, for comparison with published figures only.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out where it was stopped.")
-@click.option("--weights", multiple=True, type=PATH, help="Weights to begin with; repeatable.")
+@click.option("--weights", multiple=True, type=PATH, help="Begin with: file or hf:…; repeatable.")
 @click.option("--partial-weights", is_flag=True, help="Load what fits of --weights.")
 @click.option("--tensorboard", is_flag=True, help="Write event files for TensorBoard too.")
 @DEVICE

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,16 @@ import soundfile
 from numpy.typing import NDArray
 
 from avs_bench.data.example import SoundSource
+from vpo_builder.dataset.avsbench_media import read_recording
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import open_regular
 
 SAMPLE_RATE = 16_000
 CHECK = "get the file again (vpo-data verify lists every fault of a built dataset)"
+GET_AGAIN = "get the file again, as AVSBench's authors give it"
+"""The remedy in a tree that we have not built."""
+KEPT_RECORDINGS = 4
+"""So many decoded recordings a process keeps: the frames of a video follow each other."""
 
 Waveform = NDArray[np.float32]
 
@@ -51,35 +57,66 @@ def read_centre(path: Path, length: int) -> Waveform:
     Only these samples are read from the file. Raises InputError for a file that is missing,
     empty, of another rate or of several channels.
     """
-    with _opened(path, channels=1) as clip:
-        return _read(clip, (clip.frames - length) // 2, length)
+    with _opened(path) as clip:
+        clip.seek(max(0, (clip.frames - length) // 2))
+        samples: Waveform = clip.read(length, dtype="float32")
+        return np.resize(samples, length)  # repeats a shorter clip from its beginning
 
 
 def read_moment(path: Path, frame: int, length: int, frame_step: float) -> Waveform:
-    """Return `length` samples of a video's 16 kHz recording, where frame `frame` sounds.
+    """Return `length` samples of a video's recording at 16 kHz, where frame `frame` sounds.
 
     With 1 s the window begins at `frame · frame_step` seconds; a longer one has that second in
     its centre. A window that would leave the recording is moved into it, and a shorter recording
-    tiled. Several channels are averaged, as VGGish does. Raises InputError as `read_centre`.
+    tiled. Several channels are averaged, as VGGish does; another rate, or the sound of a video, is
+    resampled as a whole. Raises InputError for a file without sound.
     """
     first = round(frame * frame_step * SAMPLE_RATE) - (length - SAMPLE_RATE) // 2
-    with _opened(path, channels=None) as clip:
-        return _read(clip, min(first, clip.frames - length), length)
+    try:
+        part = _plain_part(path, first, length)
+        if part is None:
+            seen = path.stat()
+            whole = _recording(path, seen.st_mtime_ns, seen.st_size)
+            first = max(0, min(first, len(whole) - length))
+            part = whole[first : first + length]
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file, though its list has it: {GET_AGAIN}") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be heard: {error}: {GET_AGAIN}") from None
+    return np.resize(part, length)
+
+
+def _plain_part(path: Path, first: int, length: int) -> Waveform | None:
+    """Return what a 16 kHz recording holds of a window, None of any other file."""
+    with open_regular(path, largest=None) as file:
+        try:
+            with soundfile.SoundFile(file.fileno(), closefd=False) as clip:
+                if clip.samplerate != SAMPLE_RATE or not clip.frames:
+                    return None
+                clip.seek(max(0, min(first, clip.frames - length)))
+                part: Waveform = clip.read(length, dtype="float32", always_2d=True).mean(axis=1)
+                return part
+        except soundfile.LibsndfileError:
+            return None
+
+
+@lru_cache(KEPT_RECORDINGS)
+def _recording(path: Path, _changed: int, _size: int) -> Waveform:
+    return read_recording(path, SAMPLE_RATE)
 
 
 @contextmanager
-def _opened(path: Path, channels: int | None) -> Iterator[soundfile.SoundFile]:
-    """Open a 16 kHz recording, of so many channels or (None) of any number."""
+def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open a clip of a dataset of ours."""
     try:
         with (
             open_regular(path, largest=None) as file,
             soundfile.SoundFile(file.fileno(), closefd=False) as clip,
         ):
-            wanted = (SAMPLE_RATE, channels or clip.channels)
-            if (clip.samplerate, clip.channels) != wanted or not clip.frames:
+            if (clip.samplerate, clip.channels) != (SAMPLE_RATE, 1) or not clip.frames:
                 raise InputError(
                     f"{path}: {clip.frames} samples at {clip.samplerate} Hz in {clip.channels} "
-                    f"channels, expected {SAMPLE_RATE} Hz{' mono' if channels else ''}: {CHECK}"
+                    f"channels, expected {SAMPLE_RATE} Hz mono: {CHECK}"
                 )
             yield clip
     except FileNotFoundError:
@@ -88,9 +125,3 @@ def _opened(path: Path, channels: int | None) -> Iterator[soundfile.SoundFile]:
         raise InputError(f"{path}: {error.strerror}: {CHECK}") from None
     except soundfile.LibsndfileError as error:
         raise InputError(f"{path}: {error.error_string}: {CHECK}") from None
-
-
-def _read(clip: soundfile.SoundFile, first: int, length: int) -> Waveform:
-    clip.seek(max(0, first))
-    samples = clip.read(length, dtype="float32", always_2d=True).mean(axis=1)
-    return np.resize(samples, length)  # repeats a shorter clip from its beginning

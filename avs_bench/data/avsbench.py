@@ -1,7 +1,7 @@
 """Reads AVSBench as published: S4 and MS3 (an object or none), AVSS (71 classes), protocol §3.
 
-Only the lists and one picture's header a video are read here. What sounds is known for a whole
-video; which of its frames are annotated differs by part and subset.
+Only the lists and the header of a video's first frame are read here. What sounds is known for a
+whole video; which of its frames are annotated differs by part and subset.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from avs_bench.data.audio import GET_AGAIN
 from avs_bench.data.example import UNKNOWN, AVSDataset, Clip, Example, Lookup, SoundSource
 from avs_bench.data.images import read_size
 from avs_bench.names import Family
@@ -97,10 +98,14 @@ def _of_subset(tree: Tree, subset: Subset) -> Iterator[Video]:
 
 def _frames(video: Video, tree: Tree, classes: tuple[str, ...]) -> Clip:
     """Return a video's frames in order; behind the annotated ones their masks are None."""
-    width, height = read_size(video.masks[0])
+    if not video.masks[0].is_file():
+        raise InputError(
+            f"{video.masks[0]}: no such file, though {tree.csv.name} lists its video: {GET_AGAIN}"
+        )
+    width, height = read_size(video.images[0], GET_AGAIN)
     identity = f"{video.folder}_{video.name}" if video.folder else video.name
     heard = _classes_heard(video, tree, classes)
-    sources = len(video.categories)
+    number = str(len(video.categories))
     return tuple(
         Example(
             example_id=f"{identity}_{image.stem.rpartition('_')[2]}",
@@ -109,16 +114,20 @@ def _frames(video: Video, tree: Tree, classes: tuple[str, ...]) -> Clip:
             height=height,
             width=width,
             sources=tuple(SoundSource(video.audio, label, CENTRE, frame) for label in heard),
-            groups={"part": video.folder, "sources": str(sources)} if video.folder else {},
+            groups={"part": video.folder, "sources": number} if video.folder else {},
             picture_id=identity,
             sound_kind=_kind(video, tree.part),
+            mask_form=video.mask_form,
         )
         for frame, image in enumerate(video.images)
     )
 
 
 def _classes_heard(video: Video, tree: Tree, classes: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the class indices that sound: in S4 and MS3 "an object"."""
+    """Return the class indices that sound: in S4 and MS3 "an object".
+
+    Where only what is not seen sounds, it is that of background: the recording is heard.
+    """
     if tree.part != "AVSS":
         return (classes.index(OBJECT),)
     for category in video.categories:
@@ -127,7 +136,7 @@ def _classes_heard(video: Video, tree: Tree, classes: tuple[str, ...]) -> tuple[
                 f"{tree.csv}: video {video.name} sounds {category!r}, which {LABELS} lacks: "
                 "give the two files of one copy of AVSBench"
             )
-    return tuple(sorted({classes.index(category) for category in video.categories}))
+    return tuple(sorted({classes.index(category) for category in video.categories})) or (0,)
 
 
 def _kind(video: Video, part: Part) -> str:
@@ -138,7 +147,7 @@ def _kind(video: Video, part: Part) -> str:
 
 
 def _binary_lookup() -> Lookup:
-    """Black is 0 and white 1; 1 is foreground too, as in a palette image of two colours."""
+    """0 and 1 as masks are read; white, for answers of other programs that are like the files."""
     lookup = np.zeros(256, dtype=np.uint8)
     lookup[1] = 1
     lookup[GREY:] = 1  # published: 255, in MS3 the index of a palette

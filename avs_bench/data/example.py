@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avs_bench.names import Family
+from vpo_builder.dataset.avsbench_trees import MaskForm
 from vpo_builder.dataset.schema import Subset
 
 Lookup = NDArray[np.uint8]
@@ -18,11 +19,12 @@ UNKNOWN = 254
 
 @dataclass(frozen=True, slots=True)
 class SoundSource:
-    """A sounding object: its clip (16 kHz wav), class index and pan in [0, 1], 0 left.
+    """A sounding object: its clip, class index and pan in [0, 1], 0 left.
 
     The index is 0, background's, for a sound of no class of the table, such as one off the screen.
-    `frame` counts the frames of a video from 0 and says which moment of its recording is meant;
-    None is the centre of the clip. Classes that sound in one recording share its clip.
+    `frame` counts the frames of a video from 0 and says which moment of its recording is meant, in
+    any format; None is the centre of the clip, a 16 kHz wav of a dataset of ours. Classes that
+    sound in one recording share its clip.
     """
 
     clip: Path
@@ -36,7 +38,8 @@ class Example:
     """One picture with what is heard in it; files are named here and read later.
 
     `example_id` is unique in the dataset and seeds the example's augmentation; `height` and
-    `width` are pixels of both files; `mask` is None for a frame that nobody annotated. `groups`
+    `width` are the picture's pixels; `mask` is None for a frame that nobody annotated, and of a
+    dataset of ours unless `mask_form` says how AVSBench stores it, maybe in another size. `groups`
     maps a kind to the example's part of it, such as "listening" to "some-silent", or to several,
     and scores are reported for each part as well. `silent` are the class indices of what is seen
     and could sound but does not, where the dataset says so. Examples of one picture share a
@@ -54,6 +57,7 @@ class Example:
     silent: tuple[int, ...] = ()
     picture_id: str | None = None
     sound_kind: str = ""
+    mask_form: MaskForm | None = None
 
     @property
     def heard(self) -> frozenset[int]:

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
 
-from avs_bench.data.audio import CHECK
+from avs_bench.data.audio import CHECK, GET_AGAIN
 from avs_bench.data.example import UNKNOWN, Example, Lookup
+from vpo_builder.dataset.avsbench_media import mask_values
+from vpo_builder.dataset.avsbench_trees import MaskForm
 from vpo_builder.dataset.schema import IGNORE
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.pictures import eight_bits
@@ -26,6 +29,8 @@ PAD_RGB = tuple(round(255 * channel) for channel in MEAN)
 """The colour of padding: the mean picture, so close to zero once normalised."""
 
 
+Kind = MaskForm | Literal["RGB", "index"]
+"""What is read: a photograph, a mask of ours, or one of AVSBench's."""
 BAD_BYTES = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 """What Pillow raises on damaged or hostile files."""
 
@@ -48,38 +53,44 @@ class PictureReader:
 
     def read(self, example: Example) -> Picture:
         """Return the example's image and target; raise InputError for a file that cannot be."""
-        image = self._decoded(example.image, "RGB")
+        image = self._decoded(example.image, "RGB", _remedy(example))
         _refuse_other_size(image, example.image, example)
         if min(image.size) < MIN_SIDE:
             raise InputError(
                 f"{example.image}: {image.width}×{image.height} pixels, expected at least "
-                f"{MIN_SIDE} on each side: leave the sample out and build the dataset again"
+                f"{MIN_SIDE} on each side: leave it out of the dataset"
             )
         return Picture(image, self.read_target(example))
 
     def read_target(self, example: Example) -> Image.Image:
-        """Return an example's target alone; raise InputError as `read`."""
+        """Return an example's target alone; raise InputError as `read`.
+
+        AVSBench's masks are brought to the size of their frames, as Single+ is built.
+        """
         if example.mask is None:
             return Image.new("L", (example.width, example.height), IGNORE)
-        mask = self._decoded(example.mask, "index")
-        _refuse_other_size(mask, example.mask, example)
-        return self._target(mask, example.mask)
+        mask = self._decoded(example.mask, example.mask_form or "index", _remedy(example))
+        if example.mask_form is None:
+            _refuse_other_size(mask, example.mask, example)
+        return self._target(at_size(mask, (example.width, example.height)), example)
 
-    def _target(self, mask: Image.Image, path: Path) -> Image.Image:
+    def _target(self, mask: Image.Image, example: Example) -> Image.Image:
         indices = self._lookup[np.asarray(mask)]
         if (indices == UNKNOWN).any():
             value = np.asarray(mask)[indices == UNKNOWN][0]
+            ours = example.mask_form is None
+            remedy = "build the dataset again" if ours else "give masks and label2idx.json of one"
             raise InputError(
-                f"{path}: pixel value {value} is no class of this dataset: the mask was made for "
-                "another class table; build the dataset again"
+                f"{example.mask}: pixel value {value} is no class of this dataset: the mask was "
+                f"made for another class table; {remedy}"
             )
         return Image.fromarray(indices)
 
-    def _decoded(self, path: Path, kind: str) -> Image.Image:
+    def _decoded(self, path: Path, kind: Kind, remedy: str) -> Image.Image:
         if path in self._kept:
             self._kept.move_to_end(path)
             return self._kept[path]
-        decoded = _decode(path, kind)
+        decoded = _decode(path, kind, remedy)
         self._keep(path, decoded)
         return decoded
 
@@ -131,15 +142,23 @@ def scaled_size(
     return width, height
 
 
-def read_size(path: Path) -> tuple[int, int]:
+def read_size(path: Path, remedy: str = CHECK) -> tuple[int, int]:
     """Return (width, height) of a picture from its first bytes; raise InputError."""
-    with _opened(path) as image:
+    with _opened(path, remedy) as image:
         return image.size
 
 
-def _decode(path: Path, kind: str) -> Image.Image:
-    with _opened(path) as image:
-        return eight_bits(image).convert("RGB") if kind == "RGB" else _index_image(image, path)
+def _remedy(example: Example) -> str:
+    return CHECK if example.mask_form is None else GET_AGAIN
+
+
+def _decode(path: Path, kind: Kind, remedy: str) -> Image.Image:
+    with _opened(path, remedy) as image:
+        if kind == "RGB":
+            return eight_bits(image).convert("RGB")
+        if kind == "index":
+            return _index_image(image, path)
+        return Image.fromarray(mask_values(image, kind))
 
 
 def _index_image(image: Image.Image, path: Path) -> Image.Image:
@@ -155,21 +174,21 @@ def _index_image(image: Image.Image, path: Path) -> Image.Image:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, remedy: str) -> Iterator[Image.Image]:
     try:
         with open_regular(path) as file, Image.open(file) as image:
             yield image
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file, though the dataset lists it: {CHECK}") from None
+        raise InputError(f"{path}: no such file, though the dataset lists it: {remedy}") from None
     except BAD_BYTES as error:
-        raise InputError(f"{path}: cannot be decoded: {error}; {CHECK}") from None
+        raise InputError(f"{path}: cannot be decoded: {error}; {remedy}") from None
 
 
 def _refuse_other_size(image: Image.Image, path: Path, example: Example) -> None:
     if image.size != (example.width, example.height):
         raise InputError(
             f"{path}: {image.width}×{image.height} pixels, expected "
-            f"{example.width}×{example.height}: the file was changed; {CHECK}"
+            f"{example.width}×{example.height}: the file was changed; {_remedy(example)}"
         )
 
 

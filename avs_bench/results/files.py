@@ -1,5 +1,6 @@
 """Results on disk: written beside a checkpoint, and read as if a stranger had written them."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,14 @@ def read_results(folder: Path) -> tuple[Result, ...]:
             f"{folder}: no scores here: run avs-bench eval --run {folder} --data DIR first"
         )
     return tuple(read_result(path) for path in paths)
+
+
+def results_of(checkpoint: Path) -> tuple[Result, ...]:
+    """Return the results beside a checkpoint that are of these very weights, by name."""
+    with checkpoint.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    read = map(read_result, sorted(checkpoint.parent.glob("scores-*.json")))
+    return tuple(result for result in read if result.checkpoint_sha256 == sha256)
 
 
 def read_result(path: Path) -> Result:

@@ -56,15 +56,3 @@ def read_png(data: bytes, where: str) -> OnePicture:
         pixels = pixels[..., 0]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     return OnePicture(pixels, 8 if palette or bits < 8 else bits, channels, palette)
-
-
-def voc_colours(classes: int) -> NDArray[np.int64]:
-    """Return PASCAL VOC's colours [classes, 3], which AVSS's labels_rgb have.
-
-    Bit by bit from the lowest, an index gives the highest bits of red, green and blue in turn.
-    """
-    index, colours = np.arange(classes), np.zeros((classes, 3), np.int64)
-    for place in range(8):
-        for channel in range(3):
-            colours[:, channel] |= ((index >> (3 * place + channel)) & 1) << (7 - place)
-    return colours

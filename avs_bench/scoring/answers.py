@@ -12,8 +12,9 @@ from avs_bench.metrics.arrays import nearest_labels
 from avs_bench.metrics.threshold_curve import probabilities_of
 from avs_bench.names import Resize, Values
 from avs_bench.scoring.answer_arrays import read_array
-from avs_bench.scoring.answer_pictures import GREY_LEVELS, OnePicture, read_png, voc_colours
+from avs_bench.scoring.answer_pictures import GREY_LEVELS, OnePicture, read_png
 from avs_bench.scoring.answer_sizes import resized_scores
+from vpo_builder.dataset.class_colours import voc_colours
 from vpo_builder.dataset.schema import IGNORE
 from vpo_builder.runtime.errors import InputError
 
@@ -152,7 +153,7 @@ def _class_of_colour(picture: OnePicture, where: str, form: Form) -> NDArray[np.
         raise InputError(f"{where}: a PNG of {picture.told}, expected colours of 8 bits")
     weights = np.array([1 << 16, 1 << 8, 1])
     pixels = picture.pixels if picture.channels == 3 else np.stack([picture.pixels] * 3, axis=-1)
-    codes, known = pixels @ weights, voc_colours(form.classes) @ weights
+    codes, known = pixels @ weights, np.array(voc_colours(form.classes)) @ weights
     order = np.argsort(known)
     places = order[np.searchsorted(known, codes, sorter=order).clip(max=len(known) - 1)]
     wrong = known[places] != codes

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from avs_bench.data.example import AVSDataset
-from avs_bench.names import PROBE_NAMES
-from avs_bench.probes import RIGHT_SOUND, ProbeCounts, chosen_probes
+from avs_bench.probes import PROBES, RIGHT_SOUND, ProbeCounts, chosen_probes
+from avs_bench.probes.choice import AT
+from avs_bench.probes.corruptions import CORRUPTIONS
 from avs_bench.results.records import ProbedSet, Result
 from avs_bench.scoring.answer_files import AnswerFiles
 from avs_bench.scoring.answer_reading import AnswerReader
@@ -44,7 +45,7 @@ def own_answers(files: AnswerFiles) -> AnswerFiles:
 
     If there is a folder of the right sound, those in it alone.
     """
-    names = [name for name in files.names if not _folders(name) & set(PROBE_NAMES)]
+    names = [name for name in files.names if not any(map(_is_probe, _folders(name)))]
     right = [name for name in names if RIGHT_SOUND.name in _folders(name)]
     return replace(files, names=tuple(right or names))
 
@@ -94,3 +95,7 @@ def _score(counts: ProbeCounts, files: AnswerFiles, dataset: AVSDataset, terms: 
 
 def _folders(name: str) -> set[str]:
     return set(PurePosixPath(name).parts[:-1])
+
+
+def _is_probe(name: str) -> bool:
+    return name in PROBES or name.partition(AT)[0] in CORRUPTIONS

@@ -1,7 +1,8 @@
 """Reads AVSBench's published trees: S4 (one source), MS3 (several) and AVSS (semantic).
 
-Only the csv is read here; a video's files are named, not opened. The pickled spectrograms in
-`audio_log_mel` are never read: a pickle runs whatever it holds.
+Only the csv is read here; a video's files are named, not opened, as they lie there: of copies
+without wavs the videos in `raw_videos`, without `labels_semantic` the colours in `labels_rgb`. The
+pickled spectrograms in `audio_log_mel` are never read: a pickle runs whatever it holds.
 """
 
 import csv
@@ -9,7 +10,7 @@ import hashlib
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,12 +19,16 @@ from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import read_regular
 
 Part = Literal["S4", "MS3", "AVSS"]
+MaskForm = Literal["object", "labels", "colours"]
+"""What a mask's pixels are: black and white, class indices, or PASCAL VOC's colours of them."""
 
 VIDEO_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}", re.ASCII)
 CATEGORY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,120}", re.ASCII)
 FRAMES = 5  # S4, MS3 and AVSS's v1: five seconds, one frame of each
 FRAMES_V2 = 10
 AVSS_FOLDERS = ("v1s", "v1m", "v2")
+NO_SOURCES = frozenset({"off-the-screen", "background"})
+"""Names in AVSS's a_obj that are no source to be seen: EASE leaves out the same two."""
 
 S4_CATEGORIES: Mapping[str, str] = {
     "ambulance_siren": "vehicle",
@@ -57,8 +62,9 @@ S4_CATEGORIES: Mapping[str, str] = {
 class Video:
     """A row of the csv with its files; `masks` belong to the first `len(masks)` of `images`.
 
-    `categories` are what sounds in it, none for MS3, which names none. `folder` is AVSS's
-    v1s, v1m or v2, empty elsewhere.
+    `categories` are what sounds in it and is seen, none for MS3, which names none. `folder` is
+    AVSS's v1s, v1m or v2, empty elsewhere. `raw` is the video itself, whose sound stands in where
+    there is no wav.
     """
 
     name: str
@@ -68,6 +74,8 @@ class Video:
     masks: tuple[Path, ...]
     audio: Path
     folder: str = ""
+    raw: Path | None = None
+    mask_form: MaskForm = "object"
 
 
 @dataclass(frozen=True)
@@ -139,8 +147,18 @@ def _read(path: Path, part: Part) -> Tree:
                 f"{where}: video {video.name} stands there twice with another subset or category: "
                 "delete one of the rows"
             )
-    ordered = tuple(videos[key] for key in sorted(videos))
+    ordered = tuple(_as_it_lies(videos[key]) for key in sorted(videos))
     return Tree(part, path, hashlib.sha256(data).hexdigest(), ordered)
+
+
+def _as_it_lies(video: Video) -> Video:
+    """Return a video with what stands in for its sound or its masks, where only that is there."""
+    if video.raw is not None and not video.audio.is_file() and video.raw.is_file():
+        video = replace(video, audio=video.raw)
+    colours = tuple(mask.parent.with_name("labels_rgb") / mask.name for mask in video.masks)
+    if video.mask_form != "labels" or video.masks[0].is_file() or not colours[0].is_file():
+        return video
+    return replace(video, masks=colours, mask_form="colours")
 
 
 def read_rows(
@@ -193,6 +211,7 @@ def _s4_video(root: Path, row: Mapping[str, str], where: str) -> Video:
         tuple(root / "visual_frames" / place / name / f"{name}_{n}.png" for n in numbers),
         tuple(root / "gt_masks" / place / name / f"{name}_{n}.png" for n in annotated),
         root / "audio_wav" / place / f"{name}.wav",
+        raw=root / "raw_videos" / place / f"{name}.mp4",
     )
 
 
@@ -206,6 +225,7 @@ def _ms3_video(root: Path, row: Mapping[str, str], where: str) -> Video:
         tuple(root / "visual_frames" / name / f"{name}.mp4_{n}.png" for n in numbers),
         tuple(root / "gt_masks" / subset / name / f"{name}_{n}.png" for n in numbers),
         root / "audio_wav" / subset / f"{name}.wav",
+        raw=root / "raw_videos" / f"{name}.mp4",
     )
 
 
@@ -224,11 +244,12 @@ def _avss_video(root: Path, row: Mapping[str, str], where: str) -> Video:
     return Video(
         name,
         subset,
-        categories,
+        tuple(category for category in categories if category not in NO_SOURCES),
         tuple(home / "frames" / f"{n}.jpg" for n in numbers),
         tuple(home / "labels_semantic" / f"{n}.png" for n in annotated),
         home / "audio.wav",
         folder,
+        mask_form="labels",
     )
 
 

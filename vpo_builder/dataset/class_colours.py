@@ -1,4 +1,4 @@
-"""One colour for each class, easy to tell from its neighbours and on a photograph."""
+"""One colour for each class: ours, easy to tell apart on a photograph, and PASCAL VOC's."""
 
 import math
 from functools import cache
@@ -29,9 +29,25 @@ def class_colours(classes: int) -> tuple[Colour, ...]:
     )
 
 
+def voc_colours(classes: int) -> list[Colour]:
+    """Return PASCAL VOC's colours of indices: the index's bits, dealt to R, G, B from the top down.
+
+    The published masks of VPO and AVSS's labels_rgb have them (protocol §1, §3).
+    """
+    return [_voc_colour(index) for index in range(classes)]
+
+
 def css(colour: Colour) -> str:
     """Return a colour as #rrggbb."""
     return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def _voc_colour(index: int) -> Colour:
+    red, green, blue = (
+        sum((index >> (3 * place + channel) & 1) << (7 - place) for place in range(8))
+        for channel in range(3)
+    )
+    return red, green, blue
 
 
 def _oklch(lightness: float, chroma: float, hue: float) -> Colour:

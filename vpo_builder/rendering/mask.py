@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from vpo_builder.dataset.class_colours import voc_colours
 from vpo_builder.runtime.errors import BAD_JSON
 
 Mask = NDArray[np.uint8]
@@ -138,10 +139,4 @@ def _check_size(size: Any, height: int, width: int) -> None:
 
 @functools.cache
 def _voc_palette() -> bytes:
-    """Return PASCAL VOC's 256 colours: the index's bits, dealt to R, G, B from the top down."""
-    palette = []
-    for index in range(256):
-        for channel in range(3):
-            bits = (index >> (3 * place + channel) & 1 for place in range(3))
-            palette.append(sum(bit << (7 - place) for place, bit in enumerate(bits)))
-    return bytes(palette)
+    return bytes(channel for colour in voc_colours(256) for channel in colour)

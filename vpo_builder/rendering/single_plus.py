@@ -8,17 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from PIL import Image
 
 from vpo_builder.config import WindowSettings
+from vpo_builder.dataset.avsbench_media import mask_values, read_recording
 from vpo_builder.dataset.avsbench_trees import S4_CATEGORIES, Video
 from vpo_builder.dataset.schema import ClassRow, Sample, Source
 from vpo_builder.records import Reason, Rejection
-from vpo_builder.rendering.clip_sound import encode_wav, resample_to_mono
-from vpo_builder.rendering.decoding import decode
+from vpo_builder.rendering.clip_sound import encode_wav
 from vpo_builder.rendering.mask import Mask, encode_png
-from vpo_builder.rendering.recording import UndecodableError, Waveform
+from vpo_builder.rendering.recording import Waveform
 from vpo_builder.runtime.regular_files import UnusableFileError, read_regular
 from vpo_builder.runtime.stateless_hash import text_key
 from vpo_builder.runtime.whole_files import write_if_changed
@@ -28,7 +27,6 @@ BACKGROUND = "background"
 FRAMES, LABELS, SALIENT_LABELS, AUDIOS = "frames", "labels", "salient_labels", "audios"
 
 CENTRE = 0.5  # mono: S4 says nothing of a place
-FOREGROUND_LEVEL = 128  # S4's masks hold 0 and 255; a copy saved with loss, values near them
 SALIENT_PALETTE = (0,) * 3 + (255,) * 3 * 255  # value 1 looks white, as S4's own masks do
 IMAGE_ID_BITS = 53  # what every reader of json keeps exactly
 
@@ -136,8 +134,8 @@ def _sound(video: Video, window: WindowSettings) -> Waveform:
         seen = any(path.is_file() for path in video.images)
         raise _UnusableError(Reason.AUDIO_MISSING if seen else Reason.VIDEO_MISSING)
     try:
-        sound = resample_to_mono(decode(video.audio), window.sample_rate)
-    except UndecodableError:
+        sound = read_recording(video.audio, window.sample_rate)
+    except (OSError, ValueError):
         raise _UnusableError(Reason.CLIP_UNDECODABLE) from None
     if len(sound) < round(window.seconds * window.sample_rate):
         raise _UnusableError(Reason.CLIP_TOO_SHORT)
@@ -157,7 +155,11 @@ def _render_frame(
         video.images[number - 1], Reason.IMAGE_MISSING, Reason.IMAGE_CORRUPT
     )
     _, annotation = _read_image(video.masks[number - 1], Reason.MASK_MISSING, Reason.MASK_CORRUPT)
-    foreground = _foreground(annotation, frame.size)
+    try:
+        values = Image.fromarray(mask_values(annotation, video.mask_form))
+    except ValueError:
+        raise _UnusableError(Reason.MASK_CORRUPT) from None
+    foreground: Mask = np.asarray(values.resize(frame.size, Image.Resampling.NEAREST))
     if not foreground.any():
         raise _UnusableError(Reason.MASK_EMPTY)
     waveform = cut_window(sound, number, task.window)
@@ -195,14 +197,3 @@ def _read_image(path: Path, missing: Reason, corrupt: Reason) -> tuple[bytes, Im
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise _UnusableError(corrupt) from None
     return data, image
-
-
-def _foreground(annotation: Image.Image, size: tuple[int, int]) -> Mask:
-    """Return [H, W] of 0 and 1 at `size` = (width, height).
-
-    S4's masks are black and white; a palette image counts by its indices, whatever their colours.
-    """
-    grey = annotation if annotation.mode == "P" else annotation.convert("L")
-    levels: NDArray[np.uint8] = np.asarray(grey.resize(size, Image.Resampling.NEAREST))
-    least = 1 if annotation.mode == "P" else FOREGROUND_LEVEL
-    return (levels >= least).astype(np.uint8)

@@ -241,7 +241,8 @@ def test_a_category_without_a_label_and_a_missing_mask_are_named(tmp_path):
     with pytest.raises(InputError, match=r"sounds 'guitar', which label2idx\.json lacks"):
         read_dataset(tmp_path)
     write_avss(tmp_path)
-    (root / "v1s" / "-avss_s1_0_5000" / "labels_semantic" / "0.png").unlink()
+    for labels in ("labels_semantic", "labels_rgb"):
+        (root / "v1s" / "-avss_s1_0_5000" / labels / "0.png").unlink()
     with pytest.raises(InputError, match=r"0\.png: no such file"):
         read_dataset(tmp_path)
 

@@ -1,0 +1,108 @@
+"""A model as a hub keeps it: weights as safetensors, and beside them what they are, as json.
+
+The folder that `avs-bench convert` writes opens as a run's checkpoint does, from disk or from a
+hub. Nothing in it can run code.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from safetensors.torch import save_file
+
+from avs_bench.checkpoints.run_checkpoint import Checkpoint, Origin
+from avs_bench.checkpoints.state_dicts import read_state_dict
+from avs_bench.config import Settings
+from vpo_builder.runtime.errors import BAD_JSON, InputError
+from vpo_builder.runtime.own_folders import refuse_content
+from vpo_builder.runtime.regular_files import read_regular
+from vpo_builder.runtime.settings import from_tree, to_tree
+from vpo_builder.runtime.whole_files import write_atomically
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+KIND = "avs-bench model"
+FORMAT = 1
+LARGEST_CONFIG = 10_000_000
+
+
+@dataclass(frozen=True)
+class HubConfig:
+    """What the weights are: all of a checkpoint but its tensors, and their file's sha256."""
+
+    settings: dict[str, Any]
+    classes: tuple[str, ...]
+    dataset: str
+    manifest_sha256: str
+    epochs: int
+    weights_sha256: str
+    kind: str = KIND
+    format: int = FORMAT
+
+
+def write_hub_model(folder: Path, checkpoint: Checkpoint) -> HubConfig:
+    """Write weights and config into a folder; return the latter. Equal checkpoints, equal bytes."""
+    # Tensors that share memory would be refused: each gets its own.
+    state = {name: value.clone().contiguous() for name, value in checkpoint.model.items()}
+    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+    origin = checkpoint.origin
+    config = HubConfig(
+        settings=to_tree(origin.settings),
+        classes=origin.classes,
+        dataset=origin.dataset,
+        manifest_sha256=origin.manifest_sha256,
+        epochs=checkpoint.epochs,
+        weights_sha256=_sha256(folder / WEIGHTS),
+    )
+    content = msgspec.json.format(msgspec.json.encode(config), indent=2)
+    write_atomically(folder / CONFIG, content + b"\n")
+    return config
+
+
+def refuse_other_folder(folder: Path) -> None:
+    """Raise InputError unless a folder is empty, absent, or one that may be written anew."""
+    if not (folder / CONFIG).is_file():
+        refuse_content(folder, f"expected an empty folder or one with {CONFIG}", "give another")
+        return
+    read_config(folder / CONFIG)
+
+
+def read_hub_model(path: Path) -> Checkpoint:
+    """Return the weights at `path` with the config beside them; raise InputError for others."""
+    where = path.with_name(CONFIG)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file: expected weights as .safetensors")
+    if not where.is_file():
+        raise InputError(
+            f"{path}: no {CONFIG} of avs-bench convert beside it, so nothing says what model it "
+            "is: give --model NAME or --preset NAME"
+        )
+    config = read_config(where)
+    if config.weights_sha256 != _sha256(path):
+        raise InputError(
+            f"{path}: its sha256 is not that in {CONFIG} beside it: the two are of different "
+            "models, or one was edited; get both again"
+        )
+    settings = from_tree(Settings, config.settings, str(where))
+    origin = Origin(settings, config.classes, config.dataset, config.manifest_sha256)
+    return Checkpoint(origin, config.epochs, read_state_dict(path), {}, str(path))
+
+
+def read_config(path: Path) -> HubConfig:
+    """Return a config; raise InputError for anything that `write_hub_model` has not written."""
+    try:
+        content = msgspec.json.decode(read_regular(path, LARGEST_CONFIG), type=dict[str, Any])
+        if (content.get("kind"), content.get("format")) != (KIND, FORMAT):
+            raise InputError(
+                f"{path}: not written by avs-bench convert of this version (format {FORMAT}): "
+                "give --model NAME or --preset NAME for the weights beside it"
+            )
+        return msgspec.convert(content, HubConfig)
+    except (OSError, *BAD_JSON) as error:
+        raise InputError(f"{path}: no config of a model: {error}: get it again") from None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
