@@ -31,7 +31,7 @@ def convert(run: Path | None, checkpoint: Path | None, out: Path, licence: str) 
     """Write a run's model as a hub keeps one: model.safetensors, config.json and a card.
 
     The card has the scores that lie beside the checkpoint, with the hash of each dataset; their
-    counts are copied too. Nothing is uploaded.
+    counts are copied too. Nothing is uploaded: `hf upload ORG/NAME OUT` does that.
     """
     require_torch()
     import torch

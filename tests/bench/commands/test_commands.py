@@ -52,6 +52,8 @@ def test_train_eval_and_report_from_a_folder_to_a_table(folder, tmp_path):
     probed = run("eval", "--run", out, "--data", folder, "--probe", "silence, noise", *MORE)
     assert probed.exit_code == 0, probed.output
     assert re.search(r"silence +3 ", probed.output)
+    assert re.search(r"VPO-SS, test, AVSBench-Robust\n\nmodel .* G-mIoU +G-F +G-FPR", probed.output)
+    assert re.search(r"silence \+ noise +3 ", probed.output)
     assert "VPO-SS, test, per frame" in probed.output
     assert re.search(r"classes: unseen +1 ", probed.output)
     command = read_results(out)[0].command

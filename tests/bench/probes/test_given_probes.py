@@ -82,6 +82,14 @@ def test_answers_of_another_seed_s_sounds_are_other_scores(answered, toy):
     assert other.answer != scored(answered, toy, "shuffled")[0].answer
 
 
+def test_answers_to_other_probes_and_corruptions_are_no_answers_to_the_own_sounds(tmp_path):
+    for folder in (".", "noise", "snr-noise@3", "cat"):
+        write_png(tmp_path / folder / "example-0", np.zeros((4, 4), np.uint8))
+    assert own_answers(open_answers(tmp_path)).names == ("cat/example-0.png", "example-0.png")
+    write_png(tmp_path / "right-sound" / "example-0", np.zeros((4, 4), np.uint8))
+    assert own_answers(open_answers(tmp_path)).names == ("right-sound/example-0.png",)
+
+
 def test_missing_and_surplus_answers_to_a_probe_are_refused_or_background(answered, toy, tmp_path):
     folder = tmp_path / "answers"
     shutil.copytree(answered, folder)
