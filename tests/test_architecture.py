@@ -121,9 +121,11 @@ def test_no_function_is_longer_than_a_screen() -> None:
 
 
 def test_nothing_is_pickled() -> None:
+    """But what AVSBench's own readers unpickle, which is written on request and never read."""
     for path in MODULES:
         used = {name for name in imports(path) if name.split(".")[0] in PICKLERS}
-        assert used <= {"pickle.UnpicklingError"}, path
+        written = {"pickle.dumps"} if path.name == "log_mels.py" else set()
+        assert used <= {"pickle.UnpicklingError"} | written, path
 
 
 def test_every_torch_load_reads_weights_only() -> None:

@@ -56,6 +56,11 @@ def fetch_avsbench(request: AvsBenchRequest) -> Iterator[str]:
     if len(here) < len(listed.videos):
         yield f"the others, with reasons and dates: vpo-data rot {request.out}"
     yield "the masks come from the authors alone: https://opennlplab.github.io/AVSBench"
+    if listed.part != "AVSS":
+        yield (
+            f"with them every reader of wavs takes it, avs-bench too; AVSBench's own {listed.part} "
+            f"reader wants pickled log-mels: avs-bench embed-sounds {request.out} --log-mel"
+        )
 
 
 def _fetch(request: AvsBenchRequest, missing: list[ListedVideo]) -> None:

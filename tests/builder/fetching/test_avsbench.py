@@ -95,6 +95,8 @@ def test_frames_are_the_last_of_each_second_and_sound_is_exact(
 ) -> None:
     said = fetch(server, tmp_path, part)
     assert f"{part}: 2 of {len(LISTS[part].splitlines()) - 1} videos" in said
+    told = f"AVSBench's own {part} reader wants pickled log-mels: avs-bench embed-sounds "
+    assert (told in said) == (part != "AVSS")
     (tree,) = find_trees(tmp_path / "out")
     assert {video.name for video in tree.videos} == expected.keys()
     for found in tree.videos:
