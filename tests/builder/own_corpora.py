@@ -103,7 +103,7 @@ def write_lvis(folder: Path) -> Path:
             right, below = x + width, y + height
             objects[home].append(
                 {
-                    "id": sum(map(len, objects.values())) + 1,
+                    "id": len(objects[home]) + 1,  # as LVIS does, in each of its files
                     "image_id": image["id"],
                     "category_id": LVIS_CATEGORIES[name],
                     "area": float(width * height),
@@ -124,6 +124,6 @@ def write_lvis(folder: Path) -> Path:
         tables = {"images": rows[home], "annotations": objects[home], "categories": categories}
         (folder / f"lvis_v1_{home}.json").write_text(json.dumps(tables | {"licenses": licences}))
         text += f'[[images]]\nmasks = "lvis_v1_{home}.json"\npictures = "coco"\n'
-        text += f'subset = "{subset}"\n'
+        text += f'subset = "{subset}"\nadd_to_annotation_ids = {10_000_000 * (home == "val")}\n'
     (folder / "sources.toml").write_text(text)
     return folder

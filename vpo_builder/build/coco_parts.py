@@ -8,8 +8,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from vpo_builder.dataset.untrusted import LARGEST_ID
 from vpo_builder.planning.filtering import EMPTY_OUTLINE
-from vpo_builder.records import ObjectMask
+from vpo_builder.records import ObjectMask, Photo
 from vpo_builder.rendering.mask import BrokenMaskError, segmentation_area
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.coco import CocoPart
@@ -31,6 +32,25 @@ def side_by_side(parts: Sequence[CocoPart]) -> tuple[CocoPart, ...]:
             taken = number_of.values() if part is not parts[0] else ()
             number_of.setdefault(name, number if number not in taken else max(taken) + 1)
     return tuple(_with_areas(_renumbered(part, number_of)) for part in parts)
+
+
+def with_added_ids(part: CocoPart, to_images: int, to_annotations: int) -> CocoPart:
+    """Return a part with numbers added to the ids of its images and of its annotations."""
+    if not to_images and not to_annotations:
+        return part
+    photos = tuple(replace(photo, id=photo.id + to_images) for photo in part.photos)
+    objects = tuple(
+        replace(row, id=row.id + to_annotations, image_id=row.image_id + to_images)
+        for row in part.objects
+    )
+    for kind, rows in (("image", photos), ("annotation", objects)):
+        largest = max(map(attrgetter("id"), rows), default=0)
+        if largest > LARGEST_ID:
+            raise InputError(
+                f"{part.path}: {kind} id {largest} is above {LARGEST_ID}: give a smaller "
+                f"add_to_{kind}_ids"
+            )
+    return part.changed(photos=photos, objects=objects)
 
 
 def annotated_in_part(part: CocoPart, class_of: Mapping[str, str]) -> Iterator[int]:
@@ -65,14 +85,23 @@ def annotated_in_part(part: CocoPart, class_of: Mapping[str, str]) -> Iterator[i
 def _refuse_shared_ids(
     kind: str, first: CocoPart, rows: Sequence[Any], other: CocoPart, others: Sequence[Any]
 ) -> None:
-    ids = set(map(attrgetter("id"), others))
-    shared = ids.intersection(map(attrgetter("id"), rows))
-    if shared:
-        raise InputError(
-            f"{first.path} and {other.path}: {kind} id {min(shared)} stands in both "
-            f"({len(shared)} do): expected ids that differ: number one file's {kind}s from "
-            f"{max(map(attrgetter('id'), rows)) + 1} on, or list it by --images with add_to_ids"
-        )
+    of_first = {row.id: row for row in rows}
+    shared = {row.id: row for row in others if row.id in of_first}
+    if not shared:
+        return
+    number = min(shared)
+    start = f"{first.path} and {other.path}: {kind} id {number} stands in both ({len(shared)} do): "
+    if kind == "image" and _file(of_first[number]) == _file(shared[number]):
+        raise InputError(f"{start}both list {_file(shared[number])}: leave one of the lists out")
+    free = max(of_first) + 1
+    raise InputError(
+        f"{start}expected ids that differ: number one file's {kind}s from {free} on, or list it by "
+        f"--images with add_to_{kind}_ids = {free}"
+    )
+
+
+def _file(photo: Photo) -> str:
+    return photo.file_name.rpartition("/")[2]
 
 
 def _renumbered(part: CocoPart, number_of: dict[str, int]) -> CocoPart:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from vpo_builder.build.coco_parts import annotated_in_part, side_by_side
+from vpo_builder.build.coco_parts import annotated_in_part, side_by_side, with_added_ids
 from vpo_builder.build.own_masks import read_own_masks
 from vpo_builder.classes import (
     PERSON,
@@ -76,7 +76,7 @@ class Corpus:
     def captions(self, image_id: int) -> Sequence[str]:
         """Return an image's captions, none if it has none or the table has no person."""
         place = self._part_of[image_id]
-        return self.captions_of_parts[place].of(image_id - self.sources[place].add_to_ids)
+        return self.captions_of_parts[place].of(image_id - self.sources[place].add_to_image_ids)
 
     def list_of(self, photo: Photo) -> str:
         """Return the name of the list that a photo's masks are of."""
@@ -178,7 +178,8 @@ def _read_list(
         values = source.values or values_of_categories(table)
         return read_own_masks(source, values, classes)
     names = OWN_FILE_NAME if source.name else FILE_NAME
-    part = read_coco(file, source.pictures, classes, names, source.add_to_ids)
+    part = read_coco(file, source.pictures, classes, names)
+    part = with_added_ids(part, source.add_to_image_ids, source.add_to_annotation_ids)
     return part.changed(licence=License(0, source.licence, source.licence_url))
 
 

@@ -34,7 +34,7 @@ from vpo_builder.sources.image_sources import ImageSource
 
 PICTURES = (".jpg", ".jpeg", ".png")
 FIRST_ID, IDS = 10**9, 10**11
-"""Ids are hashes of names from FIRST_ID on, above those of COCO, and leave room for add_to_ids."""
+"""Ids are hashes of names from FIRST_ID on, above COCO's, and leave room for what is added."""
 _OBJECT = re.compile(r"(.+?)(?:[_-][0-9]{1,9})?", re.DOTALL)
 _ONE_CHANNEL = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L", "I;16N")
 
@@ -95,7 +95,7 @@ def read_own_masks(
     if not whole:
         first = "".join(f", the first being {r.record}: {r.detail}" for r in rejections[:1])
         raise InputError(f"{source.pictures}: none of {len(tasks)} pictures can be used{first}")
-    ids = _Ids(source.add_to_ids)
+    ids = _Ids(source.add_to_image_ids)
     photos = [Photo(ids.of(task.picture.stem), *out.size, task.picture.name) for task, out in whole]
     found = [
         (photo, task.picture.stem, item)
@@ -103,7 +103,7 @@ def read_own_masks(
         for item in out.objects
     ]
     names = sorted({item.category for _, _, item in found})
-    ids = _Ids(source.add_to_ids)
+    ids = _Ids(source.add_to_annotation_ids)
     objects = [
         ObjectMask(
             ids.of(f"{stem}/{item.name}"),

@@ -96,13 +96,12 @@ def read_coco(
     images: Path,
     wanted: Container[str],
     names: re.Pattern[str] = FILE_NAME,
-    add_to_ids: int = 0,
 ) -> CocoPart:
     """Return a part with the objects of the `wanted` categories; its images lie in `images`.
 
-    Photos come sorted by id, objects in the order of the file; `add_to_ids` is added to the ids of
-    both. Raises InputError naming the file for a missing folder, a json that is cut short or of
-    another shape, a repeated id, and a file name that is not of `names`.
+    Photos come sorted by id, objects in the order of the file. Raises InputError naming the file
+    for a missing folder, a json that is cut short or of another shape, a repeated id, and a file
+    name that is not of `names`.
     """
     path = file.path
     instances, sha256 = file.decode(_Instances)
@@ -112,12 +111,6 @@ def read_coco(
     keep = {number for number, name in categories.items() if name in wanted}
     photos = sorted(map(_with_file_name, instances.images), key=attrgetter("id"))
     objects = [row for row in instances.annotations if row.category_id in keep]
-    if add_to_ids:
-        photos = [replaced(photo, id=photo.id + add_to_ids) for photo in photos]
-        objects = [
-            replaced(row, id=row.id + add_to_ids, image_id=row.image_id + add_to_ids)
-            for row in objects
-        ]
     _check_ids(photos, objects, path, names)
     licenses = tuple(instances.licenses or ())
     return CocoPart(path, tuple(photos), tuple(objects), categories, licenses, images, sha256)

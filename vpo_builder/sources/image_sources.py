@@ -23,6 +23,7 @@ LARGEST_TOML = 1_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,60}", re.ASCII)
 
 _Value = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+_Added = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ID)]
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class ImageSource:
 
     `masks` is a json of COCO's shape, or a folder of PNGs; `pictures` the folder in which the
     files lie that it names, `captions` the files that describe them. `inputs` is the folder by
-    which a manifest names the list. `add_to_ids` is added to the list's ids of images and
-    annotations. What follows holds for pictures of which the list itself tells nothing:
+    which a manifest names the list. `add_to_image_ids` and `add_to_annotation_ids` are added to
+    the list's ids. What follows holds for pictures of which the list itself tells nothing:
     `licence`, `licence_url` and `page`, and for PNGs of classes `values`, category -> pixel value.
     """
 
@@ -42,7 +43,8 @@ class ImageSource:
     home: Home
     captions: tuple[Path, ...] = ()
     name: str = ""
-    add_to_ids: int = 0
+    add_to_image_ids: int = 0
+    add_to_annotation_ids: int = 0
     licence: str = ""
     licence_url: str = ""
     page: str = ""
@@ -50,7 +52,8 @@ class ImageSource:
 
     def settings_sha256(self) -> str:
         """Return the hash of what the user says of the list, where it lies apart."""
-        said = (self.home, self.add_to_ids, self.licence, self.licence_url, self.page)
+        ids = (self.add_to_image_ids, self.add_to_annotation_ids)
+        said = (self.home, *ids, self.licence, self.licence_url, self.page)
         values = sorted(self.values.items())
         return hashlib.sha256(msgspec.json.encode((*said, values))).hexdigest()
 
@@ -79,7 +82,8 @@ class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subset: Home = "divided"
     name: str = ""
     captions: str | list[str] = msgspec.field(default_factory=list)
-    add_to_ids: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ID)] = 0
+    add_to_image_ids: _Added = 0
+    add_to_annotation_ids: _Added = 0
     licence: str = ""
     licence_url: str = ""
     page: str = ""
@@ -97,7 +101,8 @@ class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             self.subset,
             tuple(folder / text for text in captions),
             name,
-            self.add_to_ids,
+            self.add_to_image_ids,
+            self.add_to_annotation_ids,
             self.licence,
             self.licence_url,
             self.page,

@@ -226,16 +226,18 @@ def write_own(sources: Path, *tables: str, change: Callable[[Rows], None] | None
 
 
 FIRST = '[[images]]\nmasks = "train2017.json"\npictures = "coco/train2017"\n'
+ADDED = "add_to_image_ids = 5000\nadd_to_annotation_ids = 5000"
 SECOND = '[[images]]\nmasks = "val2017.json"\npictures = "coco/val2017"\n'
 
 
 def test_lists_that_both_number_from_one_are_told_how_to_differ(sources: Path) -> None:
     images = write_own(sources, FIRST, SECOND)
     assert "image id 1 stands in both (12 do)" in refusal(sources, images)
-    assert "add_to_ids" in refusal(sources, images)
-    images = write_own(
-        sources, FIRST, 'subset = "train"', SECOND, 'subset = "test"\nadd_to_ids = 5000'
-    )
+    assert "list it by --images with add_to_image_ids = 29" in refusal(sources, images)
+    images = write_own(sources, FIRST, SECOND, "add_to_image_ids = 29")
+    assert "annotation id 1 stands in both" in refusal(sources, images)
+    assert "add_to_annotation_ids = 70" in refusal(sources, images)
+    images = write_own(sources, FIRST, 'subset = "train"', SECOND, 'subset = "test"', ADDED)
     samples = built(sources, images).samples
     assert {s.subset for s in samples if s.image_id <= 28} == {"train", "val"}
     tested = [s for s in samples if s.subset == "test"]
@@ -244,12 +246,10 @@ def test_lists_that_both_number_from_one_are_told_how_to_differ(sources: Path) -
 
 
 def test_a_list_for_val_leaves_the_others_whole(sources: Path) -> None:
-    images = write_own(
-        sources, FIRST, 'subset = "train"', SECOND, 'subset = "val"\nadd_to_ids = 500'
-    )
+    images = write_own(sources, FIRST, 'subset = "train"', SECOND, 'subset = "val"', ADDED)
     samples = built(sources, images, "--set", "subsets.val_fraction=0.5").samples
     assert {s.subset for s in samples if s.image_id <= 28} == {"train"}
-    assert {s.subset for s in samples if s.image_id > 500} == {"val"}
+    assert {s.subset for s in samples if s.image_id > 5000} == {"val"}
 
 
 def test_a_list_is_divided_where_nothing_is_said(sources: Path) -> None:
@@ -260,7 +260,7 @@ def test_a_list_is_divided_where_nothing_is_said(sources: Path) -> None:
 
 def test_own_pictures_carry_the_licence_that_their_owner_gives(sources: Path) -> None:
     said = 'licence = "CC BY 4.0"\nlicence_url = "https://creativecommons.org/licenses/by/4.0/"\n'
-    page = 'page = "https://example.org/me"\nadd_to_ids = 5000'
+    page = f'page = "https://example.org/me"\n{ADDED}'
     images = write_own(sources, FIRST, 'subset = "train"', SECOND, 'subset = "test"', said, page)
     manifest = built(sources, images)
     with (manifest.folder / ATTRIBUTION).open(newline="") as file:
@@ -343,8 +343,9 @@ def test_an_address_that_climbs_is_refused(sources: Path, url: str) -> None:
         ("[[images]]", "missing required field `masks`"),
         (FIRST + "where = 1", "unknown field `where`"),
         (FIRST + 'subset = "dev"', "Invalid enum value 'dev' - at `$[0].subset`"),
-        (FIRST + "add_to_ids = -1", "add_to_ids"),
-        (FIRST + "add_to_ids = 999999999999", "image id 1000000000000 is outside"),
+        (FIRST + "add_to_image_ids = -1", "add_to_image_ids"),
+        (FIRST + "add_to_image_ids = 999999999999", "image id 1000000000027 is above"),
+        (FIRST + "add_to_annotation_ids = 999999999999", "annotation id 1000000000068 is above"),
         (FIRST + 'name = "../x"', "a name stands in the manifest"),
         (FIRST + FIRST, "2 tables are called 'train2017'"),
         (FIRST + "values = {dog = 1}", "a json names its categories"),
@@ -382,9 +383,12 @@ def test_nothing_of_other_lists_is_fetched(sources: Path) -> None:
     assert "--images: what is fetched is COCO's" in refusal(sources, sources, "--download")
 
 
-def test_coco_may_lie_beside_ones_own(sources: Path, whole: Manifest) -> None:
-    images = write_own(sources, FIRST, 'subset = "train"\nadd_to_ids = 5000')
-    samples = built(sources, images, "--coco", sources / "coco").samples
+def test_coco_may_lie_beside_ones_own(sources: Path) -> None:
+    coco = ("--coco", sources / "coco")
+    images = write_own(sources, FIRST, 'subset = "train"')
+    assert "both list 000000000001.jpg: leave one" in refusal(sources, images, *coco)
+    images = write_own(sources, FIRST, 'subset = "train"', ADDED)
+    samples = built(sources, images, *coco).samples
     assert [s for s in samples if s.image_id < 5000]
     assert [s for s in samples if s.image_id > 5000]
 
@@ -406,7 +410,7 @@ def test_the_example_of_the_guide_is_a_list_of_sources(tmp_path: Path) -> None:
     (tmp_path / "sources.toml").write_text(text.partition("```toml\n")[2].partition("```")[0])
     lvis, mine = read_image_sources(tmp_path)
     assert (lvis.home, lvis.inputs) == ("train", "images/lvis_v1_train")
-    assert (mine.home, mine.values, mine.add_to_ids) == (
+    assert (mine.home, mine.values, mine.add_to_image_ids) == (
         "divided",
         {"dog": 1, "cat": 2},
         5_000_000_000,
