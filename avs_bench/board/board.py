@@ -8,6 +8,7 @@ from avs_bench.board.counts import counts_script
 from avs_bench.board.entries import Refused, read_methods
 from avs_bench.board.page import board_page, method_page
 from avs_bench.board.standings import Standing, standings_of
+from avs_bench.report.score_tables import probe_tables_by_place
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.progress import progress
 from vpo_builder.runtime.whole_folders import atomic_folder
@@ -33,12 +34,14 @@ def write_board(paths: Sequence[Path], out: Path, *, skip_refused: bool = False)
     """
     _refuse_other_content(out)
     methods, refused = read_methods(paths, skip_refused=skip_refused)
-    standings = standings_of(methods)
+    told = progress(methods, len(methods), "probes")
+    probes = {method.key: probe_tables_by_place([method.model]) for method in told}
+    standings = standings_of(methods, probes)
     with atomic_folder(out) as fresh:
         _write_counts(standings, fresh / COUNTS)
         (fresh / METHODS).mkdir()
         for method in progress(methods, len(methods), "pages of methods"):
-            page = method_page(method, standings)
+            page = method_page(method, standings, tuple(probes[method.key].values()))
             (fresh / METHODS / f"{method.key}.html").write_text(page, encoding="utf-8")
         page = board_page(standings, methods, refused)
         (fresh / PAGE).write_text(page, encoding="utf-8")

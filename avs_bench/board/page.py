@@ -11,11 +11,11 @@ from avs_bench.board.counts import COMPARED, streams
 from avs_bench.board.entries import Refused
 from avs_bench.board.methods import Method
 from avs_bench.board.planes import planes_of
-from avs_bench.board.standings import GAIN, GAIN_NOTE, Standing, own_part
+from avs_bench.board.standings import GAIN, GAIN_NOTE, Standing, own_part, unnamed
 from avs_bench.report.comparison_tables import DIFFERENCE, ONE_RUN, SEEDS
 from avs_bench.report.parts import PART_FILTERS
-from avs_bench.report.score_tables import FAMILIES, HOLM, group_tables, probe_tables
-from avs_bench.report.table import Number
+from avs_bench.report.score_tables import FAMILIES, HOLM, group_tables
+from avs_bench.report.table import Number, Table
 from vpo_builder.runtime.page.rendering import render, script_hash
 
 PACKAGES = ("avs_bench.board", "avs_bench.report")
@@ -52,17 +52,17 @@ def board_page(
     )
 
 
-def method_page(method: Method, standings: Sequence[Standing]) -> str:
+def method_page(method: Method, standings: Sequence[Standing], probes: Sequence[Table]) -> str:
     """Return the page of a method: its scores in every place, its groups and its probes."""
-    scores = [part for one in standings if (part := own_part(one.table, method)).rows]
+    parts = [own_part(one.table, method) for one in standings]
     return render(
         PACKAGES,
         "method.html",
         FILTERS,
         method=method,
-        scores=scores,
-        probes=probe_tables([method.model]),
-        groups=group_tables([method.model]),
+        scores=[unnamed(part) for part in parts if part.rows],
+        probes=[unnamed(table) for table in probes],
+        groups=[unnamed(table) for table in group_tables([method.model])],
     )
 
 

@@ -8,10 +8,11 @@ from avs_bench.board.standings import GAIN, Line, Standing
 from avs_bench.report.charts import Axis, Tick, round_axis
 
 ROW, COLUMN = 6.0, 24.0
-"""Height and width of a name in per cent of the plane: nearer ones would lie on each other."""
+"""Height and width of a name in per cent of the plane: what is nearer would be covered."""
 MARGIN = 0.25
 """Of a logarithmic axis at both ends, in powers of ten: there is always a tick inside."""
 MOST_TICKS = 7
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Quantity:
 class Spot:
     """A method in a plane, in per cent of its width and height.
 
-    `is_front` if no other scores more with as good a quantity; `is_named` if its name has room.
+    `is_front` if no other scores more with as good a quantity; `is_named` if its name has room,
+    which stands to the left if `is_turned`.
     """
 
     line: Line
@@ -37,6 +39,7 @@ class Spot:
     bottom: float
     is_front: bool
     is_named: bool
+    is_turned: bool
 
 
 @dataclass(frozen=True)
@@ -94,17 +97,29 @@ def _plane(quantity: Quantity, found: Sequence[tuple[Line, float]], missing: int
     across = (log_axis if quantity.less else round_axis)(min(values), max(values))
     scores = [line.score for line, _ in found]
     upwards = round_axis(min(scores), max(scores), unit=100)
+    places = [
+        (across.place(math.log10(x) if quantity.less else x), upwards.place(line.score))
+        for line, x in found
+    ]
     spots = list[Spot]()
-    for line, x in found:  # the best first, who get their names
-        left = across.place(math.log10(x) if quantity.less else x)
-        bottom = upwards.place(line.score)
+    for (line, x), place in zip(found, places, strict=True):  # the best first, who get their names
         front = not any(
             other.score > line.score and (y <= x if quantity.less else y >= x) for other, y in found
         )
-        free = not any(
-            one.is_named and abs(one.left - left) < COLUMN and abs(one.bottom - bottom) < ROW
-            for one in spots
-        )
+        turned = place[0] > (COLUMN if quantity.less else 100 - COLUMN)
+        named = [(one.left, one.bottom) for one in spots if one.is_named]
+        free = not any(_covers(place, other, turned) for other in places if other != place)
+        free &= not any(_lie_on_each_other(place, other) for other in named)
         text = f"{line.name}: {100 * line.score:.2f} %, {x:.4g} {quantity.unit}"
-        spots.append(Spot(line, text, left, bottom, front, front and free))
+        spots.append(Spot(line, text, *place, front, front and free, turned))
     return Plane(quantity, across, upwards, tuple(spots), missing)
+
+
+def _covers(place: Point, other: Point, turned: bool) -> bool:
+    """Return whether a name beside `place`, to its left if turned, would lie on another spot."""
+    aside = place[0] - other[0] if turned else other[0] - place[0]
+    return 0 <= aside < COLUMN and abs(place[1] - other[1]) < ROW / 2
+
+
+def _lie_on_each_other(place: Point, other: Point) -> bool:
+    return abs(place[0] - other[0]) < 2 * COLUMN and abs(place[1] - other[1]) < ROW

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice
 
 from avs_bench.board.methods import Method
 from avs_bench.report.models import Scored, scored_by_place
 from avs_bench.report.published_rows import published_rows
 from avs_bench.report.runs import Entry, Place
-from avs_bench.report.score_tables import probe_tables_by_place, score_tables
+from avs_bench.report.score_tables import score_tables
 from avs_bench.report.table import Number, Row, Table
 
 GAIN = "listening gain"
@@ -71,11 +71,16 @@ class Standing:
         return frozenset(line.year for line in self.lines if line.year is not None)
 
 
-def standings_of(methods: Sequence[Method]) -> tuple[Standing, ...]:
-    """Return the standings of methods, with the published rows that compare with them."""
+def standings_of(
+    methods: Sequence[Method], probes: Mapping[str, Mapping[Place, Table]]
+) -> tuple[Standing, ...]:
+    """Return the standings of methods, with the published rows that compare with them.
+
+    `probes` are `probe_tables_by_place` of each method's model, by the method's key.
+    """
     models = [method.model for method in methods]
     of_model = {method.name: method for method in methods}
-    gains = {key: gain for method in methods for key, gain in _gains(method).items()}
+    gains = {key: gain for one in methods for key, gain in _gains(one, probes[one.key]).items()}
     places, numbers = scored_by_place(models), count()
     standings: list[Standing] = []
     for (place, scored), table in zip(places.items(), score_tables(models), strict=True):
@@ -92,7 +97,15 @@ def standings_of(methods: Sequence[Method]) -> tuple[Standing, ...]:
 def own_part(table: Table, method: Method) -> Table:
     """Return the rows of a standing's table that are a method's."""
     rows = tuple(row for row in table.rows if row.model == method.name)
-    return Table(table.title, table.words, table.figures, rows, table.legend, (), table.lower)
+    return replace(table, rows=rows, notes=(), ranked=False)
+
+
+def unnamed(table: Table) -> Table:
+    """Return a table without the column of models, if they are all one."""
+    if len({row.words[0] for row in table.rows}) > 1:
+        return table
+    rows = tuple(replace(row, words=row.words[1:]) for row in table.rows)
+    return replace(table, words=table.words[1:], rows=rows)
 
 
 def _best(table: Table, at: int) -> frozenset[str]:
@@ -128,9 +141,8 @@ def _published_lines(place: Place, rows: Sequence[Row]) -> Iterator[Line]:
         yield Line(known.method, f"published [{known.key}]", known.year, None, row.numbers)
 
 
-def _gains(method: Method) -> dict[Asked, Number]:
+def _gains(method: Method, tables: Mapping[Place, Table]) -> dict[Asked, Number]:
     """Return a method's listening gains wherever it was asked in silence."""
-    tables = probe_tables_by_place([method.model])
     found = dict[Asked, Number]()
     for place, every in scored_by_place([method.model]).items():
         silent = {

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from vpo_builder.runtime.outside_text import visible
@@ -22,6 +23,15 @@ def render(
     character that moves the cursor) stands as its escape. Style and scripts are put into it, so
     that it opens from disk and asks for nothing.
     """
+    places = (packages,) if isinstance(packages, str) else packages
+    environment = _environment(places, tuple(filters.items()))
+    page: str = environment.get_template(template).render(**values)
+    return page
+
+
+@cache
+def _environment(places: tuple[str, ...], filters: tuple[tuple[str, Any], ...]) -> Any:
+    """Return what a board fills a hundred templates by: compiling one takes longer than that."""
     from jinja2 import (  # 0.1 s: not for --help
         ChoiceLoader,
         Environment,
@@ -29,7 +39,6 @@ def render(
         StrictUndefined,
     )
 
-    places = (packages,) if isinstance(packages, str) else packages
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(place, ".") for place in (*places, FRAME)]),
         undefined=StrictUndefined,
@@ -39,7 +48,7 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters.update(filters)
-    return environment.get_template(template).render(**values)
+    return environment
 
 
 def script_hash(script: str) -> str:
