@@ -36,6 +36,34 @@ _KNOWN = {
   year      = {2020}
 }""",
         ),
+        SoundSource(
+            "FSD50K",
+            "Freesound",
+            "FSD50K's lists are under CC BY 4.0, and each of its recordings under the Creative "
+            "Commons licence that its author gave it.",
+            """\
+@article{fonseca2022fsd50k,
+  title   = {{FSD50K}: An Open Dataset of Human-Labeled Sound Events},
+  author  = {Fonseca, Eduardo and Favory, Xavier and Pons, Jordi and Font, Frederic and
+             Serra, Xavier},
+  journal = {IEEE/ACM Transactions on Audio, Speech, and Language Processing},
+  volume  = {30},
+  year    = {2022}
+}""",
+        ),
+        SoundSource(
+            "ESC-50",
+            "Freesound",
+            "ESC-50 as a whole is under CC BY-NC 3.0, its part ESC-10 under CC BY 3.0; each clip "
+            "is cut from a recording whose author gave it a licence too.",
+            """\
+@inproceedings{piczak2015esc,
+  title     = {{ESC}: Dataset for Environmental Sound Classification},
+  author    = {Piczak, Karol J.},
+  booktitle = {ACM Multimedia},
+  year      = {2015}
+}""",
+        ),
     )
 }
 

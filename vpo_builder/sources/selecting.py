@@ -3,7 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+
+from msgspec import structs
 
 from vpo_builder.dataset.sound_credits import SOUND_INPUT, SoundCredit
 from vpo_builder.records import ArchiveMember, SoundRow, Sounds
@@ -12,46 +15,64 @@ from vpo_builder.runtime.errors import InputError
 
 @dataclass(frozen=True)
 class Listed:
-    """A clip as a list has it: its row, the name of its file, where that should lie, and whose."""
+    """A clip as a list has it: its row, the name of its file, where that lies, and whose it is.
+
+    `alike` are labels of VGGSound that mean the same as its own.
+    """
 
     row: SoundRow
     file: str
     place: Path | ArchiveMember | None
     credit: SoundCredit
+    alike: tuple[str, ...] = ()
 
 
-def select(
-    listed: Sequence[Listed], wanted: frozenset[str], inputs: Mapping[str, str], where: Path
-) -> Sounds:
-    """Return the clips with a wanted label, with the files that are there.
+@dataclass(frozen=True)
+class SoundList:
+    """The clips that lie at `where`, by its lists; `inputs` maps each list to its sha256."""
 
-    `inputs` maps the names of the lists to their sha256. Raises InputError if none of the wanted
-    clips has a file.
-    """
-    counts: Counter[str] = Counter()
-    kept = []
-    for item in listed:
-        label = next((label for label in item.row.labels if label in wanted), None)
-        counts[label or item.row.labels[0]] += 1
-        if label is not None:
-            kept.append(item)
-    paths = {item.row.clip_id: item.place for item in kept if _is_there(item.place)}
-    if kept and not paths:
-        raise InputError(
-            f"{where}: none of the {len(kept)} clips of the class table's labels has a file: "
-            f"looked for {kept[0].file}; {_seen(where)}"
+    where: Path
+    listed: Sequence[Listed]
+    inputs: Mapping[str, str]
+
+    @cached_property
+    def labels(self) -> frozenset[str]:
+        """Every label in it."""
+        return frozenset(label for item in self.listed for label in item.row.labels)
+
+    def select(self, wanted: frozenset[str]) -> Sounds:
+        """Return the clips with a wanted label, or one alike, and the files that are there.
+
+        Raises InputError if none of the wanted clips has a file.
+        """
+        counts: Counter[str] = Counter()
+        kept: dict[str, Listed] = {}
+        rows = []
+        for item in self.listed:
+            labels = [label for label in item.row.labels if label in wanted]
+            labels = labels or [label for label in item.alike if label in wanted]
+            counts[labels[0] if labels else item.row.labels[0]] += 1
+            if labels:
+                kept[item.row.clip_id] = item
+                rows.append(structs.replace(item.row, labels=tuple(labels)))
+        places = {clip_id: item.place for clip_id, item in kept.items()}
+        paths = {clip_id: place for clip_id, place in places.items() if place and _is_there(place)}
+        if kept and not paths:
+            raise InputError(
+                f"{self.where}: none of the {len(kept)} clips of the class table's labels has a "
+                f"file: looked for {next(iter(kept.values())).file}; {_seen(self.where)}"
+            )
+        return Sounds(
+            tuple(rows),
+            paths,
+            counts,
+            {f"{SOUND_INPUT}{name}": sha256 for name, sha256 in self.inputs.items()},
+            {clip_id: item.credit for clip_id, item in kept.items()},
         )
-    return Sounds(
-        tuple(item.row for item in kept),
-        {clip_id: place for clip_id, place in paths.items() if place is not None},
-        counts,
-        {f"{SOUND_INPUT}{name}": sha256 for name, sha256 in inputs.items()},
-        {item.row.clip_id: item.credit for item in kept},
-    )
 
 
-def _is_there(place: Path | ArchiveMember | None) -> bool:
-    return place.is_file() if isinstance(place, Path) else place is not None
+def _is_there(place: Path | ArchiveMember) -> bool:
+    return place.is_file() if isinstance(place, Path) else True
 
 
 def _seen(where: Path) -> str:

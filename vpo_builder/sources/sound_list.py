@@ -5,20 +5,19 @@ import hashlib
 import io
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from msgspec import structs
 
 from vpo_builder.dataset.clip_ids import safe_clip_id
 from vpo_builder.dataset.sound_credits import LONGEST_TEXT, SoundCredit, credit_faults
-from vpo_builder.records import SoundRow, Sounds
+from vpo_builder.records import SoundRow
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.sources.licence_names import licence_of
 from vpo_builder.sources.recordings import SUFFIXES
-from vpo_builder.sources.selecting import Listed, select
+from vpo_builder.sources.selecting import Listed, SoundList
 
 NEEDED = ("file", "label", "licence", "page", "group")
 OPTIONAL = ("start", "id", "author", "split")
@@ -30,27 +29,6 @@ LATEST_START = 10**6
 
 class _FaultError(ValueError):
     """What is wrong with a row."""
-
-
-@dataclass(frozen=True)
-class SoundList:
-    """A csv of one's own; its files lie below its folder."""
-
-    path: Path
-    listed: tuple[Listed, ...]
-    sha256: str
-
-    @cached_property
-    def labels(self) -> frozenset[str]:
-        """Every label in it."""
-        return frozenset(label for item in self.listed for label in item.row.labels)
-
-    def select(self, wanted: frozenset[str]) -> Sounds:
-        """Return the clips with a wanted label, and their files.
-
-        Raises InputError if some are wanted and none of them has a file.
-        """
-        return select(self.listed, wanted, {self.path.name: self.sha256}, self.path)
 
 
 def is_sound_list(header: str) -> bool:
@@ -86,7 +64,7 @@ def read_sound_list(path: Path) -> SoundList:
     if not clips:
         raise InputError(f"{path}: no row below its header")
     ordered = tuple(clips[clip_id] for clip_id in sorted(clips))
-    return SoundList(path, ordered, hashlib.sha256(data).hexdigest())
+    return SoundList(path, ordered, {path.name: hashlib.sha256(data).hexdigest()})
 
 
 def _items(reader: Iterator[list[str]], path: Path) -> Iterator[Listed]:

@@ -10,6 +10,8 @@ from vpo_builder.dataset.clip_ids import alike_but_for_case
 from vpo_builder.records import Sounds
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import open_regular
+from vpo_builder.sources.files_below import named_below
+from vpo_builder.sources.freesound_sets import ESC_50_LIST, FSD50K_LISTS, read_esc50, read_fsd50k
 from vpo_builder.sources.sound_list import NEEDED, is_sound_list, read_sound_list
 
 LONGEST_HEADER = 10_000
@@ -27,17 +29,23 @@ class SoundSet(Protocol):
 
 
 def open_sounds(path: Path) -> SoundSet:
-    """Return the list at a path: a csv of one's own, or a folder with one.
+    """Return the list at a path: a csv of one's own, a folder with one, or a published set.
 
     Raises InputError for anything else, naming what was looked for and what lies there.
     """
+    published = _published_set(path) if path.is_dir() else None
+    if published is not None:
+        return published
     lists = sorted(path.glob("*.csv")) if path.is_dir() else [path]
     found = [file for file in lists if is_sound_list(_header(file))]
     if len(found) == 1:
         return read_sound_list(found[0])
     if found:
         raise InputError(f"{path}: holds {found[0].name} and {found[1].name}: give one of them")
-    expected = f"expected a csv with the columns {', '.join(NEEDED)}"
+    expected = (
+        f"expected a csv with the columns {', '.join(NEEDED)}, or the folder of FSD50K (dev.csv) "
+        "or ESC-50 (esc50.csv)"
+    )
     if not path.exists():
         raise InputError(f"{path}: no such file or folder: {expected}")
     if path.is_dir():
@@ -45,6 +53,16 @@ def open_sounds(path: Path) -> SoundSet:
         seen = f"holds {names[0]} and {len(names) - 1} more" if names else "is empty"
         raise InputError(f"{path}: {seen}: {expected}")
     raise InputError(f"{path}: begins with {_header(path)[:80]!r}: {expected}")
+
+
+def _published_set(folder: Path) -> SoundSet | None:
+    """Return the published set in a folder, known by its lists at any depth."""
+    found = named_below(folder, frozenset({*FSD50K_LISTS, ESC_50_LIST}))
+    lists = {name: path for name, path in found.items() if name in FSD50K_LISTS}
+    lists = {name: path for name, path in lists.items() if _header(path).startswith("fname,")}
+    if lists:
+        return read_fsd50k(folder, lists)
+    return read_esc50(folder, found[ESC_50_LIST]) if ESC_50_LIST in found else None
 
 
 def united(parts: Sequence[Sounds]) -> Sounds:

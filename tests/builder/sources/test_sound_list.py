@@ -11,7 +11,8 @@ from vpo_builder.dataset.sound_credits import SoundCredit, credit_faults
 from vpo_builder.records import SoundRow
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.licence_names import licence_of
-from vpo_builder.sources.sound_list import SoundList, read_sound_list
+from vpo_builder.sources.selecting import SoundList
+from vpo_builder.sources.sound_list import read_sound_list
 from vpo_builder.sources.sounds import open_sounds, united
 
 HEADER = "file,label,licence,page,group"
