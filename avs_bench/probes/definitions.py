@@ -123,7 +123,7 @@ PROBES: dict[str, Probe] = {
         Probe(
             "off-screen",
             "does it segment anything when a class is heard that is not in the picture?",
-            f"{_ROBUST}; here by class, with every object that could sound known",
+            f"{_ROBUST}; here by class, in S4 by category; every object that could sound is known",
             hearing.of_an_unseen_class,
             unaltered,
         ),

@@ -39,14 +39,16 @@ def of_another_picture(examples: Sequence[Example], seed: int) -> tuple[Example,
     """Each hears the whole mix of another picture.
 
     Partners whose sound could come from an object that is seen, but not labelled, are passed
-    over: nobody could say what the right answer is.
+    over, and those of which it is not known what sounds, as in MS3: nobody could say what the right
+    answer is.
     """
 
     def is_partner(example: Example, other: Example) -> bool:
-        return other.unit != example.unit and not other.heard & set(example.silent)
+        known = not example.sound_kind or (_has_kind(example) and _has_kind(other))
+        return known and other.unit != example.unit and not other.heard & set(example.silent)
 
     pairs = _partners(examples, seed, is_partner)
-    return tuple(replace(example, sources=other.sources) for example, other in pairs)
+    return tuple(replace(example, sources=_of(other, example)) for example, other in pairs)
 
 
 def of_an_unseen_class(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
@@ -99,11 +101,25 @@ def _unseen(example: Example, other: Example) -> list[SoundSource]:
     """The sources of another example whose class is not in the picture of this one.
 
     A recording in which several classes sound counts only if none of them is, and what sounds in
-    it is known.
+    it is known. Where the masks tell no classes apart, as in S4, the kind of sound must be another.
     """
+    if _has_kind(example) and _has_kind(other):
+        return list(_of(other, example)) if other.sound_kind != example.sound_kind else []
     seen = {0, *example.heard, *example.silent}
     mixed = {source.clip for source in other.sources if source.class_index in seen}
     return [source for source in other.sources if source.clip not in mixed]
+
+
+def _of(other: Example, example: Example) -> tuple[SoundSource, ...]:
+    """The sources of another example: of another kind they are no class that the mask labels."""
+    if other.sound_kind == example.sound_kind:
+        return other.sources
+    return tuple(replace(source, class_index=0) for source in other.sources)
+
+
+def _has_kind(example: Example) -> bool:
+    """Whether it is known what sounds beyond the classes; MS3's videos name themselves only."""
+    return example.sound_kind not in ("", example.unit)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class ProbeSound:
     """A file of sound and the sample whose picture it is heard with.
 
     `file` is relative to the probe-set, `image` to the dataset's folder (None: it lies elsewhere).
-    `heard` are the class names that sound, `answer` those of them that the sample's mask labels.
+    `heard` are the dataset's classes that sound, `answer` those that the sample's mask labels.
     `clipped` samples were louder than a 16-bit file holds. `picture` is the changed picture, in the
     probe-set too, that is to be answered in the place of `image`; None: the picture is its own.
     """
@@ -201,7 +201,7 @@ class _Writer:
             file=file,
             sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
             image=example.image.relative_to(self.dataset.folder).as_posix() if inside else None,
-            heard=tuple(classes[index] for index in sorted(heard)),
+            heard=tuple(classes[index] for index in sorted(heard - {0})),
             answer=tuple(classes[index] for index in sorted(heard & labelled)),
             clipped=clipped,
             picture=self._picture(probe, example),

@@ -1,10 +1,13 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from avs_bench.data.datasets import read_dataset
 from avs_bench.data.example import Example, SoundSource
 from avs_bench.names import PROBE_NAMES
-from avs_bench.probes import PROBES, probed_examples
+from avs_bench.probes import PROBES, probed_examples, right_answer
+from tests.avsbench_trees import S4_VIDEOS, write_ms3, write_s4
 from vpo_builder.runtime.errors import InputError
 
 
@@ -113,3 +116,45 @@ def test_off_screen_gives_no_recording_in_which_a_class_of_the_picture_sounds_to
     probed = probed_examples(PROBES["off-screen"], [one, duet, other])
     given = {e.example_id: e.sources[0].clip.stem for e in probed}
     assert given["one"] == given["duet"] == "other"
+
+
+class TestVideosWhoseMasksTellNoClasses:
+    """S4 knows what sounds in a video, MS3 does not: both have the one class "object"."""
+
+    def test_off_screen_is_another_category_in_s4(self, tmp_path):
+        dataset = read_dataset(write_s4(tmp_path))
+        examples = dataset.subsets["test"]
+        probed = probed_examples(PROBES["off-screen"], examples)
+        assert len(probed) == len(examples)
+        kinds = {source.clip: e.sound_kind for e in examples for source in e.sources}
+        for example in probed:
+            (source,) = example.sources
+            assert kinds[source.clip] != example.sound_kind
+            assert source.clip not in {s.clip for s in by_id(examples)[example.example_id].sources}
+            target = np.array([[0, 1, 255]])
+            heard = PROBES["off-screen"].heard_classes(example)
+            assert right_answer(target, heard).tolist() == [[0, 0, 255]]
+
+    def test_shuffled_sounds_of_one_category_ask_for_the_object_and_of_another_for_nothing(
+        self, tmp_path
+    ):
+        dog, piano = S4_VIDEOS[-2:]
+        videos = (dog, replace(dog, name="6tEsTdOg_t6"), piano)
+        examples = read_dataset(write_s4(tmp_path, videos)).subsets["test"]
+        kinds = {source.clip: e.sound_kind for e in examples for source in e.sources}
+        asked = probed_examples(PROBES["shuffled"], examples)
+        assert len(asked) == len(examples)
+        same = [kinds[example.sources[0].clip] == example.sound_kind for example in asked]
+        assert set(same) == {True, False}
+        assert [example.heard for example in asked] == [{1} if one else set() for one in same]
+
+    @pytest.mark.parametrize("name", ["off-screen", "shuffled"])
+    def test_other_sounds_cannot_be_asked_of_ms3(self, tmp_path, name):
+        dataset = read_dataset(write_ms3(tmp_path))
+        two = [*dataset.subsets["test"], *dataset.subsets["val"]]
+        with pytest.raises(InputError, match=f"probe {name}: none of 10 examples"):
+            probed_examples(PROBES[name], two)
+
+
+def by_id(examples):
+    return {example.example_id: example for example in examples}

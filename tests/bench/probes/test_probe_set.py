@@ -13,11 +13,13 @@ from click.testing import CliRunner
 
 from avs_bench.commands.main import main
 from avs_bench.config import AudioSettings
+from avs_bench.data.datasets import read_dataset
 from avs_bench.data.loader import plain_batches
 from avs_bench.names import PROBE_NAMES
 from avs_bench.probes import PROBES, chosen_probes
 from avs_bench.probes.probe_set import NAME, Hearing, pcm16, write_probe_set
 from avs_bench.probes.scores import ProbeScorer
+from tests.avsbench_trees import write_s4
 from vpo_builder.runtime.errors import InputError
 
 SEED = 5
@@ -65,6 +67,24 @@ def test_mono_and_longer_sounds_are_what_such_a_model_hears(toy, mono, tmp_path)
     for name, waveform in heard.items():
         frames, _ = soundfile.read(tmp_path / f"out/noise/{name}.wav", dtype="int16")
         assert np.array_equal(frames, pcm16(waveform)[0][:, 0])
+
+
+def test_each_frame_of_a_video_hears_its_own_moment_as_a_model_does(tmp_path, mono):
+    dataset = read_dataset(write_s4(tmp_path / "s4"))
+    names = ("right-sound", "off-screen")
+    chosen = chosen_probes(names, and_right_sound=True)
+    manifest = write_probe_set(dataset, "test", chosen, Hearing(1, 1), tmp_path / "out", seed=SEED)
+    heard = heard_by_models(dataset, mono, "off-screen")
+    for sound in manifest.sounds:
+        frames, _ = soundfile.read(tmp_path / "out" / sound.file, dtype="int16")
+        if sound.probe == "off-screen":
+            assert np.array_equal(frames, pcm16(heard[sound.sample_id])[0][:, 0])
+            assert (sound.heard, sound.answer) == ((), ())
+        else:
+            assert (sound.heard, sound.answer) == (("object",), ("object",))
+    assert len(manifest.sounds) == 2 * len(dataset.subsets["test"]) == 20
+    own = {s.sample_id: s.sha256 for s in manifest.sounds if s.probe == "right-sound"}
+    assert len(set(own.values())) == 10
 
 
 def test_the_manifest_names_sample_hash_and_right_answer_of_every_file(asked, toy):
