@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from vpo_builder.runtime.settings import Range, load_settings
+from vpo_builder.runtime.settings import Later, Range, load_settings
 
 PRESETS = Path(__file__).parent / "presets"
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -137,9 +137,13 @@ class AVSegFormerSettings:
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Objective, classes left out, length, batch, arithmetic and bookkeeping of a run."""
+    """Objective, classes left out, length, batch, arithmetic and bookkeeping of a run.
+
+    `loss` names the user's own, MODULE:NAME, which takes the place of the objective's on masks.
+    """
 
     objective: Literal["cavp", "tpavi", "avsegformer"]
+    loss: Annotated[str, Later("")]
     untrained_vggish: bool
     holdout_classes: tuple[str, ...]
     seed: Annotated[int, Range(0, 2**63 - 1)]

@@ -85,8 +85,38 @@ def test_an_init_only_hands_names_on() -> None:
         if path.name == "__init__.py":
             tree = ast.parse(path.read_text(encoding="utf-8"))
             for node in tree.body[1:]:
-                handed_on = isinstance(node, ast.Assign) and ast.unparse(node.targets) == "__all__"
-                assert handed_on or isinstance(node, ast.Import | ast.ImportFrom), path
+                assert hands_names_on(node), f"{path}, line {node.lineno}"
+
+
+def hands_names_on(node: ast.stmt) -> bool:
+    """Tell whether a statement imports names, lists them, or imports them where they are used.
+
+    The last is a module's `__getattr__` that imports and returns, and what type checkers see of it.
+    """
+    if isinstance(node, ast.If):
+        seen_by_checkers = ast.unparse(node.test) == "TYPE_CHECKING" and not node.orelse
+        return seen_by_checkers and all(map(hands_names_on, node.body))
+    if isinstance(node, ast.FunctionDef):
+        *guards, last = node.body[1:]
+        given = isinstance(last, ast.Return) and ast.unparse(last).startswith("return getattr(")
+        refusals = (g for g in guards if not isinstance(g, ast.Import | ast.ImportFrom))
+        refused = all(isinstance(g, ast.If) and isinstance(g.body[0], ast.Raise) for g in refusals)
+        return node.name == "__getattr__" and given and refused
+    handed_on = isinstance(node, ast.Assign) and ast.unparse(node.targets) == "__all__"
+    return handed_on or isinstance(node, ast.Import | ast.ImportFrom)
+
+
+@pytest.mark.parametrize(
+    "logic",
+    [
+        *("x = 1", "if TYPE_CHECKING:\n    x = 1", "def f(): ''; return getattr(a, 'b')"),
+        "def __getattr__(name): ''; print(name); return getattr(a, name)",
+        "if TYPE_CHECKING:\n    import a\nelse:\n    import b",
+        "def __getattr__(name): ''; return name",
+    ],
+)
+def test_an_init_with_more_in_it_is_found(logic: str) -> None:
+    assert not all(map(hands_names_on, ast.parse(logic).body))
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def examples_in(text: str) -> list[str]:
 
 def parse(line: str) -> None:
     """Take an example as its command would, without running it."""
-    words = shlex.split(line)
+    words = shlex.split(line.partition(" > ")[0])  # what is printed may go into a file
     if words[0] == "torchrun":
         words = ["avs-bench", *words[words.index("avs_bench") + 1 :]]
     program = next(name for name in PROGRAMS if line.startswith(name) or words[0] == name)

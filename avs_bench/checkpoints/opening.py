@@ -1,8 +1,7 @@
 """The one place that opens a model: a run's, a checkpoint, published weights or the user's code."""
 
-import json
-import tomllib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from avs_bench.checkpoints.catalogue import usual_classes
+from avs_bench.checkpoints.catalogue import VPO_CLASSES, usual_classes
 from avs_bench.checkpoints.choice import ModelChoice
+from avs_bench.checkpoints.class_names import class_names
 from avs_bench.checkpoints.hub import SUFFIX, local_file
 from avs_bench.checkpoints.hub_folder import CONFIG, read_hub_model
 from avs_bench.checkpoints.loading import (
@@ -21,11 +21,12 @@ from avs_bench.checkpoints.loading import (
     load_weights,
     match,
 )
+from avs_bench.checkpoints.own_settings import own_settings
 from avs_bench.checkpoints.published_settings import published_settings
 from avs_bench.checkpoints.run_checkpoint import (
     Origin,
     build,
-    model_of,
+    is_checkpoint,
     read_checkpoint,
     refuse_other_classes,
     trained_model,
@@ -33,12 +34,12 @@ from avs_bench.checkpoints.run_checkpoint import (
 from avs_bench.checkpoints.state_dicts import read_state_dict
 from avs_bench.config import PRESETS, ModelSettings, Settings, read_preset
 from avs_bench.data.example import AVSDataset
+from avs_bench.models.own import OwnModel, own_model, refuse_unfit
 from avs_bench.models.protocol import Needs, needs_of
 from avs_bench.models.registry import build_model, refuse_unknown
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.settings import preset_names, to_tree
 
-CLASS_NAMES = Path(__file__).parent / "class_names.toml"
 UNKNOWN_DATA = "its authors' data"
 READING = "tiny"
 """The preset whose batch size and loader serve a model that has no preset: no score hangs on it."""
@@ -108,22 +109,31 @@ class OpenedModel:
             )
 
 
-def open_model(choice: ModelChoice, device: torch.device, dataset: str = "") -> OpenedModel:
+def open_model(
+    choice: ModelChoice, device: torch.device, dataset: str = "", own: OwnModel | None = None
+) -> OpenedModel:
     """Open the model that a command was asked for; raise InputError for files that do not fit.
 
     Files may be addresses on a hub (`avs_bench.checkpoints.hub`).
 
     A model by name sees and hears what its paper has it see and hear on `dataset`, a dataset's
-    name; without one, what its main preset says.
+    name; without one, what its main preset says. `own` is a model of the user's own that is at
+    hand; one that `choice` names is imported here. Such a model is tried before it is handed out.
     """
+    if own is None and choice.is_own:
+        own = own_model(choice.model)
     choice = _with_local_files(choice)
-    if choice.is_named or not choice.files:
-        return _open_named(choice, device, dataset)
-    (path,) = choice.files
+    files = choice.files
+    trained = bool(choice.run) or (own is not None and len(files) == 1 and _tells(files[0]))
+    if not trained and (choice.is_named or not files):
+        return _open_named(choice, device, dataset, own)
+    (path,) = files
+    if own is not None:
+        choice.refuse_unheard(str(path))
     checkpoint = read_hub_model(path) if path.suffix == SUFFIX else read_checkpoint(path)
     origin = checkpoint.origin
-    return OpenedModel(
-        module=trained_model(checkpoint, device),
+    opened = OpenedModel(
+        module=trained_model(checkpoint, device, own),
         settings=origin.settings,
         classes=origin.classes,
         device=device,
@@ -131,6 +141,7 @@ def open_model(choice: ModelChoice, device: torch.device, dataset: str = "") -> 
         origin=origin,
         epochs=checkpoint.epochs,
     )
+    return _tried(opened, own, origin.settings.train.logits(len(origin.classes)))
 
 
 def open_module(
@@ -143,20 +154,35 @@ def open_module(
 
 def _with_local_files(choice: ModelChoice) -> ModelChoice:
     """Return the same choice with what it names on a hub fetched, configs where they are needed."""
-    beside = () if choice.is_named else (CONFIG,)
+    beside = () if choice.is_named and not choice.is_own else (CONFIG,)
     return replace(choice, checkpoints=tuple(local_file(f, *beside) for f in choice.checkpoints))
 
 
-def _open_named(choice: ModelChoice, device: torch.device, dataset: str) -> OpenedModel:
+def _tells(path: Path) -> bool:
+    """Whether a file says what it was trained with: a checkpoint, or weights beside a config."""
+    return (path.parent / CONFIG).is_file() if path.suffix == SUFFIX else is_checkpoint(path)
+
+
+def _tried(opened: OpenedModel, own: OwnModel | None, logits: int) -> OpenedModel:
+    """Return a model, if it is the user's own once it has scored what it shall see."""
+    if own is not None:
+        refuse_unfit(own.name, opened.module, opened.needs, (logits,))
+    return opened
+
+
+def _open_named(
+    choice: ModelChoice, device: torch.device, dataset: str, own: OwnModel | None
+) -> OpenedModel:
     """Open a model by name or preset, with weights under their authors' names or fresh ones.
 
     The number of classes is read from the head's weights. Raises InputError for weights that do
     not fit, and for a part of the model that none of the files holds.
     """
-    settings, files = _settings_of(choice, dataset), choice.files
-    logits = None if choice.classes else _count_logits(settings, files)
-    classes = choice.classes or logits or _usual(settings)
-    model = build(settings, logits) if logits else model_of(settings, classes)
+    settings, files = _settings_of(choice, dataset, own), choice.files
+    found = None if choice.classes else _count_logits(settings, files, own)
+    classes = choice.classes or found or _usual(settings)
+    logits = found or settings.train.logits(classes)
+    model = build(settings, logits, own)
     loaded = tuple(load_weights(model, path) for path in files)
     untouched = set.intersection(*(set(report.untouched) for report in loaded)) if loaded else None
     if untouched:
@@ -164,7 +190,7 @@ def _open_named(choice: ModelChoice, device: torch.device, dataset: str) -> Open
             f"{', '.join(map(str, files))}: no weights for {', '.join(sorted(untouched))}: give "
             "the file that holds them with a further --checkpoint"
         )
-    return OpenedModel(
+    opened = OpenedModel(
         module=model.to(device).eval(),
         settings=settings,
         classes=class_names(max(classes, 2), choice.labels),
@@ -172,18 +198,12 @@ def _open_named(choice: ModelChoice, device: torch.device, dataset: str) -> Open
         files=files,
         loaded=loaded,
     )
+    return _tried(opened, own, logits)
 
 
-def class_names(classes: int, labels: Path | None = None) -> tuple[str, ...]:
-    """Return the names of a class table of that size: from a file, a known one, or numbers."""
-    if labels is not None:
-        return _read_labels(labels, classes)
-    known = tomllib.loads(CLASS_NAMES.read_text(encoding="utf-8"))
-    names = known.get(str(classes), {}).get("names")
-    return tuple(names or ["background", *(f"class {index}" for index in range(1, classes))])
-
-
-def _settings_of(choice: ModelChoice, dataset: str) -> Settings:
+def _settings_of(choice: ModelChoice, dataset: str, own: OwnModel | None) -> Settings:
+    if own is not None:
+        return own_settings(own, choice.classes or VPO_CLASSES, choice.preset, choice.overrides)
     if (choice.model is None) == (choice.preset is None):
         raise InputError(
             "a published checkpoint does not say what it is: give either --model NAME (avs-bench "
@@ -201,34 +221,23 @@ def _settings_of(choice: ModelChoice, dataset: str) -> Settings:
 
 def _settings_by(needs: Needs, name: str) -> Settings:
     """Return the settings of a model by what it says of itself."""
-    base = read_preset(READING)
-    heard = replace(
-        base.audio,
-        channels=needs.channels,
-        seconds=needs.seconds,
-        frame_step=needs.frame_step,
-    )
-    seen = replace(
-        base.image,
-        long_side=needs.side,
-        crop=needs.side,
-        frames=needs.frames,
-        stretched=needs.stretched,
-    )
-    return replace(base, model=ModelSettings(name, {}), audio=heard, image=seen)
+    settings = read_preset(READING, needs.as_overrides())
+    return replace(settings, model=ModelSettings(name, {}))
 
 
 def _usual(settings: Settings) -> int:
     return usual_classes(settings.model.name)
 
 
-def _count_logits(settings: Settings, files: Sequence[Path]) -> int | None:
+def _count_logits(settings: Settings, files: Sequence[Path], own: OwnModel | None) -> int | None:
     """Return the number of classes whose head fits the files; None if none of them tells.
 
     It is told by what differs from a model with the usual number of logits.
     """
-    with torch.device("meta"):
-        model = build(settings, _usual(settings))
+    if not files:
+        return None
+    with nullcontext() if own else torch.device("meta"):  # own code may not know that device
+        model = build(settings, _usual(settings), own)
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     for path in files:
         state = read_state_dict(path)
@@ -238,21 +247,4 @@ def _count_logits(settings: Settings, files: Sequence[Path]) -> int | None:
         counts = class_counts(odd)
         if counts:
             return counts[0]
-    return _usual(settings) if files else None
-
-
-def _read_labels(path: Path, classes: int) -> tuple[str, ...]:
-    """Read names to indices; a copy in the wild counts from 1 and is shifted (protocol §3)."""
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        pairs = sorted((int(index), str(name)) for name, index in table.items())
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: no json of class names to indices: {error}") from None
-    indices = [index for index, _ in pairs]
-    first = indices[0] if indices else 0
-    if first not in (0, 1) or indices != list(range(first, first + classes)):
-        raise InputError(
-            f"{path}: indices {indices[:3]}… of {len(indices)} names: expected 0 to {classes - 1}, "
-            "one for each class of the model"
-        )
-    return tuple(name for _, name in pairs)
+    return _usual(settings)

@@ -20,11 +20,14 @@ from avs_bench.config import Settings
 from avs_bench.data.example import AVSDataset
 from avs_bench.models import build_model
 from avs_bench.models.execution import store_channels_last
+from avs_bench.models.own import OwnModel
+from avs_bench.runtime.own_code import refuse_unasked
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.settings import from_tree, to_tree
 from vpo_builder.runtime.whole_files import atomic_path
 
 FORMAT = 1
+OTHER_WEIGHTS = "the file was edited; give another"
 KEYS = {"settings", "classes", "dataset", "manifest_sha256", "epochs", "model", "training"}
 
 
@@ -109,8 +112,17 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     return Checkpoint(origin, plain.epochs, model, plain.training, str(path))
 
 
-def build(settings: Settings, logits: int) -> nn.Module:
-    """Return the model that the settings name, with fresh weights; raise InputError."""
+def build(
+    settings: Settings, logits: int, own: OwnModel | None = None, where: str = "the settings"
+) -> nn.Module:
+    """Return the model that the settings name, or the user's own, with fresh weights.
+
+    Raises InputError for an unknown one, and where the settings, which are from `where`, name code
+    of the user's own that the user has not.
+    """
+    if own is not None:
+        return own.build(logits, settings.model.options)
+    refuse_unasked(settings.model.name, "--model", where)
     known = sorted(signature(build_model).parameters.keys() - {"name", "classes", "audio_channels"})
     for option in settings.model.options:
         if option not in known:
@@ -121,26 +133,33 @@ def build(settings: Settings, logits: int) -> nn.Module:
     return build_model(settings.model.name, logits, **options)
 
 
-def model_of(settings: Settings, classes: int) -> nn.Module:
+def model_of(
+    settings: Settings, classes: int, own: OwnModel | None = None, where: str = "the settings"
+) -> nn.Module:
     """Return the model that a run with these settings trains, for `classes` classes."""
-    return build(settings, settings.train.logits(classes))
+    return build(settings, settings.train.logits(classes), own, where)
 
 
-def trained_model(checkpoint: Checkpoint, device: torch.device) -> nn.Module:
+def trained_model(
+    checkpoint: Checkpoint, device: torch.device, own: OwnModel | None = None
+) -> nn.Module:
     """Return the checkpoint's model with its weights, in evaluation mode.
 
-    It lies in memory as it was trained, so that it repeats val's scores to the last digit. Raises
-    InputError for weights that are not those of the model that the settings name.
+    `own` is the code of one that is none of ours, which the file only names. It lies in memory as
+    it was trained, so that it repeats val's scores to the last digit. Raises InputError for weights
+    that are not those of the model that the settings name.
     """
     origin = checkpoint.origin
-    model = model_of(origin.settings, len(origin.classes))
+    model = model_of(origin.settings, len(origin.classes), own, checkpoint.where)
     try:
         model.load_state_dict(checkpoint.model)
     except RuntimeError as error:
         faults = "; ".join(" ".join(line.split()) for line in str(error).splitlines()[1:])
         raise InputError(
-            f"{checkpoint.where}: its weights are not those of a {origin.settings.model.name} for "
-            f"{len(origin.classes)} classes: {faults[:300]}: the file was edited; give another"
+            f"{checkpoint.where}: its weights are not those of a "
+            f"{own.name if own else origin.settings.model.name} for "
+            f"{len(origin.classes)} classes: {faults[:300]}: "
+            f"{'give the code that it was trained with' if own else OTHER_WEIGHTS}"
         ) from None
     if origin.settings.train.channels_last:
         store_channels_last(model)
@@ -181,6 +200,15 @@ def refuse_other_origin(stored: Origin, wanted: Origin, what: Path) -> None:
             f"now it is {wanted.dataset} with {wanted.manifest_sha256[:12]}: "
             "give the same --data, or begin another run with --out"
         )
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file is a checkpoint of a run of ours, and not bare weights or nothing readable."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except UNREADABLE:
+        return False
+    return isinstance(content, dict) and not KEYS - content.keys()
 
 
 def _load(path: Path, device: torch.device | str) -> Any:

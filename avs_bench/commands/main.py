@@ -11,6 +11,7 @@ from avs_bench.commands.embed import embed_sounds
 from avs_bench.commands.evaluate import evaluate
 from avs_bench.commands.models import export, models, profile
 from avs_bench.commands.predict import predict
+from avs_bench.commands.presets import presets
 from avs_bench.commands.probe_set import probe_set
 from avs_bench.commands.report import report
 from avs_bench.commands.score import score
@@ -35,6 +36,6 @@ def main() -> None:
 
 for command in (
     *(train, evaluate, score, probe_set, report, board),
-    *(predict, models, profile, export, convert, embed_sounds),
+    *(predict, models, presets, profile, export, convert, embed_sounds),
 ):
     main.add_command(command)

@@ -34,7 +34,7 @@ Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 def preset_option(text: str) -> Option:
     """Return the option --preset, for a PresetCommand."""
     return click.option(
-        "--preset", cls=PresetOption, folders=lambda: {"": PRESETS}, metavar="NAME", help=text
+        "--preset", cls=PresetOption, folders=lambda: {"": PRESETS}, metavar="NAME|FILE", help=text
     )
 
 
@@ -56,7 +56,12 @@ def model_options(what: str, *further: Option, needs_weights: bool = True) -> Op
             help="A checkpoint file or hf:ORG/NAME[@REV]/FILE instead; of a paper with --model or "
             "--preset, repeatable.",
         ),
-        click.option("--model", help="The model of a published checkpoint: see avs-bench models."),
+        click.option(
+            "--model",
+            metavar="NAME",
+            help="The model of a published checkpoint: see avs-bench models. Your own by "
+            "MODULE:NAME, with a --run or --checkpoint of it too.",
+        ),
         preset_option("A preset, see below, with the model, picture size and sound of one."),
         click.option(
             "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change the preset."

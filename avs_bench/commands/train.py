@@ -1,15 +1,17 @@
 """The command that trains: `avs-bench train`."""
 
-import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from avs_bench.commands.options import DATA, DEVICE, PATH, hold, preset_option
+from avs_bench.config import AS_PUBLISHED
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.runtime.command_help import PresetCommand, examples
-from vpo_builder.runtime.errors import InputError, one_line_errors
+from vpo_builder.runtime.errors import one_line_errors
+from vpo_builder.runtime.settings import toml_value
 
 
 @click.command(
@@ -20,12 +22,18 @@ from vpo_builder.runtime.errors import InputError, one_line_errors
         "Another seed, fewer epochs; a run that was stopped goes on:",
         "avs-bench train --preset tiny --data data/VPO/VPO-SS --out run-1 --set train.seed=1",
         "avs-bench train --data data/VPO/VPO-SS --out run-1 --resume",
+        "Your own model, MODULE:NAME, in this folder or installed; see docs/your-model.md:",
+        "avs-bench train --model my_pkg.my_model:build --data data/VPO/VPO-SS --out mine",
         "A published row, from the weights that its authors began with, on four GPUs:",
         "torchrun --nproc-per-node 4 -m avs_bench train --preset cavp-deeplabv3plus-r50 "
         "--data data/VPO/VPO-SS --out cavp --weights resnet50.pth",
     ),
 )
-@preset_option("What to train, see below; required unless a run is resumed.")
+@preset_option("What to train, see below; required unless a run is resumed or a --model given.")
+@click.option("--model", metavar="MODULE:NAME", help="A model of your own, in the preset's place.")
+@click.option(
+    "--loss", metavar="MODULE:NAME", help="A loss of your own in that of the masks' place."
+)
 @DATA
 @click.option("--out", required=True, type=PATH, help="Folder of the run.")
 @click.option(
@@ -52,6 +60,8 @@ from vpo_builder.runtime.errors import InputError, one_line_errors
 @one_line_errors
 def train(
     preset: str | None,
+    model: str | None,
+    loss: str | None,
     folder: Path,
     out: Path,
     overrides: tuple[str, ...],
@@ -68,34 +78,32 @@ def train(
     require_torch()
     from tqdm import tqdm
 
-    from avs_bench.config import AS_PUBLISHED, PRESETS, read_preset
     from avs_bench.data.datasets import read_dataset
     from avs_bench.runtime.device import open_device
     from avs_bench.runtime.processes import joined_processes
+    from avs_bench.training.asked import asked_settings
     from avs_bench.training.endings import StoppedError
     from avs_bench.training.fit import fit
-    from avs_bench.training.run_folder import stored_settings
-    from vpo_builder.runtime.settings import preset_names
+    from avs_bench.training.own import own_by_name
 
-    if held_out is not None:
-        names = [name.strip() for name in held_out.split(",")]
-        overrides += (f"train.holdout_classes={json.dumps(names)}",)  # a TOML array as well
-    if on_test:
-        overrides += (f"train.selection={AS_PUBLISHED}",)
-    if preset is None and (overrides or not resume):
-        raise InputError(
-            f"--preset is missing: give one of {', '.join(preset_names(PRESETS))} "
-            "(only --resume without --set can do without)"
-        )
+    overrides += tuple(_settings_of(held_out, on_test))
     opened = open_device(device)
     with joined_processes(opened) as processes:
-        settings = stored_settings(out) if preset is None else read_preset(preset, overrides)
+        dataset, own = read_dataset(folder), own_by_name(model, loss)
+        settings = asked_settings(
+            out,
+            len(dataset.classes),
+            preset=preset,
+            overrides=overrides,
+            resume=resume,
+            own=own,
+        )
         if processes.leads:
             hold(out)
         try:
             fit(
                 settings,
-                read_dataset(folder),
+                dataset,
                 out,
                 device=opened,
                 resume=resume,
@@ -104,8 +112,18 @@ def train(
                 tensorboard=tensorboard,
                 announce=tqdm.write,  # which a bar on the terminal makes room for
                 processes=processes,
+                own=own,
             )
         except StoppedError as stopped:
             if processes.leads:
                 click.echo(f"{out}: {stopped}", err=True)
             raise SystemExit(stopped.exit_code) from None
+
+
+def _settings_of(held_out: str | None, on_test: bool) -> Iterator[str]:
+    """Yield the settings that have a flag of their own."""
+    if held_out is not None:
+        names = [name.strip() for name in held_out.split(",")]
+        yield f"train.holdout_classes={toml_value(names)}"
+    if on_test:
+        yield f"train.selection={AS_PUBLISHED}"

@@ -1,15 +1,20 @@
 """The one form that every dataset, whatever its published layout, is read into."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avs_bench.names import Family
 from vpo_builder.dataset.avsbench_trees import MaskForm
-from vpo_builder.dataset.schema import Subset
+from vpo_builder.dataset.schema import SUBSETS, Subset
+
+if TYPE_CHECKING:
+    from avs_bench.data.torch_dataset import TorchDataset
 
 Lookup = NDArray[np.uint8]
 
@@ -84,6 +89,8 @@ class AVSDataset:
     whose videos are the examples' units, "frame" for AVSS (protocol §4). A `synthetic` one is drawn
     and not photographed. `videos` are the frames of each video in their order, the ones without
     annotation included, which `subsets` leaves out; it is empty where there are only pictures.
+
+    It is a sequence of all its examples, train, then val, then test; `torch` reads a subset.
     """
 
     name: str
@@ -107,3 +114,51 @@ class AVSDataset:
             name: tuple(filter(None, map(changed, clips))) for name, clips in self.videos.items()
         }
         return replace(self, subsets=subsets, videos=videos)
+
+    @cached_property
+    def examples(self) -> tuple[Example, ...]:
+        """Every example: train, then val, then test."""
+        return tuple(example for subset in SUBSETS for example in self.subsets[subset])
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __iter__(self) -> Iterator[Example]:
+        return iter(self.examples)
+
+    def __getitem__(self, index: int) -> Example:
+        """Return what is known of an example without reading its files."""
+        return self.examples[index]
+
+    def torch(
+        self,
+        subset: Subset = "train",
+        *,
+        side: int = 0,
+        stretched: bool = False,
+        seconds: Literal[1, 3] = 3,
+        channels: Literal[1, 2] = 1,
+        frame_step: float = 1.0,
+    ) -> "TorchDataset":
+        """Return a subset as a plain `torch.utils.data.Dataset`, with a `collate` for DataLoader.
+
+        Pictures and masks have their longer side, or both if `stretched`, at `side` pixels (0:
+        their own size); sounds have so many `seconds` and `channels`. No other library's transforms
+        are needed or in the way: items are dictionaries of tensors, see `Item`. Frames of a video
+        sound `frame_step` seconds apart.
+
+        >>> train = open_dataset("data/VPO/VPO-SS").torch("train", side=48, stretched=True)
+        >>> len(train), list(train[0]["image"].shape), list(train[0]["waveform"].shape)
+        (4, [3, 48, 48], [1, 48000])
+        """
+        from avs_bench.data.torch_dataset import TorchDataset
+
+        return TorchDataset(
+            self,
+            subset,
+            side=side,
+            stretched=stretched,
+            seconds=seconds,
+            channels=channels,
+            frame_step=frame_step,
+        )

@@ -1,7 +1,8 @@
 """Batches for training and for evaluation, read here or by worker processes."""
 
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from functools import partial
 
 import torch
@@ -44,10 +45,11 @@ def training_batches(
     first_step: int,
     steps: int,
     rows: slice = slice(None),
-) -> Iterator[Batch]:
+) -> Generator[Batch]:
     """Yield the batches of the optimisation steps from `first_step` up to `steps`.
 
-    Of each only `rows` are read, a process's share.
+    Of each only `rows` are read, a process's share. Whoever leaves off early closes it, which ends
+    the workers: an error that is kept would keep them.
 
     Raises InputError for a file that cannot be read.
     """
@@ -61,7 +63,7 @@ def plain_batches(
     examples: Sequence[Example],
     settings: Settings,
     change: PictureChange | None = None,
-) -> Iterator[Batch]:
+) -> Generator[Batch]:
     """Yield each of the dataset's examples once, unchanged, in batches of one picture size.
 
     Where frames of a video are seen together, frames without annotation are among them. A `change`
@@ -135,7 +137,7 @@ def _batches(
     dataset: AVSDataset,
     settings: Settings,
     held: int,
-) -> Iterator[Batch]:
+) -> Generator[Batch]:
     """Yield the batches of items of which each may hold `held` frames."""
     frames = settings.image.frames if dataset.videos else 1
     loader = DataLoader(
@@ -146,13 +148,14 @@ def _batches(
         worker_init_fn=_leave_signals_to_the_run,
         generator=torch.Generator(),  # its own: reading draws nothing from the run's
     )
-    for batch in _while_workers_live(loader):
-        if isinstance(batch, InputError):
-            raise batch
-        yield batch
+    with closing(_while_workers_live(loader)) as coming:
+        for batch in coming:
+            if isinstance(batch, InputError):
+                raise batch
+            yield batch
 
 
-def _while_workers_live(loader: Iterable[Batch | InputError]) -> Iterator[Batch | InputError]:
+def _while_workers_live(loader: Iterable[Batch | InputError]) -> Generator[Batch | InputError]:
     """Yield what is read; raise InputError when the system ends a worker."""
     try:
         yield from loader

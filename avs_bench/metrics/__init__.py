@@ -18,6 +18,7 @@ from avs_bench.metrics.dataset_level import (
 )
 from avs_bench.metrics.figure import Figure
 from avs_bench.metrics.groups import Grouped, size_band
+from avs_bench.metrics.meter import Meter
 from avs_bench.metrics.model_comparison import (
     ModelComparison,
     compare_conditions,
@@ -41,6 +42,7 @@ from avs_bench.metrics.per_video import (
     official_batches,
 )
 from avs_bench.metrics.record import Record
+from avs_bench.metrics.records_by_family import blank_record
 from avs_bench.metrics.uncertainty import (
     Comparison,
     Interval,
@@ -61,10 +63,12 @@ __all__ = [
     "FrameScores",
     "Grouped",
     "Interval",
+    "Meter",
     "ModelComparison",
     "Record",
     "Spread",
     "VideoScores",
+    "blank_record",
     "bootstrap",
     "by_unit",
     "compare",

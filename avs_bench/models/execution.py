@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from avs_bench.config import Precision
-from avs_bench.models.output import AVSOutput
+from avs_bench.models.output import AVSOutput, as_output
 from avs_bench.models.protocol import Needs, needs_of
 from vpo_builder.runtime.errors import InputError
 
@@ -36,7 +37,7 @@ class ExecutedModel:
         if execution.channels_last:
             store_channels_last(model)
         self._model, self._execution = model, execution
-        self._run: Callable[..., AVSOutput] = torch.compile(model) if execution.compiled else model
+        self._run: Callable[..., Any] = torch.compile(model) if execution.compiled else model
 
     @property
     def needs(self) -> Needs:
@@ -48,7 +49,7 @@ class ExecutedModel:
         if self._execution.channels_last and images.ndim == 4:
             images = images.contiguous(memory_format=torch.channels_last)
         with _in_precision(self._execution.precision, images.device):
-            return self._run(images, *inputs)
+            return as_output(self._run(images, *inputs), images)
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from avs_bench.models.output import as_output
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.whole_files import atomic_path
 
@@ -24,7 +25,7 @@ class LogitsOnly(nn.Module):
         self.model = model
 
     def forward(self, images: Tensor, spectrograms: Tensor) -> Tensor:
-        return self.model(images, spectrograms).logits
+        return as_output(self.model(images, spectrograms), images).logits
 
 
 def export_onnx(model: nn.Module, path: Path, images: Tensor, spectrograms: Tensor) -> float:

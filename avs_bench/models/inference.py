@@ -1,6 +1,7 @@
 """Running a trained model: what it hears and what it sees, whichever family it is of."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -9,11 +10,11 @@ from torch import Tensor, nn
 from avs_bench.data.batch import Batch
 from avs_bench.data.clips import ClipLayout
 from avs_bench.data.tensors import normalise
-from avs_bench.models.output import AVSOutput
+from avs_bench.models.output import AVSOutput, as_output
 from avs_bench.models.protocol import SeesOnce, needs_of
 from vpo_builder.runtime.errors import InputError
 
-Model = Callable[..., AVSOutput]
+Model = Callable[..., Any]
 
 
 def answer(model: Model, images: Tensor, waveforms: Tensor, clips: ClipLayout | None) -> AVSOutput:
@@ -26,9 +27,10 @@ def answer(model: Model, images: Tensor, waveforms: Tensor, clips: ClipLayout | 
     pictures, sounds = normalise(images), needs_of(model).front_end(waveforms)
     packed = _packed_by(model, clips)
     if packed is None:
-        return model(pictures, sounds)
+        return as_output(model(pictures, sounds), pictures)
     valid = packed.valid(pictures.device)
-    return model(packed.pack(pictures), packed.pack(sounds), valid).unpacked(packed)
+    given = model(packed.pack(pictures), packed.pack(sounds), valid)
+    return as_output(given, pictures).unpacked(packed)
 
 
 @torch.inference_mode()
@@ -46,11 +48,13 @@ def run_hearings(
     pictures = normalise(images)
     if packed is None:
         seen = model.see(pictures)
-        yield from (model.hear(seen, front_end(waveforms)) for waveforms in sounds)
+        for waveforms in sounds:
+            yield as_output(model.hear(seen, front_end(waveforms)), pictures)
         return
     seen = model.see(packed.pack(pictures), packed.valid(pictures.device))
     for waveforms in sounds:
-        yield model.hear(seen, packed.pack(front_end(waveforms))).unpacked(packed)
+        heard = model.hear(seen, packed.pack(front_end(waveforms)))
+        yield as_output(heard, pictures).unpacked(packed)
 
 
 def _packed_by(model: Model, clips: ClipLayout | None) -> ClipLayout | None:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from avs_bench.data.clips import ClipLayout
+from vpo_builder.runtime.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class AVSOutput:
 
         Made anew at each call; a loss that can do without takes the scores.
         """
-        if self.size is None:
+        if self.size is None or tuple(self.scores.shape[-2:]) == self.size:
             return self.scores
         return F.interpolate(self.scores, self.size, mode="bilinear", align_corners=False)
 
@@ -66,3 +67,23 @@ class AVSOutput:
             maps=tuple(clips.unpack(seen) for seen in self.maps),
             map_audio=tuple(clips.unpack(heard.flatten(0, 1)) for heard in self.map_audio),
         )
+
+
+def as_output(given: object, images: Tensor) -> AVSOutput:
+    """Return what a model gave for images [..., H, W]; bare scores [N, classes, h, w] are enough.
+
+    Raises InputError for anything else, and for scores that are not numbers with a fraction.
+    """
+    if isinstance(given, Tensor):
+        given = AVSOutput(given, size=(images.shape[-2], images.shape[-1]))
+    if not isinstance(given, AVSOutput):
+        raise InputError(
+            f"the model gives a {type(given).__name__}: expected scores [N, classes, h, w] as a "
+            "tensor, or an AVSOutput"
+        )
+    if given.scores.ndim != 4 or not given.scores.is_floating_point():
+        raise InputError(
+            f"the model gives scores {list(given.scores.shape)} of {given.scores.dtype}: expected "
+            "[N, classes, h, w] with a fraction, before any softmax or argmax"
+        )
+    return given

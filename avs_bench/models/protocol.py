@@ -1,11 +1,12 @@
 """What a model says of itself, so that nothing outside its file asks which family it is of.
 
-A model is any `nn.Module` whose `forward(images, sounds)` returns an `AVSOutput`. One that differs
-from the defaults has an attribute `needs`; one that has `see` and `hear` besides (`SeesOnce`) is
-shown a picture once, however many sounds it is heard with. A model whose weights are published, and
-a part of one that has a file of its own, such as an ImageNet backbone, says where by an attribute
-`official`: a key of `WHOLE_MODELS` or `START_FILES`, and of `NAMINGS`, in the room `checkpoints`.
-What the file of a part cannot fill, the part names by `fresh`: the beginnings of its entries.
+A model is any `nn.Module` whose `forward(images, sounds)` returns scores [N, classes, h, w] or an
+`AVSOutput`. One that differs from the defaults has an attribute `needs`; one that has `see` and
+`hear` besides (`SeesOnce`) is shown a picture once, however many sounds it is heard with. A model
+whose weights are published, and a part of one that has a file of its own, such as an ImageNet
+backbone, says where by an attribute `official`: a key of `WHOLE_MODELS` or `START_FILES`, and of
+`NAMINGS`, in the room `checkpoints`. What the file of a part cannot fill, the part names by
+`fresh`: the beginnings of its entries.
 """
 
 from collections.abc import Callable, Mapping
@@ -76,6 +77,15 @@ class Needs:
             side=image.crop,
             stretched=image.stretched,
             frames=image.frames if self.frames > 1 else 1,
+        )
+
+    def as_overrides(self) -> tuple[str, ...]:
+        """Return the settings of a run that give the model all this, as `--set` takes them."""
+        return (
+            *(f"audio.channels={self.channels}", f"audio.seconds={self.seconds}"),
+            *(f"audio.frame_step={float(self.frame_step)}", f"image.frames={self.frames}"),
+            *(f"image.long_side={self.side}", f"image.crop={self.side}"),
+            f"image.stretched={str(self.stretched).lower()}",
         )
 
     def example(self, batch: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:

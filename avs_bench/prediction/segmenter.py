@@ -16,6 +16,7 @@ from avs_bench.data.clips import ClipLayout
 from avs_bench.data.images import resized
 from avs_bench.data.tensors import to_tensor
 from avs_bench.models.inference import answer, predicted_classes, resized_logits
+from avs_bench.models.own import errors_in
 from avs_bench.painting import Pixels
 from vpo_builder.runtime.errors import InputError
 
@@ -53,7 +54,7 @@ class Segmenter:
         images = torch.stack([self._seen(picture) for picture in pictures]).to(device)
         waveforms = torch.from_numpy(np.stack(sounds)).to(device)
         clips = ClipLayout((len(pictures),), frames) if frames > 1 else None
-        with torch.inference_mode():
+        with torch.inference_mode(), errors_in(self.opened.name, "prediction"):
             output = answer(self.opened.module, images, waveforms, clips)
         if not output.logits.isfinite().all():
             raise InputError(

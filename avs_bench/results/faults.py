@@ -8,9 +8,9 @@ from itertools import pairwise
 import msgspec
 
 from avs_bench.data.class_map import ClassMap
-from avs_bench.metrics import Confusion, FrameScores, VideoScores
+from avs_bench.metrics import Confusion, FrameScores, VideoScores, blank_record
 from avs_bench.metrics.record import UNITS_PER_ONE, Record
-from avs_bench.results.records import ProbedSet, Result, ScoredItem, ScoredSet, blank_record
+from avs_bench.results.records import ProbedSet, Result, ScoredItem, ScoredSet
 from avs_bench.results.tally import tally_of
 from vpo_builder.dataset.schema import IGNORE
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from avs_bench.config import AS_PUBLISHED
 from avs_bench.data.class_map import ClassMap
-from avs_bench.metrics import Confusion, Family, FrameScores, Record, VideoScores, by_unit
+from avs_bench.metrics import Confusion, Family, Figure, Record, blank_record, by_unit
+from avs_bench.metrics.families import FIGURES
 from avs_bench.metrics.groups import OVERALL, Group
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.version import VERSION
@@ -163,6 +164,14 @@ class Result:
         return selection == AS_PUBLISHED
 
     @property
+    def figures(self) -> dict[str, Figure]:
+        """The figures of everything in the dataset's own family, by name."""
+        own = self.sets[0]
+        return {
+            figure.name: figure for figure in (make(own.overall) for make in FIGURES[own.family])
+        }
+
+    @property
     def file_stem(self) -> str:
         """The name of its files, which another evaluation of the same run does not share."""
         stem = f"{self.checkpoint}-{self.dataset.lower()}-{self.subset}"
@@ -203,13 +212,3 @@ def as_confusion(record: Record) -> Confusion:
     """Return a record of the dataset level, such as those of every probe, as what it is."""
     assert isinstance(record, Confusion), "faults() and the caller refuse other families"
     return record
-
-
-def blank_record(family: Family, classes: int) -> Record:
-    """Return the record of nothing in a family."""
-    if family == "dataset":
-        return Confusion.empty(classes)
-    if family == "video":
-        return VideoScores.empty()
-    nothing = np.zeros(classes, np.int64)
-    return FrameScores(classes, 0, nothing, nothing, nothing)

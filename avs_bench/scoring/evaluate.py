@@ -1,6 +1,7 @@
 """Scores of a model on a subset: the counts of every picture or video, and of every probe."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 
 import msgspec
@@ -95,8 +96,9 @@ def evaluate(
     segmented = partial(_segmented, model, device, class_map)
     scored = _scored(segmented, batches, scorers, probes, watch, stopped_by)
     total = sum(example.mask is not None for example in own)
-    for _ in progress(scored, total, label) if label else scored:
-        continue
+    with closing(batches):
+        for _ in progress(scored, total, label) if label else scored:
+            continue
     if processes.largest(stopped_by()):
         raise ScoringStoppedError
     return tuple(_joined(scorer.scores(), processes) for scorer in scorers)

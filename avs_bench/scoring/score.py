@@ -14,6 +14,7 @@ from avs_bench.checkpoints.seen_pictures import count_seen
 from avs_bench.data.class_map import ClassMap, read_class_map
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import class_indices, with_unseen_groups
+from avs_bench.models.own import errors_in
 from avs_bench.names import Family
 from avs_bench.probes import chosen_probes
 from avs_bench.probes.definitions import Pixels, Probe
@@ -69,13 +70,14 @@ def score(
         evaluate, opened.module, dataset, subset, settings, opened.device, class_map=class_map
     )
     watch = watcher_of(showcase, dataset) if showcase else None
-    sets = evaluated(families=needed, probes=tuple(heard.values()), watch=watch, label=label)
-    probed = tuple(
-        heard[probe.name].scores()
-        if probe.name in heard
-        else _seen_worse(evaluated, probe, questions.probe_seed, label)
-        for probe in chosen
-    )
+    with errors_in(opened.name, f"scoring {subset}"):
+        sets = evaluated(families=needed, probes=tuple(heard.values()), watch=watch, label=label)
+        probed = tuple(
+            heard[probe.name].scores()
+            if probe.name in heard
+            else _seen_worse(evaluated, probe, questions.probe_seed, label)
+            for probe in chosen
+        )
     return Result(
         model=opened.name,
         settings=opened.stored_settings,

@@ -10,6 +10,7 @@ from avs_bench.losses.cross_entropy import binary_cross_entropy, cross_entropy
 from avs_bench.losses.dice import dice, feature_mask, objects
 from avs_bench.models.output import AVSOutput
 from avs_bench.training.cavp import CavpObjective, features_of
+from avs_bench.training.segmentation import SegmentationLoss
 from avs_bench.training.splitting import Splitting, Totals, annotated
 
 
@@ -46,11 +47,15 @@ class MaskLosses:
 
 
 def avsegformer_objective(
-    settings: Settings, classes: int, device: torch.device, splitting: Splitting
+    settings: Settings,
+    classes: int,
+    device: torch.device,
+    splitting: Splitting,
+    loss: SegmentationLoss | None = None,
 ) -> CavpObjective:
     """Return AVSegFormer's losses, and with `contrastive.weight` CAVP's pairs on its mask feature.
 
     The published method has no pairs.
     """
-    losses = MaskLosses(settings.avsegformer)
+    losses = loss or MaskLosses(settings.avsegformer)
     return CavpObjective(settings, classes, device, splitting, losses)

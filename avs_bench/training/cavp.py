@@ -47,7 +47,7 @@ class CavpObjective:
         classes: int,
         device: torch.device,
         splitting: Splitting,
-        loss: SegmentationLoss = class_entropy,
+        loss: SegmentationLoss | None = None,
     ) -> None:
         options = settings.model.options
         if settings.pairs.cross_entropy_weight and options.get("shuffled_items") != "score":
@@ -55,18 +55,18 @@ class CavpObjective:
                 "pairs.cross_entropy_weight scores shuffled pairs, which this model does not: add "
                 "--set 'model.options={shuffled_items = \"score\"}'"
             )
-        if self._has_pairs(settings) and settings.image.frames > 1:
+        if has_pairs(settings) and settings.image.frames > 1:
             raise InputError(
                 "contrastive pairs shuffle the sounds of single frames, and image.frames = "
                 f"{settings.image.frames} reads clips: add --set image.frames=1, or leave the "
                 "pairs out by --set contrastive.weight=0"
             )
         self._settings = settings
-        self._loss = loss
+        self._loss = loss or class_entropy
         self._device = device
         self._splitting = splitting
         samples = settings.audio.seconds * SAMPLE_RATE
-        depth = settings.train.batch_size if self._has_pairs(settings) else 0
+        depth = settings.train.batch_size if has_pairs(settings) else 0
         self._bank = AudioBank(classes, depth, samples, settings.pairs)
 
     def loss_terms(
@@ -76,7 +76,7 @@ class CavpObjective:
 
         All that is random depends on (seed, step) alone, `step` counting from the run's start.
         """
-        if self._has_pairs(self._settings):
+        if has_pairs(self._settings):
             return self._with_contrast(model, batch, epoch, step)
         return segmentation_terms(self._loss, model, batch, self._splitting, self._device)
 
@@ -87,10 +87,6 @@ class CavpObjective:
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Go on from `state`."""
         self._bank.load_state_dict(state)
-
-    @staticmethod
-    def _has_pairs(settings: Settings) -> bool:
-        return bool(settings.contrastive.weight or settings.pairs.cross_entropy_weight)
 
     def _with_contrast(
         self, model: ExecutedModel, batch: Batch, epoch: int, step: int
@@ -155,11 +151,18 @@ class CavpObjective:
         return {"shuffled_cross_entropy": weight * entropy(shuffled, targets, totals.pixels)}
 
 
+def has_pairs(settings: Settings) -> bool:
+    """Return whether a run shuffles sounds: each picture is then heard with two."""
+    weights = settings.contrastive.weight or settings.pairs.cross_entropy_weight
+    return bool(weights) and settings.train.objective != "tpavi"  # which has no pairs
+
+
 def features_of(output: AVSOutput) -> Tensor:
     """Return the fused features that a loss is taken from; raise InputError if there are none."""
     if output.features is None:
         raise InputError(
-            "the objective compares the model's fused features, and this model gives none: choose "
-            "another by --set train.objective=tpavi, or a model that has them"
+            "the objective compares the model's fused features, and this model gives none: leave "
+            "out what compares them (--set contrastive.weight=0 --set avsegformer.mix_weight=0), "
+            "or give features in its AVSOutput"
         )
     return output.features

@@ -1,6 +1,7 @@
 """The training loop: read a batch, take a step; at an epoch's end score on val and keep."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from avs_bench.training.endings import StoppedError, StopRequest
 from avs_bench.training.event_files import EventFiles, require_tensorboard
 from avs_bench.training.learner import Learner
 from avs_bench.training.narration import Narrator, closing_line, opening_lines, step_bar
+from avs_bench.training.own import NOTHING, Own
 from avs_bench.training.progress import Progress
 from avs_bench.training.run_folder import RunFolder
 from avs_bench.training.starts import missing_starts
@@ -37,16 +39,16 @@ def fit(
     tensorboard: bool = False,
     announce: Callable[[str], None] = print,
     processes: Processes = ALONE,
+    own: Own = NOTHING,
 ) -> Progress:
     """Train a model into `folder` and return how it went.
 
     `weights` are loaded one after the other before the first step, see `load_weights`; a resumed
     run has its own. `best.pt` is the epoch that scores best on val, or on what `train.selection`
-    says; where val is empty it is the last one. `announce` gets a line per epoch. Raises InputError
-    for a file that cannot be read, for a folder that holds another run, and for a loss that is no
-    longer a number; StoppedError after SIGTERM or SIGINT, once last.pt is written. Of several
-    `processes`, each sees its share of every batch, and the first one writes: with `tensorboard`
-    event files too.
+    says; where val is empty the last. `announce` gets a line per epoch. Of several `processes` each
+    sees its share of every batch, and the first one writes. `own` is the user's own model or loss.
+    Raises InputError for a file that cannot be read, a folder that holds another run and a loss
+    that is no number; StoppedError after SIGTERM or SIGINT, once last.pt is written.
     """
     announce = announce if processes.leads else _say_nothing
     _refuse_contradictions(resume, weights, tensorboard)
@@ -54,7 +56,7 @@ def fit(
     torch.use_deterministic_algorithms(train.deterministic, warn_only=True)
     dataset = _without(train.holdout_classes, dataset, announce)
     order = training_order(dataset, settings)
-    learner = Learner(settings, len(dataset.classes), device, order.steps_per_epoch, processes)
+    learner = Learner(settings, len(dataset.classes), device, order.steps_per_epoch, processes, own)
     loaded = [load_weights(learner.model, path, partial=partial_weights) for path in weights]
     stop = StopRequest(answers=processes.leads)
     validation = Validation(learner, dataset, settings, processes, lambda: stop.signal)
@@ -69,7 +71,7 @@ def fit(
     steps, rows = (progress.step, learner.steps), processes.share(train.batch_size)
     batches = training_batches(dataset, settings, order, *steps, rows)
     bar = step_bar(batches, *steps, processes.leads)
-    with stop, run.failures_in_one_line(), narrator.following(bar) as coming:
+    with stop, run.failures_in_one_line(), closing(batches), narrator.following(bar) as coming:
         while not progress.is_over(train.epochs):
             if not progress.awaits_score(learner.epoch_steps):  # else it was stopped at scoring
                 progress = _after_step(learner, next(coming), progress, narrator)

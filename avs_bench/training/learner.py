@@ -15,13 +15,16 @@ from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
 from avs_bench.data.seeds import digest
 from avs_bench.models.execution import ExecutedModel, Execution, refuse_unrunnable
+from avs_bench.models.own import errors_in
 from avs_bench.models.parameter_groups import backbone_parameters
 from avs_bench.models.shared_statistics import share_statistics
+from avs_bench.runtime.own_code import refuse_unasked
 from avs_bench.runtime.processes import ALONE, Processes
 from avs_bench.training.averaging import WeightAverage, averaging_of
 from avs_bench.training.endings import memory_errors, refuse_no_number
 from avs_bench.training.objectives import build_objective
 from avs_bench.training.optimisers import Optimisers
+from avs_bench.training.own import NOTHING, Own
 from avs_bench.training.splitting import splitting_of
 
 FEWER_ITEMS = (
@@ -40,6 +43,7 @@ class Learner:
         device: torch.device,
         epoch_steps: int,
         processes: Processes = ALONE,
+        own: Own = NOTHING,
     ) -> None:
         train = settings.train
         execution = Execution(train.channels_last, train.compiled, train.precision)
@@ -48,11 +52,14 @@ class Learner:
         self.epoch_steps = epoch_steps
         self.steps = train.epochs * epoch_steps
         torch.manual_seed(train.seed)  # the initial weights
-        self.model = model_of(settings, classes).to(device)
+        refuse_unasked(train.loss if own.loss is None else "", "--loss", "the settings")
+        self.model = model_of(settings, classes, own.model).to(device)
+        own.refuse_unfit(self.model, settings, classes)
         if processes.count > 1:
             self.model = share_statistics(self.model, device)
         splitting = splitting_of(train, processes)
-        self.objective = build_objective(settings, classes, device, splitting)
+        self.objective = build_objective(settings, classes, device, splitting, own.loss)
+        self.own = own
         scaled = train.precision == "fp16"
         self.optimisers = Optimisers(self.model, settings.optim, self.steps, scaled=scaled)
         self._backbone = backbone_parameters(self.model)
@@ -77,7 +84,8 @@ class Learner:
             parameter.requires_grad_(step >= self._rests_until)
         self.optimisers.begin(step)
         with memory_errors(f"step {step}", FEWER_ITEMS):
-            values = self._backward(batch, step)
+            with errors_in(self.own.name, f"step {step}"):
+                values = self._backward(batch, step)
             whole = self._processes.total(torch.stack(list(values.values()))).tolist()
             shown = dict(zip(values, whole, strict=True))
             refuse_no_number(shown, step)

@@ -11,6 +11,7 @@ from avs_bench.data.batch import Batch
 from avs_bench.models.execution import ExecutedModel
 from avs_bench.training.avsegformer import avsegformer_objective
 from avs_bench.training.cavp import CavpObjective
+from avs_bench.training.segmentation import SegmentationLoss
 from avs_bench.training.splitting import Splitting
 from avs_bench.training.tpavi import TpaviObjective
 
@@ -34,7 +35,9 @@ class Objective(Protocol):
         """Go on from `state`."""
 
 
-OBJECTIVES: dict[str, Callable[[Settings, int, torch.device, Splitting], Objective]] = {
+OBJECTIVES: dict[
+    str, Callable[[Settings, int, torch.device, Splitting, SegmentationLoss | None], Objective]
+] = {
     "cavp": CavpObjective,
     "tpavi": TpaviObjective,
     "avsegformer": avsegformer_objective,
@@ -42,7 +45,14 @@ OBJECTIVES: dict[str, Callable[[Settings, int, torch.device, Splitting], Objecti
 
 
 def build_objective(
-    settings: Settings, classes: int, device: torch.device, splitting: Splitting
+    settings: Settings,
+    classes: int,
+    device: torch.device,
+    splitting: Splitting,
+    loss: SegmentationLoss | None = None,
 ) -> Objective:
-    """Return the objective that the settings name, for `classes` classes with background."""
-    return OBJECTIVES[settings.train.objective](settings, classes, device, splitting)
+    """Return the objective that the settings name, for `classes` classes with background.
+
+    A `loss` of the user's own takes the place of the objective's loss of the masks.
+    """
+    return OBJECTIVES[settings.train.objective](settings, classes, device, splitting, loss)

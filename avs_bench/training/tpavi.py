@@ -11,7 +11,7 @@ from avs_bench.losses.cross_entropy import binary_cross_entropy, cross_entropy
 from avs_bench.losses.tpavi import cosine_matching, divergence_matching
 from avs_bench.models.execution import ExecutedModel
 from avs_bench.models.output import AVSOutput
-from avs_bench.training.segmentation import segmentation_terms
+from avs_bench.training.segmentation import SegmentationLoss, segmentation_terms
 from avs_bench.training.splitting import Splitting, Totals, annotated
 
 
@@ -23,9 +23,15 @@ class TpaviObjective:
     """
 
     def __init__(
-        self, settings: Settings, classes: int, device: torch.device, splitting: Splitting
+        self,
+        settings: Settings,
+        classes: int,
+        device: torch.device,
+        splitting: Splitting,
+        loss: SegmentationLoss | None = None,
     ) -> None:
         self._settings = settings.tpavi
+        self._loss = loss or self._terms
         self._device = device
         self._splitting = splitting
 
@@ -33,7 +39,7 @@ class TpaviObjective:
         self, model: ExecutedModel, batch: Batch, epoch: int, step: int
     ) -> Iterator[dict[str, Tensor]]:
         """Yield the weighted terms of each part of the batch, see `Objective`."""
-        return segmentation_terms(self._terms, model, batch, self._splitting, self._device)
+        return segmentation_terms(self._loss, model, batch, self._splitting, self._device)
 
     def _terms(self, output: AVSOutput, targets: Tensor, totals: Totals) -> dict[str, Tensor]:
         binary = output.logits.shape[1] == 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from avs_bench.config import AS_PUBLISHED, Settings
 from avs_bench.data.example import AVSDataset
 from avs_bench.metrics.families import SELECTION
+from avs_bench.models.own import errors_in
 from avs_bench.runtime.processes import Processes
 from avs_bench.scoring.evaluate import ScoringStoppedError, Watcher, evaluate
 from avs_bench.training.endings import memory_errors
@@ -81,7 +82,8 @@ class Validation:
         due = (progress.epoch + 1) % train.validate_epochs == 0
         if not due and progress.epoch + 1 < train.epochs:
             return None
-        with memory_errors(f"scoring {self.subset} after step {progress.step}", FEWER_PICTURES):
+        doing = f"scoring {self.subset} after step {progress.step}"
+        with memory_errors(doing, FEWER_PICTURES), errors_in(self.learner.own.name, doing):
             scores = evaluate(
                 self.learner.scored_model,
                 self.dataset,

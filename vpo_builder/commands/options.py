@@ -118,7 +118,7 @@ _CHOICES = OptionGroup(
     (
         PresetOption(
             ["--preset"],
-            metavar="NAME",
+            metavar="NAME|FILE",
             help="Settings to start from, see below.  [default: default]",
             folders=_preset_folders,
         ),

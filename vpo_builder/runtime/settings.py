@@ -1,10 +1,11 @@
 """Settings: frozen dataclass <- TOML preset <- `--set key=value`, checked by type, name and range.
 
-A preset may begin with `extends = "other"`; the values below it then replace the other's, key by
-key. Dataclasses carry no defaults: the presets are the only place where a value is written, and
-the comment beside it says where it comes from. The range of a number stands with its field:
-`epochs: Annotated[int, Range(1, 1000)]`. So does, for a setting that was added later, what held
-before it: `Later`.
+A preset is one of ours by name, or a file of the user's own, by a path that ends in .toml. It may
+begin with `extends = "other"`, a name or a path beside it; the values below it then replace the
+other's, key by key. Dataclasses carry no defaults: the presets are the only place where a value is
+written, and the comment beside it says where it comes from. The range of a number stands with its
+field: `epochs: Annotated[int, Range(1, 1000)]`. So does, for a setting that was added later, what
+held before it: `Later`.
 """
 
 import dataclasses
@@ -18,7 +19,9 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import read_regular
 
+LARGEST_PRESET = 1_000_000
 T = TypeVar("T")
 Tree = dict[str, Any]
 
@@ -63,29 +66,41 @@ class Later:
 def load_settings(
     kind: type[T], folder: Path, preset: str, overrides: Iterable[str] = (), prefix: str = ""
 ) -> T:
-    """Return `kind` filled from `folder/preset.toml` and the `key.path=value` overrides.
+    """Return `kind` filled from a preset and the `key.path=value` overrides.
 
-    `prefix` is what the user writes before each key.
+    `preset` is a name in `folder` or the path of a .toml. `prefix` is what the user writes before
+    each key.
 
     Raises InputError naming the key and the choices for an unknown preset or key, and the key
-    and the expected type or range for a wrong value.
+    and the expected type or range for a wrong value; and for a file that cannot be read or whose
+    `extends` comes back to it.
     """
-    if preset not in preset_names(folder):
-        choices = ", ".join(preset_names(folder))
-        raise InputError(f"no preset {preset!r}: choose one of {choices}")
-    tree = _read_preset(folder, preset)
+    tree: Tree = {}
+    for path in reversed(preset_files(folder, preset)):
+        tree = _merged(tree, _read_toml(path))
+    tree.pop("extends", None)
     for override in overrides:
         _apply(tree, override)
-    return from_tree(kind, tree, f"preset {preset}", prefix)
+    missing = 'begin the file with extends = "NAME", a preset that has it'
+    return from_tree(kind, tree, f"preset {preset}", prefix, missing)
 
 
-def from_tree(kind: type[T], tree: Mapping[str, Any], where: str, prefix: str = "") -> T:
-    """Return `kind` from nested mappings; `where` names their source in the errors."""
+def from_tree(
+    kind: type[T],
+    tree: Mapping[str, Any],
+    where: str,
+    prefix: str = "",
+    missing: str = "it was edited, or another version wrote it: use that version, or begin anew",
+) -> T:
+    """Return `kind` from nested mappings.
+
+    `where` names their source in the errors, and `missing` says what to do where a setting is.
+    """
     _refuse_unknown_keys(kind, tree, "", where)
     try:
         settings = msgspec.convert(_completed(kind, tree), kind)
     except msgspec.ValidationError as error:
-        raise InputError(f"{where}: {_readable(error, kind, prefix)}") from None
+        raise InputError(f"{where}: {_readable(error, kind, prefix, missing)}") from None
     for path, value, range_ in _ranged(settings):
         if not range_.holds(value):
             raise InputError(
@@ -118,14 +133,39 @@ def preset_names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.toml") if not path.name.startswith("_"))
 
 
-def _read_preset(folder: Path, preset: str) -> Tree:
-    path = folder / f"{preset}.toml"
+def preset_files(folder: Path, preset: str) -> list[Path]:
+    """Return the file of a preset and those that it extends, itself first; raise InputError."""
+    if not preset.endswith(".toml") and preset not in preset_names(folder):
+        choices = ", ".join(preset_names(folder))
+        raise InputError(
+            f"no preset {preset!r}: choose one of {choices}, or give a path that ends in .toml"
+        )
+    files: list[Path] = []
+    named, beside = preset, Path()
+    while True:
+        path = beside / named if named.endswith(".toml") else folder / f"{named}.toml"
+        if any(path.resolve() == earlier.resolve() for earlier in files):
+            raise InputError(f"{path}: extends itself, by {files[-1]}: extend another preset there")
+        parent = _read_toml(path, files[-1] if files else None).get("extends")
+        files.append(path)
+        if parent is None:
+            return files
+        if not isinstance(parent, str):
+            raise InputError(
+                f"{path}: extends = {parent!r}: expected the name of a preset, or a path that ends "
+                "in .toml"
+            )
+        named, beside = parent, path.parent
+
+
+def _read_toml(path: Path, extended_by: Path | None = None) -> Tree:
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+        return tomllib.loads(read_regular(path, LARGEST_PRESET).decode())
+    except FileNotFoundError:
+        by = f", which {extended_by} extends" if extended_by else ""
+        raise InputError(f"{path}: no such preset{by}: give a name or another path") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not TOML: {error}") from None
-    parent = tree.pop("extends", None)
-    return tree if parent is None else _merged(_read_preset(folder, parent), tree)
 
 
 def _merged(below: Tree, above: Tree) -> Tree:
@@ -157,6 +197,15 @@ def _value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def toml_value(value: Any) -> str:
+    """Return a setting's value as TOML, on one line."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{toml_value(k)} = {toml_value(v)}' for k, v in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml_value, value))}]"
+    return msgspec.json.encode(value).decode()  # a text, number or truth is the same in both
 
 
 def _refuse_unknown_keys(kind: Any, tree: Mapping[str, Any], prefix: str, where: str) -> None:
@@ -200,17 +249,14 @@ def _shown(value: Any) -> str:
     return str(list(value) if isinstance(value, tuple) else value)
 
 
-def _readable(error: msgspec.ValidationError, kind: Any, prefix: str) -> str:
+def _readable(error: msgspec.ValidationError, kind: Any, prefix: str, remedy: str) -> str:
     """Turn msgspec's "... - at `$.a.b`" into "setting a.b: ...", with a Literal's choices."""
     text, _, place = str(error).partition(" - at `")
     path = place.removeprefix("key` in `").strip("`$.")
     missing = re.fullmatch(r"Object missing required field `(\w+)`", text)
     if missing:
         name = ".".join(filter(None, [path, missing.group(1)]))
-        return (
-            f"setting {prefix}{name} is missing: it was edited, or another version wrote it: "
-            "use that version, or begin anew"
-        )
+        return f"setting {prefix}{name} is missing: {remedy}"
     hint = kind
     for name in filter(None, path.split(".")):
         hint = get_type_hints(hint).get(name) if dataclasses.is_dataclass(hint) else None

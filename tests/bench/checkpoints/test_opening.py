@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from avs_bench.checkpoints.choice import ModelChoice
-from avs_bench.checkpoints.opening import class_names, open_model, open_module
+from avs_bench.checkpoints.class_names import class_names
+from avs_bench.checkpoints.opening import open_model, open_module
 from avs_bench.checkpoints.published_names import dead_entries, published_names
 from avs_bench.checkpoints.run_checkpoint import Checkpoint, model_of, origin_of, write_checkpoint
 from avs_bench.models import build_model
