@@ -14,6 +14,7 @@ from avs_bench.commands.predict import predict
 from avs_bench.commands.presets import presets
 from avs_bench.commands.probe_set import probe_set
 from avs_bench.commands.report import report
+from avs_bench.commands.robust import robust
 from avs_bench.commands.score import score
 from avs_bench.commands.train import train
 from vpo_builder.runtime.command_help import CONTEXT, ProgramGroup, examples, version_option
@@ -35,7 +36,7 @@ def main() -> None:
 
 
 for command in (
-    *(train, evaluate, score, probe_set, report, board),
+    *(train, evaluate, score, probe_set, robust, report, board),
     *(predict, models, presets, profile, export, convert, embed_sounds),
 ):
     main.add_command(command)

@@ -1,6 +1,5 @@
 """Assembles the one page of a report: everything it shows is in the file itself."""
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from avs_bench.metrics.robust import G_MIOU
 from avs_bench.painting import overlay_png
 from avs_bench.report.charts import Cell, DotPlot, dot_plot, matrix_cells, model_colours, panels
 from avs_bench.report.models import Model, Scored, models_of, scored_by_place
-from avs_bench.report.parts import PART_FILTERS
+from avs_bench.report.parts import PART_FILTERS, data_address
 from avs_bench.report.runs import Place, Run
 from avs_bench.report.score_tables import FALSE_POSITIVES, LOST, Tables, title_of
 from avs_bench.report.table import Number, Table
@@ -210,10 +209,10 @@ def _example(folder: Path, about: ShownExample, classes: tuple[str, ...]) -> Exa
     named = sorted({*about.heard, *about.predicted} & set(classes))
     return Example(
         about,
-        picture=_address("image/jpeg", (folder / about.picture).read_bytes()),
+        picture=data_address("image/jpeg", (folder / about.picture).read_bytes()),
         target=_overlay(folder / about.target, classes),
         pred=_overlay(folder / about.pred, classes),
-        sound=_address("audio/mpeg", (folder / about.sound).read_bytes()),
+        sound=data_address("audio/mpeg", (folder / about.sound).read_bytes()),
         colours=tuple((name, css(colours[classes.index(name)])) for name in named),
     )
 
@@ -224,8 +223,4 @@ def _overlay(path: Path, classes: tuple[str, ...]) -> str:
             mask = np.asarray(image)
     except UNDECODABLE as error:
         raise InputError(f"{path}: cannot be decoded: {error}: evaluate again") from None
-    return _address("image/png", overlay_png(mask, class_colours(len(classes))))
-
-
-def _address(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    return data_address("image/png", overlay_png(mask, class_colours(len(classes))))

@@ -22,6 +22,29 @@ def write_result(folder: Path, result: Result) -> Path:
     return path
 
 
+def write_robust(folder: Path, result: Result) -> Path:
+    """Write `robust-<checkpoint>-<dataset>-<subset>.json` into a run's folder; return its path.
+
+    It is a result whose probes are the levels of corruptions.
+    """
+    path = folder / f"robust-{result.file_stem}.json"
+    write_atomically(path, msgspec.json.encode(result) + b"\n")
+    return path
+
+
+def read_robust(folder: Path, like: Result) -> Result:
+    """Return what `write_robust` left of the same dataset and subset; raise InputError."""
+    data = (like.dataset, like.dataset_sha256, like.subset)
+    for path in sorted(folder.glob("robust-*.json")):
+        result = read_result(path)
+        if (result.dataset, result.dataset_sha256, result.subset) == data:
+            return result
+    raise InputError(
+        f"{folder}: no robust-*.json of {like.dataset}, {like.subset}: run avs-bench robust "
+        f"--run {folder} on the same data first"
+    )
+
+
 def examples_folder(folder: Path, result: Result) -> Path:
     """Return where the best and worst examples of a result lie in the folder of its run."""
     return folder / f"examples-{result.file_stem}"
