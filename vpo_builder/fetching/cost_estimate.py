@@ -15,7 +15,7 @@ from vpo_builder.fetching.downloads import SOURCES_FOLDER, downloading
 from vpo_builder.fetching.fetch_request import FetchOptions
 from vpo_builder.fetching.ledger import LEDGER, STATE_FOLDER, Ledger
 from vpo_builder.records import Reason
-from vpo_builder.sources.vggsound import CSV_NAME
+from vpo_builder.sources.vggsound import find_table
 
 SECONDS_AN_HOUR = 3600
 
@@ -60,8 +60,8 @@ def plan_lines(request: VpoRequest, options: FetchOptions, *, download: bool) ->
     """
     given, fetched = request.sources, request.out / SOURCES_FOLDER
     lists = next((f for f in (given.coco, fetched / "coco") if has_annotations(f)), None)
-    tables = [folder / CSV_NAME for folder in (given.vggsound, fetched / "vggsound") if folder]
-    table = next((path for path in (given.vggsound_csv, *tables) if path and path.is_file()), None)
+    folders = (folder for folder in (given.vggsound, fetched / "vggsound") if folder)
+    table = given.vggsound_csv or next(filter(None, map(find_table, folders)), None)
     if not download and (lists is None or (table is None and given.wants_vggsound)):
         size = _megabytes(options.settings.coco.archive_bytes)
         yield (

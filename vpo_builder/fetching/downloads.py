@@ -35,7 +35,7 @@ from vpo_builder.runtime.output_lock import output_lock
 from vpo_builder.runtime.progress import progress
 from vpo_builder.runtime.tasks import Executor
 from vpo_builder.runtime.whole_files import remove_leftovers
-from vpo_builder.sources.vggsound import CSV_NAME
+from vpo_builder.sources.vggsound import CSV_NAME, find_table
 
 SOURCES_FOLDER = "sources"
 FETCH_REASONS = {str(reason) for reason in FetchReason}
@@ -100,8 +100,9 @@ class Downloads:
 
     def table(self, vggsound: Path | None) -> Path:
         """Return VGGSound's csv: the one in `vggsound` if it is there, else fetched."""
-        if vggsound is not None and (vggsound / CSV_NAME).is_file():
-            return vggsound / CSV_NAME
+        given = None if vggsound is None else find_table(vggsound)
+        if given is not None:
+            return given
         folder = self._sources / "vggsound"
         if not (folder / CSV_NAME).is_file():
             network = self._reach(self._settings.network.image_seconds)

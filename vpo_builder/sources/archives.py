@@ -24,15 +24,14 @@ PACKED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 ARCHIVE_SUFFIXES = (".zip", ".tar")
 
 
-def is_archive(path: Path) -> bool:
-    """Tell whether a path is a zip or a tar; raise InputError for a tar that is packed."""
-    name = path.name.lower()
-    if name.endswith(PACKED_TARS):
-        raise InputError(
-            f"{path}: a packed tar can only be read from its beginning: unpack it, or repack it as "
-            "a plain .tar or a .zip"
-        )
-    return name.endswith(ARCHIVE_SUFFIXES)
+def is_archive(name: str) -> bool:
+    """Tell by its name whether a file is a zip or a tar in which any place can be read."""
+    return name.lower().endswith(ARCHIVE_SUFFIXES)
+
+
+def is_packed(name: str) -> bool:
+    """Tell by its name whether a file is a tar that can only be read from its beginning."""
+    return name.lower().endswith(PACKED_TARS)
 
 
 def members(archive: Path) -> list[ArchiveMember]:

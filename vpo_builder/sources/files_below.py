@@ -41,3 +41,15 @@ def named_below(folder: Path, names: Container[str]) -> dict[str, Path]:
             if name in names and name not in found:
                 found[name] = here / name
     return found
+
+
+def seen_below(folder: Path) -> str:
+    """Return what lies in a folder, in a few words: the name of one file or folder, and how many.
+
+    A file has nothing in it, nor has what is not there.
+    """
+    if not folder.is_dir():
+        return "it is a file" if folder.exists() else "no such folder"
+    names = sorted(path.name for path in folder.iterdir())
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"it holds {names[0]}{more}" if names else "it is empty"

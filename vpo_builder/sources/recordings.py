@@ -1,6 +1,5 @@
 """Finds VGGSound's recordings, by any of the names they go by, in folders and in archives."""
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -8,7 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 from vpo_builder.records import CLIP_SECONDS, ArchiveMember
-from vpo_builder.sources.archives import is_archive, members
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.outside_text import say
+from vpo_builder.sources.archives import is_archive, is_packed, members
+from vpo_builder.sources.files_below import folders_below
 
 AUDIO_FOLDERS = ("audios", "audio", "videos", "video")
 SUFFIXES = (
@@ -16,8 +18,6 @@ SUFFIXES = (
     *(".opus", ".oga", ".weba", ".mka", ".aac", ".wma", ".mkv", ".mov", ".m4v", ".avi", ".flv"),
 )
 """Endings that are read, the first that exists being taken: lossless before lossy."""
-LABEL_FOLDERS = 2
-"""So deep below the folder of recordings they are looked for: split, label."""
 _NUMBER = r"0*(\d{1,9})(?:\.0+)?"
 _NAME = re.compile(rf"([A-Za-z0-9_-]{{11}})_{_NUMBER}(?:_{_NUMBER})?", re.ASCII)
 
@@ -50,11 +50,13 @@ class Named(Protocol):
 def find_recordings(vggsound: Path, rows: Iterable[Named]) -> Mapping[str, Path | ArchiveMember]:
     """Return the recording of each clip that has one: loose files before archived ones.
 
-    `vggsound` is an archive, or a folder with recordings in a folder `audios`, in itself, in
-    archives or in folders of labels. Raises InputError for an archive that cannot be used.
+    `vggsound` is an archive, or a folder with recordings or archives of them at any depth. Packed
+    tars are left aside, with a word, where clips are found without them. Raises InputError for an
+    archive that cannot be used.
     """
     by_key: dict[Key, list[Found]] = defaultdict(list)
-    for found in _recordings(vggsound):
+    packed: list[Path] = []
+    for found in _recordings(vggsound, packed):
         key = _key(found[1])
         if key is not None:
             by_key[key].append(found)
@@ -65,16 +67,24 @@ def find_recordings(vggsound: Path, rows: Iterable[Named]) -> Mapping[str, Path 
             best = choices[0] if len(choices) == 1 else min(choices, key=_preference(row))
             _, name, home = best
             chosen[row.clip_id] = home / name if isinstance(home, Path) else home
+    if packed and chosen:
+        more = f" and {len(packed) - 1} more" if len(packed) > 1 else ""
+        say(f"{packed[0]}{more}: packed, left aside for what lies unpacked beside it", err=True)
+    elif packed:
+        raise InputError(
+            f"{packed[0]}: a packed tar can only be read from its beginning: unpack it, or repack "
+            "it as a plain .tar or a .zip"
+        )
     return chosen
 
 
 def seen_and_expected(vggsound: Path) -> str:
     """Return the name of a file that lies among the recordings, and the names that are expected."""
     expected = (
-        "expected names such as --0PQM4-hqg_000030.wav, --0PQM4-hqg_30000_40000.mp4 or "
-        f"--0PQM4-hqg_30.opus, with one of {', '.join(SUFFIXES)}"
+        "expected names such as --0PQM4-hqg_000030.wav, --0PQM4-hqg_30_40.mp4 or "
+        f"--0PQM4-hqg_30.opus, at any depth, with one of {', '.join(SUFFIXES)}"
     )
-    seen = next(_recordings(vggsound), None)
+    seen = next(_recordings(vggsound, []), None)
     if seen is None:
         return f"there is no recording in it: {expected}"
     _, name, home = seen
@@ -82,49 +92,33 @@ def seen_and_expected(vggsound: Path) -> str:
 
 
 def has_recordings(vggsound: Path) -> bool:
-    """Tell whether there is anything in which recordings could be, even if it is empty."""
+    """Tell whether there is anything in which recordings could be, be it empty."""
     if any((vggsound / name).is_dir() for name in AUDIO_FOLDERS):
         return True
-    return next(_recordings(vggsound), None) is not None
+    return next(_recordings(vggsound, []), None) is not None
 
 
-def _recordings(vggsound: Path) -> Iterator[Found]:
-    """Yield every file that could be a recording."""
+def _recordings(vggsound: Path, packed: list[Path]) -> Iterator[Found]:
+    """Yield every file that could be a recording; add packed archives to `packed`."""
     if vggsound.is_file():
-        if is_archive(vggsound):
-            yield from _archived(vggsound)
+        yield from _of_file(vggsound, packed)
         return
-    if not vggsound.is_dir():
-        return
-    audio = next((vggsound / name for name in AUDIO_FOLDERS if (vggsound / name).is_dir()), None)
-    for rank, folder in ((0, audio), (1, vggsound)):
-        if folder is not None:
-            yield from _in_folder(folder, rank)
-    yield from _below(audio or vggsound, LABEL_FOLDERS)
+    plain = next((vggsound / name for name in AUDIO_FOLDERS if (vggsound / name).is_dir()), None)
+    ranks = {plain: 0, vggsound: 1}
+    for folder, names in folders_below(vggsound):
+        rank = ranks.get(folder, 2)
+        for name in names:
+            if _suffix(name) in SUFFIXES:
+                yield rank, name, folder
+            elif is_packed(name) or is_archive(name):
+                yield from _of_file(folder / name, packed)
 
 
-def _in_folder(folder: Path, rank: int) -> Iterator[Found]:
-    for name in sorted(os.listdir(folder)):  # noqa: PTH208 -- a Path each takes a second
-        if _suffix(name) in SUFFIXES:
-            yield rank, name, folder
-        elif (folder / name).is_file() and is_archive(folder / name):
-            yield from _archived(folder / name)
-
-
-def _below(folder: Path, depth: int) -> Iterator[Found]:
-    """Yield the files of folders below one, ranked behind all others."""
-    with os.scandir(folder) as entries:
-        names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
-    for name in names:
-        for found in sorted(os.listdir(folder / name)):  # noqa: PTH208 -- as above
-            if _suffix(found) in SUFFIXES:
-                yield 3, found, folder / name
-        if depth > 1:
-            yield from _below(folder / name, depth - 1)
-
-
-def _archived(archive: Path) -> Iterator[Found]:
-    return ((2, member.name, member) for member in members(archive))
+def _of_file(path: Path, packed: list[Path]) -> Iterator[Found]:
+    if is_packed(path.name):
+        packed.append(path)
+    elif is_archive(path.name):
+        yield from ((3, member.name, member) for member in members(path))
 
 
 def _key(name: str) -> Key | None:

@@ -11,6 +11,7 @@ from msgspec import structs
 from vpo_builder.dataset.sound_credits import SOUND_INPUT, SoundCredit
 from vpo_builder.records import ArchiveMember, SoundRow, Sounds
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.sources.files_below import seen_below
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,10 @@ class SoundList:
         places = {clip_id: item.place for clip_id, item in kept.items()}
         paths = {clip_id: place for clip_id, place in places.items() if place and _is_there(place)}
         if kept and not paths:
+            folder = self.where if self.where.is_dir() else self.where.parent
             raise InputError(
-                f"{self.where}: none of the {len(kept)} clips of the class table's labels has a "
-                f"file: looked for {next(iter(kept.values())).file}; {_seen(self.where)}"
+                f"{folder}: none of the {len(kept)} clips of the class table's labels has a file: "
+                f"looked for {next(iter(kept.values())).file}; {seen_below(folder)}"
             )
         return Sounds(
             tuple(rows),
@@ -73,10 +75,3 @@ class SoundList:
 
 def _is_there(place: Path | ArchiveMember) -> bool:
     return place.is_file() if isinstance(place, Path) else True
-
-
-def _seen(where: Path) -> str:
-    """Return the name of something that lies there."""
-    folder = where if where.is_dir() else where.parent
-    names = sorted(path.name for path in folder.iterdir() if path != where)
-    return f"{folder} holds {names[0]} and {len(names) - 1} more" if names else "nothing is there"

@@ -10,7 +10,7 @@ from vpo_builder.dataset.clip_ids import alike_but_for_case
 from vpo_builder.records import Sounds
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import open_regular
-from vpo_builder.sources.files_below import named_below
+from vpo_builder.sources.files_below import named_below, seen_below
 from vpo_builder.sources.freesound_sets import ESC_50_LIST, FSD50K_LISTS, read_esc50, read_fsd50k
 from vpo_builder.sources.sound_list import NEEDED, is_sound_list, read_sound_list
 
@@ -46,12 +46,8 @@ def open_sounds(path: Path) -> SoundSet:
         f"expected a csv with the columns {', '.join(NEEDED)}, or the folder of FSD50K (dev.csv) "
         "or ESC-50 (esc50.csv)"
     )
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder: {expected}")
-    if path.is_dir():
-        names = sorted(item.name for item in path.iterdir())
-        seen = f"holds {names[0]} and {len(names) - 1} more" if names else "is empty"
-        raise InputError(f"{path}: {seen}: {expected}")
+    if not path.is_file():
+        raise InputError(f"{path}: {seen_below(path)}: {expected}")
     raise InputError(f"{path}: begins with {_header(path)[:80]!r}: {expected}")
 
 

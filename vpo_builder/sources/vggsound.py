@@ -11,6 +11,7 @@ from pathlib import Path
 from vpo_builder.records import ClipRow, Sounds
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import read_regular
+from vpo_builder.sources.files_below import folders_below, seen_below
 from vpo_builder.sources.recordings import find_recordings
 
 CSV_NAME = "vggsound.csv"
@@ -30,15 +31,28 @@ def known_labels() -> frozenset[str]:
     return frozenset(LABELS.read_text(encoding="utf-8").splitlines())
 
 
+def find_table(folder: Path) -> Path | None:
+    """Return VGGSound's csv in a folder, at any depth, or beside an archive; None for none."""
+    if folder.is_file():
+        beside = folder.parent / CSV_NAME
+        return beside if beside.exists() else None
+    found = (here / CSV_NAME for here, names in folders_below(folder) if CSV_NAME in names)
+    return next(found, None)
+
+
 def read_vggsound(folder: Path, wanted: frozenset[str], table: Path | None = None) -> Sounds:
     """Return the rows of VGGSound's csv with a wanted label and the files found for them.
 
-    The csv is `table`, or lies in `folder`, or beside it if that is an archive.
+    The csv is `table`, or lies in `folder` at any depth, or beside it if that is an archive.
     Raises InputError naming file and line for a wrong number of columns, an id that is not
     eleven of YouTube's characters, a start that is no second, an unknown label or split, and a
     clip that stands there twice.
     """
-    path = table or (folder.parent if folder.is_file() else folder) / CSV_NAME
+    path = table or find_table(folder)
+    if path is None:
+        raise InputError(
+            f"{folder}: no {CSV_NAME} at any depth: {seen_below(folder)}: give it by --vggsound-csv"
+        )
     try:
         data = read_regular(path)
         text = data.decode("utf-8-sig")
@@ -78,7 +92,7 @@ def _whole_rows(reader: Iterable[list[str]]) -> Iterator[list[str]]:
     """Yield the rows that are not empty; raise _FaultError at one that is no row of VGGSound's."""
     labels = known_labels()
     is_youtube_id, is_start = YOUTUBE_ID.fullmatch, START_SECOND.fullmatch
-    for fields in reader:
+    for place, fields in enumerate(reader):
         if (
             len(fields) == 4
             and is_youtube_id(fields[0])
@@ -87,8 +101,13 @@ def _whole_rows(reader: Iterable[list[str]]) -> Iterator[list[str]]:
             and fields[3] in SPLITS
         ):
             yield fields
-        elif fields:
+        elif fields and not (place == 0 and _is_header(fields)):
             raise _FaultError(_fault(fields, labels))
+
+
+def _is_header(fields: list[str]) -> bool:
+    """Tell whether a first row names the columns, as re-hosts do."""
+    return len(fields) == 4 and not START_SECOND.fullmatch(fields[1]) and fields[3] not in SPLITS
 
 
 def _fault(fields: list[str], labels: frozenset[str]) -> str:

@@ -92,6 +92,8 @@ def test_a_loose_file_comes_before_an_archived_one_and_lossless_before_lossy(
         "aaaaaaaaaaa_9000_19000.OPUS",
         "dog barking/aaaaaaaaaaa_000009.wav",
         "train/dog barking/aaaaaaaaaaa_9.mp4",
+        "scratch/shared/beegfs/hchen/train_data/VGGSound_final/video/aaaaaaaaaaa_000009.mp4",
+        "data/unbalanced_train_segments/audio/aaaaaaaaaaa_9000_19000.flac",
     ],
 )
 @pytest.mark.parametrize("folder", ["audios", "."])
@@ -119,7 +121,6 @@ def test_a_recording_is_found_as_a_downloader_leaves_it(
         "aaaaaaaaaaab_9.wav",
         "aaaaaaaaaaa_9.txt",
         ".old/aaaaaaaaaaa_9.wav",
-        "a/b/c/aaaaaaaaaaa_9.wav",
     ],
 )
 def test_another_file_is_not_taken_for_a_clip(tmp_path: Path, name: str) -> None:
@@ -180,6 +181,30 @@ def test_a_packed_tar_is_refused_with_the_remedy(tmp_path: Path, name: str) -> N
         find_recordings(tmp_path, [ROW])
 
 
+def test_packed_tars_are_left_aside_with_a_word_where_they_are_unpacked_already(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        (tmp_path / f"vggsound_{number:02d}.tar.gz").write_bytes(b"\x1f\x8b")
+    path = tmp_path / "scratch" / "shared" / "video" / "aaaaaaaaaaa_000009.mp4"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert find_recordings(tmp_path, [ROW]) == {ROW.clip_id: path}
+    told = capsys.readouterr().err
+    assert told.endswith(
+        "vggsound_00.tar.gz and 2 more: packed, left aside for what lies unpacked beside it\n"
+    )
+
+
+def test_links_that_lead_in_a_circle_are_followed_once(tmp_path: Path) -> None:
+    (tmp_path / "video" / "train").mkdir(parents=True)
+    (tmp_path / "video" / "train" / "up").symlink_to(tmp_path)
+    (tmp_path / "video" / "gone").symlink_to(tmp_path / "nowhere")
+    path = tmp_path / "video" / "train" / "aaaaaaaaaaa_000009.mp4"
+    path.touch()
+    assert find_recordings(tmp_path, [ROW]) == {ROW.clip_id: path}
+
+
 @pytest.mark.parametrize("name", ["clips.zip", "clips.tar"])
 def test_a_damaged_archive_is_refused_by_name(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"not an archive at all" * 100)
@@ -200,6 +225,34 @@ def test_a_damaged_member_is_a_clip_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 GOOD = "aaaaaaaaaaa,9,dog barking,train\n"
+
+
+@pytest.mark.parametrize("folder", ["", "data", "a/b/c"])
+@pytest.mark.parametrize(
+    "header", ["", "video_id,start_seconds,label,set\n", "YouTube ID,s,l,split\n"]
+)
+def test_the_csv_is_found_at_any_depth_and_a_header_row_is_skipped(
+    tmp_path: Path, folder: str, header: str
+) -> None:
+    path = tmp_path / folder / "vggsound.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(header + GOOD)
+    assert read_vggsound(tmp_path, frozenset({"dog barking"})).rows == (ROW,)
+    path.write_text(GOOD + "video_id,start_seconds,label,set\n")
+    with pytest.raises(InputError, match="line 2: 'video_id' is no YouTube id"):
+        read_vggsound(tmp_path, frozenset({"dog barking"}))
+
+
+def test_where_there_is_no_csv_the_line_names_what_was_looked_for_and_what_is_there(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "vggsound_all.csv").write_text(GOOD)
+    with pytest.raises(
+        InputError, match=r"no vggsound\.csv at any depth: it holds vggsound_all\.c"
+    ):
+        read_vggsound(tmp_path, frozenset())
+    sounds = read_vggsound(tmp_path, frozenset({"dog barking"}), tmp_path / "vggsound_all.csv")
+    assert sounds.rows == (ROW,)
 
 
 @pytest.mark.parametrize(
