@@ -184,7 +184,8 @@ def test_a_category_shows_one_class(tmp_path: Path, old: str, new: str, said: st
 
 def test_val2017_is_test_and_a_tenth_of_train2017_is_val() -> None:
     settings = load_config("default").subsets
-    assert set(image_subsets("test", range(100), settings)) == {"test"}
+    for home in ("test", "val"):
+        assert set(image_subsets(home, range(100), settings)) == {home}
     subsets = image_subsets("train", range(20_000), settings)
     assert 0.09 < subsets.count("val") / len(subsets) < 0.11
     assert image_subsets("train", [77, 5], settings) == [subsets[77], subsets[5]]
@@ -230,6 +231,7 @@ def test_shares_are_drawn_by_hashes_of_ids_and_one_that_lies_at_the_share_is_not
     settings = replace(load_config("default").subsets, val_fraction=at_val)
     shares = replace(settings, test="share", test_fraction=at_test)
     assert image_subsets("train", range(40), shares) == expected
+    assert image_subsets("divided", range(40), replace(shares, test="val2017")) == expected
     assert image_subsets("train", range(40), settings).count("val") == 20
 
 
