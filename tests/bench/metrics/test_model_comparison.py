@@ -229,3 +229,25 @@ def test_quantiles_are_those_of_the_tables(freedom, t):
     assert two_sided_p(t, freedom) == pytest.approx(0.05, rel=1e-6)
     assert two_sided_p(0, freedom) == 1
     assert two_sided_p(-t, freedom) == two_sided_p(t, freedom)
+
+
+CLOSED = {
+    1: lambda t: 1 - 2 / math.pi * math.atan(t),
+    2: lambda t: 1 - t / math.sqrt(2 + t * t),
+    4: lambda t: 1 - t / math.sqrt(4 + t * t) * (1 + 2 / (4 + t * t)),
+}
+
+
+@pytest.mark.parametrize("freedom", CLOSED)
+@pytest.mark.parametrize("t", [1e-3, 0.2, 0.7, 1.0, 1.9, 5.0, 80.0])
+def test_p_values_are_those_of_the_distributions_in_closed_form(freedom, t):
+    expected = CLOSED[freedom](t)
+    assert two_sided_p(t, freedom) == pytest.approx(expected, rel=1e-7, abs=1e-12)
+
+
+@pytest.mark.parametrize("freedom", [0.7, 1, 3, 25.5])
+def test_quantiles_invert_the_p_values_also_of_small_levels(freedom):
+    for level in (0.01, 0.2, 0.5, 0.99):
+        assert two_sided_p(quantile(level, freedom), freedom) == pytest.approx(1 - level, rel=1e-9)
+    assert quantile(0.0, freedom) == pytest.approx(0, abs=1e-12)
+    assert two_sided_p(math.inf, freedom) == 0
