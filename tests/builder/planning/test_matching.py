@@ -16,6 +16,7 @@ from vpo_builder.classes import (
     read_class_table,
 )
 from vpo_builder.config import load_config
+from vpo_builder.planning import persons
 from vpo_builder.planning.matching import image_subsets, match_clips
 from vpo_builder.planning.persons import PersonResolver
 from vpo_builder.records import ClipRow, Reason, Rejection, SoundRow, Sounds
@@ -99,6 +100,14 @@ def test_a_decision_keeps_the_words_it_rests_on() -> None:
 def test_words_count_that_mean_a_person_by_what_stands_around_them(caption, words) -> None:
     resolver = PersonResolver(load_config("default").person)
     assert resolver.resolve(1, [caption]).captions == ((caption, words),)
+
+
+def test_a_character_counts_as_a_letter_as_the_end_of_a_clause_or_as_a_space() -> None:
+    counted = {character: persons._letter(ord(character)) for character in map(chr, range(256))}
+    kept = {*"abcdefghijklmnopqrstuvwxyz|"}
+    assert {one for one, said in counted.items() if said == one} - {" ", "."} == kept
+    assert {one for one, said in counted.items() if said == "."} == {*",;:.!()"}
+    assert {said for one, said in counted.items() if one not in kept} == {" ", "."}
 
 
 TEXTS = st.text("man|boy toy.,|É\u0130Σ\n", max_size=12) | st.sampled_from(
