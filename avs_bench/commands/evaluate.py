@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from avs_bench.checkpoints.choice import ModelChoice
-from avs_bench.commands.options import LABELS, PATH, hold, listed, model_options
+from avs_bench.commands.options import (
+    LABELS,
+    PATH,
+    TRANSLATE,
+    hold,
+    listed,
+    model_options,
+    tell_translation,
+)
 from avs_bench.names import FAMILIES, PROBE_NAMES
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.dataset.schema import SUBSETS, Subset
@@ -69,6 +77,7 @@ if TYPE_CHECKING:
     type=click.IntRange(0),
     help="Best and worst examples kept for the report, of each.",
 )
+@TRANSLATE
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, auto.")
 @one_line_errors
 def evaluate(
@@ -81,6 +90,7 @@ def evaluate(
     unseen: str,
     class_map: str,
     examples: int,
+    translate: bool,
     device: str,
 ) -> None:
     """Score a model on a subset; the counts are stored beside its checkpoint.
@@ -99,13 +109,14 @@ def evaluate(
     from avs_bench.results.showcase import Showcase
     from avs_bench.runtime.device import open_device
     from avs_bench.scoring.score import Questions, score
+    from avs_bench.scoring.translator import Translator
 
     questions = Questions(families, listed(probes), probe_seed, listed(unseen), class_map)
     dataset = read_dataset(folder)
     home = choice.home
     if home.is_dir() or choice.is_on_hub:  # else there is no checkpoint, which will be told
         hold(home)
-    showcase = Showcase(examples)
+    showcase, translator = Showcase(examples), Translator() if translate else None
     result = score(
         open_model(choice, open_device(device), dataset.name),
         dataset,
@@ -113,12 +124,15 @@ def evaluate(
         questions,
         command=_command(choice, folder, subset, questions),
         showcase=showcase if examples else None,
+        translator=translator,
         label=f"{dataset.name} {subset}",
     )
     showcase.write(examples_folder(home, result), result.classes)
     stored = write_result(home, result)
     click.echo(plain(tables_of([run_of(home.resolve().name, home, (result,))]).every))
     click.echo()
+    if translator:
+        tell_translation(home, result, translator.translation(result))
     if result.seen:
         say(
             f"warning: training has seen pictures of this {subset}: {result.seen}; build with "

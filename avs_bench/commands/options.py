@@ -1,10 +1,12 @@
 """The options that commands share: data, device, and whose weights to run."""
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +15,7 @@ from avs_bench.config import PRESETS
 from vpo_builder.runtime.command_help import PresetOption
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.output_lock import RUN_LOCK, output_lock
+from vpo_builder.runtime.outside_text import say
 
 PATH = click.Path(path_type=Path)
 DATA = click.option(
@@ -25,8 +28,17 @@ DATA = click.option(
 DEVICE = click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1; auto: a GPU if any."
 )
+TRANSLATE = click.option(
+    "--translate",
+    is_flag=True,
+    help="Print and store every variant of the figures in circulation, and why they differ.",
+)
 LABELS = click.option("--labels", type=PATH, help="Class names of one: json of name to index.")
 CLASSES = click.option("--classes", type=click.IntRange(1), help="With background; 1 is binary.")
+
+if TYPE_CHECKING:
+    from avs_bench.results.records import Result
+    from avs_bench.results.translation import Translation
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -85,6 +97,16 @@ def model_options(what: str, *further: Option, needs_weights: bool = True) -> Op
         return made
 
     return decorated
+
+
+def tell_translation(folder: Path, result: Result, translation: Translation) -> None:
+    """Print every variant of a result's figures, and store them beside its scores."""
+    from avs_bench.report.translation_text import translation_text
+    from avs_bench.results.translation import write_translation
+
+    click.echo(translation_text(translation))
+    click.echo()
+    say(write_translation(folder, result, translation))
 
 
 def hold(folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from avs_bench.commands.options import PATH, hold, listed
+from avs_bench.commands.options import PATH, TRANSLATE, hold, listed, tell_translation
 from avs_bench.names import FAMILIES, RESIZES, VALUES, Family, Resize, Values
 from vpo_builder.dataset.schema import SUBSETS, Subset
 from vpo_builder.runtime.command_help import examples
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         "avs-bench score answers --data data/VPO/VPO-SS --template",
         "Answers of 224 x 224 pixels; some samples left unanswered:",
         "avs-bench score answers --data data/VPO/VPO-SS --resize nearest",
+        "Every mIoU and F in circulation, and why they differ:",
+        "avs-bench score answers --data data/VPO/VPO-SS --translate",
         "What it answers to wrong sounds too, in answers/silence and answers/noise:",
         "avs-bench score answers --data data/VPO/VPO-SS --probe silence,noise",
         "avs-bench score answers.zip --data AVSBench_semantic --name 'My model' --allow-missing",
@@ -86,6 +88,7 @@ if TYPE_CHECKING:
     type=click.IntRange(0),
     help="Best and worst examples kept for the report, of each.",
 )
+@TRANSLATE
 @click.option(
     "--template",
     is_flag=True,
@@ -107,6 +110,7 @@ def score(
     probes: str,
     probe_seed: int,
     examples: int,
+    translate: bool,
     template: bool,
 ) -> None:
     """Score PREDICTIONS, a folder or zip with one file for each sample of a subset.
@@ -135,7 +139,7 @@ def score(
         say(write_template(predictions, dataset, subset, command))
         return
     home = out or full.with_name(f"{full.stem}-scores")
-    _score(predictions, dataset, subset, terms, command, home, examples)
+    _score(predictions, dataset, subset, terms, command, home, examples, translate=translate)
 
 
 def _score(
@@ -146,6 +150,8 @@ def _score(
     command: str,
     home: Path,
     examples: int,
+    *,
+    translate: bool,
 ) -> None:
     """Score, store in `home` and print."""
     from avs_bench.report.runs import run_of
@@ -156,15 +162,21 @@ def _score(
     from avs_bench.scoring.answer_files import open_answers
     from avs_bench.scoring.given_probes import score_with_probes
     from avs_bench.scoring.given_showcase import showing
+    from avs_bench.scoring.translator import Translator
 
     showcase = Showcase(examples)
+    translator = Translator() if translate else None
+    if translator:
+        translator.start(dataset, subset)
+    watchers = [showing(showcase, dataset)] if examples else []
+    watchers += [translator.add] if translator else []
     result = score_with_probes(
         open_answers(predictions),
         dataset,
         subset,
         terms,
         command=command,
-        watch=showing(showcase, dataset) if examples else None,
+        watchers=watchers,
         label=f"{dataset.name} {subset}",
     )
     hold(home)
@@ -172,6 +184,8 @@ def _score(
     stored = write_result(home, result)
     click.echo(plain(tables_of([run_of(home.name, home, (result,))]).every))
     click.echo()
+    if translator:
+        tell_translation(home, result, translator.translation(result))
     say(stored)
 
 

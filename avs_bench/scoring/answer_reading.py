@@ -8,7 +8,7 @@ import numpy as np
 
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.images import PictureReader
-from avs_bench.metrics.variants import CLIP_FRAMES
+from avs_bench.metrics.variant_counts import CLIP_FRAMES
 from avs_bench.names import Resize, Values
 from avs_bench.results.tally import Tally
 from avs_bench.scoring.answer_files import AnswerFiles

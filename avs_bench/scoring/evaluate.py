@@ -23,7 +23,7 @@ from avs_bench.results.records import ScoredItem, ScoredSet, scored_set
 from avs_bench.results.showcase import Candidate, Showcase
 from avs_bench.runtime.processes import ALONE, Processes
 from avs_bench.scoring.renaming import renamed_logits
-from avs_bench.scoring.scorers import Answer, Scorer, scorer_of
+from avs_bench.scoring.scorers import Answer, scorer_of
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.progress import progress
@@ -70,6 +70,7 @@ def evaluate(
     probes: Sequence[ProbeScorer] = (),
     change: PictureChange | None = None,
     watch: Watcher | None = None,
+    watch_answers: Callable[[Answer], None] | None = None,
     processes: Processes = ALONE,
     stopped_by: Callable[[], int] = _never,
     label: str = "",
@@ -94,7 +95,8 @@ def evaluate(
     own = _share(examples, processes)
     batches = plain_batches(dataset, own, settings, change)
     segmented = partial(_segmented, model, device, class_map)
-    scored = _scored(segmented, batches, scorers, probes, watch, stopped_by)
+    told = [*(scorer.add for scorer in scorers), *([watch_answers] if watch_answers else [])]
+    scored = _scored(segmented, batches, told, probes, watch, stopped_by)
     total = sum(example.mask is not None for example in own)
     with closing(batches):
         for _ in progress(scored, total, label) if label else scored:
@@ -117,12 +119,12 @@ def _segmented(
 def _scored(
     segmented: Callable[[Sequence[Batch]], Iterator[Tensor]],
     batches: Iterable[Batch],
-    scorers: Sequence[Scorer],
+    told: Sequence[Callable[[Answer], None]],
     probes: Sequence[ProbeScorer],
     watch: Watcher | None,
     stopped_by: Callable[[], int],
 ) -> Iterator[None]:
-    """Give scorers, probes and watcher what they are to see; yield once for each example scored."""
+    """Tell answers, probes and watcher what they are to see; yield once for each example scored."""
     for batch in batches:
         if stopped_by():
             return
@@ -136,8 +138,8 @@ def _scored(
                 continue
             objects = partial(_object_probabilities, logits[row])
             own = Answer(example, preds[row].numpy(), batch.targets[row].numpy(), objects)
-            for scorer in scorers:
-                scorer.add(own)
+            for tell in told:
+                tell(own)
             if watch:
                 watch(batch, row, preds[row])
             yield

@@ -1,6 +1,6 @@
 """Scores the answers of any program, as `score` scores a model's. Needs no torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from avs_bench.data.example import AVSDataset
@@ -45,7 +45,7 @@ def score_given(
     terms: Terms,
     *,
     command: str = "",
-    watch: Callable[[Answer], None] | None = None,
+    watchers: Sequence[Callable[[Answer], None]] = (),
     label: str = "",
 ) -> Result:
     """Return what the answers of a program score on a subset, in the form of `score`.
@@ -69,7 +69,7 @@ def score_given(
             continue  # reads on to count them all
         for scorer in scorers:
             scorer.add(answer)
-        if watch:
+        for watch in watchers:
             watch(answer)
     if not terms.allow_missing:
         reader.refuse_unfit()

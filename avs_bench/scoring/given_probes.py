@@ -24,7 +24,7 @@ def score_with_probes(
     terms: Terms,
     *,
     command: str = "",
-    watch: Callable[[Answer], None] | None = None,
+    watchers: Sequence[Callable[[Answer], None]] = (),
     label: str = "",
 ) -> Result:
     """Return what `score_given` does, with the answers to `terms.probes`.
@@ -35,7 +35,9 @@ def score_with_probes(
     chosen_probes(asked)  # refuses an unknown one before anything is read
     own = replace(terms, families=(*terms.families, "dataset")) if asked else terms
     right = own_answers(files) if asked else files
-    result = score_given(right, dataset, subset, own, command=command, watch=watch, label=label)
+    result = score_given(
+        right, dataset, subset, own, command=command, watchers=watchers, label=label
+    )
     probed = score_given_probes(files, dataset, subset, terms, asked, terms.probe_seed)
     return replace(result, probes=probed)
 

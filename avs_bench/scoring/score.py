@@ -22,6 +22,7 @@ from avs_bench.probes.scores import ProbeScorer
 from avs_bench.results.records import Cost, ProbedSet, Result, ScoredSet, SeenCount, versions
 from avs_bench.results.showcase import Showcase
 from avs_bench.scoring.evaluate import evaluate, watcher_of
+from avs_bench.scoring.translator import Translator
 from vpo_builder.dataset.schema import Subset
 
 
@@ -53,31 +54,34 @@ def score(
     *,
     command: str = "",
     showcase: Showcase | None = None,
+    translator: Translator | None = None,
     label: str = "",
 ) -> Result:
     """Return what a model scores and answers, with the settings that it was opened with.
 
-    A `showcase` is offered every example. Raises InputError for a dataset with other classes than
-    the model's that are not mapped, and for an unknown class.
+    A `showcase` and a `translator` are given every answer. Raises InputError for a dataset with
+    other classes than the model's that are not mapped, and for an unknown class.
     """
     settings, origin = opened.settings, opened.origin
     dataset, class_map = _scored_data(opened, dataset, subset, questions)
-    needed = (*questions.families, *(("dataset",) if questions.probes else ()))
     chosen, examples = chosen_probes(questions.probes), dataset.subsets[subset]
     asked = examples, len(dataset.classes), settings.audio, questions.probe_seed
     heard = {p.name: ProbeScorer(p, *asked) for p in chosen if p.picture is None}
     evaluated = partial(
         evaluate, opened.module, dataset, subset, settings, opened.device, class_map=class_map
     )
-    watch = watcher_of(showcase, dataset) if showcase else None
+    if translator:
+        translator.start(dataset, subset)
     with errors_in(opened.name, f"scoring {subset}"):
-        sets = evaluated(families=needed, probes=tuple(heard.values()), watch=watch, label=label)
-        probed = tuple(
-            heard[probe.name].scores()
-            if probe.name in heard
-            else _seen_worse(evaluated, probe, questions.probe_seed, label)
-            for probe in chosen
+        sets = evaluated(
+            families=(*questions.families, *(("dataset",) if questions.probes else ())),
+            probes=tuple(heard.values()),
+            watch=watcher_of(showcase, dataset) if showcase else None,
+            watch_answers=translator.add if translator else None,
+            label=label,
         )
+        worse = partial(_seen_worse, evaluated, seed=questions.probe_seed, label=label)
+        probed = tuple(heard[p.name].scores() if p.name in heard else worse(p) for p in chosen)
     return Result(
         model=opened.name,
         settings=opened.stored_settings,

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from avs_bench.metrics.variants import VARIANTS, at_side, figures_over, padding_frames
+from avs_bench.metrics.variant_counts import at_side, padding_frames
+from avs_bench.metrics.variant_table import VARIANTS
+from avs_bench.metrics.variants import AnsweredClip, figures_over
 from vpo_builder.runtime.errors import InputError
 
 CLASSES = 6
@@ -23,6 +25,10 @@ def clips(seed=0, sizes=((5, 40, 60), (10, 300, 250), (5, 224, 224))):
         pred, target = coarse[:, :, rows[:, None], columns]
         made.append((np.where(random.random(target.shape) < 0.6, target, pred), target))
     return made
+
+
+def answered(made):
+    return [AnsweredClip(pred, target, picture="one") for pred, target in made]
 
 
 def small(labels):
@@ -79,9 +85,9 @@ def ddeseg(made):
 def test_the_official_avss_figure_counts_padding_and_small_masks(seed):
     made = clips(seed)
     names = ("miou_frame_padded_224", "fscore_frame_padded_224")
-    found = [BY_NAME[name].over(made, CLASSES).value for name in names]
+    found = [BY_NAME[name].over(answered(made), CLASSES).value for name in names]
     assert found == pytest.approx(official_avss(made), rel=1e-6)
-    plain = BY_NAME["miou_frame"].over(made, CLASSES).value
+    plain = BY_NAME["miou_frame"].over(answered(made), CLASSES).value
     assert abs(found[0] - plain) > 1e-3
 
 
@@ -89,10 +95,10 @@ def test_the_official_avss_figure_counts_padding_and_small_masks(seed):
 def test_ddeseg_s_figures_are_sums_over_the_set_and_means_over_classes_that_occur(seed):
     made = clips(seed)
     names = ("miou_dataset_ddeseg", "f1_dataset_ddeseg", "f03_dataset_ddeseg")
-    found = [BY_NAME[name].over(made, CLASSES).value for name in names]
+    found = [BY_NAME[name].over(answered(made), CLASSES).value for name in names]
     assert found == pytest.approx(ddeseg(made), rel=1e-6)
-    absent_as_zero = BY_NAME["miou_dataset"].over(made[2:], CLASSES).value
-    assert BY_NAME["miou_dataset_ddeseg"].over(made[2:], CLASSES).value == pytest.approx(
+    absent_as_zero = BY_NAME["miou_dataset"].over(answered(made[2:]), CLASSES).value
+    assert BY_NAME["miou_dataset_ddeseg"].over(answered(made[2:]), CLASSES).value == pytest.approx(
         absent_as_zero * CLASSES / (CLASSES - 1)
     )
 
@@ -100,7 +106,7 @@ def test_ddeseg_s_figures_are_sums_over_the_set_and_means_over_classes_that_occu
 def test_a_clip_of_ten_frames_is_not_padded():
     made = clips(2, sizes=((10, 224, 224), (12, 224, 224)))
     padded, plain = (
-        BY_NAME[n].over(made, CLASSES) for n in ("miou_frame_padded_224", "miou_frame")
+        BY_NAME[n].over(answered(made), CLASSES) for n in ("miou_frame_padded_224", "miou_frame")
     )
     assert padded.value == plain.value
 
@@ -119,20 +125,20 @@ def test_the_nearest_pixel_is_pil_s(shape):
 
 def test_one_pass_gives_what_each_gives_and_names_and_rules_are_its_own():
     made = clips(3)
-    figures = figures_over(iter(made), CLASSES)
+    figures = figures_over(iter(answered(made)), CLASSES, VARIANTS)
     assert [figure.name for figure in figures] == list(BY_NAME)
     assert len({figure.rules for figure in figures}) == len(figures)
     for variant, figure in zip(VARIANTS, figures, strict=True):
-        assert figure == variant.over(made, CLASSES)
+        assert figure == variant.over(answered(made), CLASSES)
         assert variant.printed_by
 
 
 def test_nothing_counted_has_no_figure_and_no_clip_is_an_error():
     ignored = [(np.zeros((5, 8, 8), int), np.full((5, 8, 8), 255))]
     for variant in VARIANTS:
-        figure = variant.over(ignored, CLASSES)
+        figure = variant.over(answered(ignored), CLASSES)
         if "padded" not in figure.name:  # its padding is counted, as in the published code
             assert math.isnan(figure.value)
             assert figure.note.startswith("no pixel is counted")
     with pytest.raises(InputError, match="at least one clip"):
-        figures_over([], CLASSES)
+        figures_over([], CLASSES, VARIANTS)

@@ -239,7 +239,7 @@ def test_nothing_of_scoring_imports_torch(answers, folder, tmp_path):
     code = (
         "import sys; sys.modules['torch'] = None\n"
         "from avs_bench.commands.main import main\n"
-        f"main(['score', {str(answers)!r}, '--data', {str(folder)!r}], "
+        f"main(['score', {str(answers)!r}, '--data', {str(folder)!r}, '--translate'], "
         "standalone_mode=False)\n"
         f"main(['report', {str(tmp_path / 'mine-scores')!r}], standalone_mode=False)"
     )
