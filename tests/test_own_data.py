@@ -1,15 +1,26 @@
 """From pictures and recordings that are not COCO's and VGGSound's to scores, by the commands."""
 
+import csv
+import tomllib
 from pathlib import Path
 
 import click
+import pytest
+import torch
 from click.testing import CliRunner
 
 from avs_bench.commands.main import main as bench
-from tests.builder.own_corpora import write_own_folder, write_own_recordings
+from tests.builder.own_corpora import (
+    write_fsd50k,
+    write_lvis,
+    write_own_folder,
+    write_own_recordings,
+)
 from tests.test_end_to_end import ONE_EPOCH, setting
+from vpo_builder.classes import CLASS_TABLES
 from vpo_builder.commands.vpo_build import build_command
 from vpo_builder.commands.vpo_data import data_command
+from vpo_builder.dataset.manifest import read_manifest
 
 OWN = """
 [[images]]
@@ -19,6 +30,11 @@ pictures = "pictures"
 licence = "CC BY 4.0"
 licence_url = "https://creativecommons.org/licenses/by/4.0/"
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
 
 
 def run(command: click.Command, *words: object) -> str:
@@ -58,3 +74,32 @@ def test_from_ones_own_pictures_and_recordings_to_scores(tmp_path: Path) -> None
     assert "The strictest in force is **CC BY 4.0**" in card
     assert "COCO" not in card
     assert "VGGSound" not in card.replace("vggsound_bench/VGGSound", "")
+
+
+def test_the_recipe_from_lvis_and_fsd50k_to_scores(tmp_path: Path) -> None:
+    table = tomllib.loads((CLASS_TABLES / "vpo-v2.toml").read_text())
+    rows = table["class"]
+    sounds = write_fsd50k(tmp_path / "FSD50K", [name for row in rows for name in row["labels"]])
+    lists = write_lvis(tmp_path / "lvis")
+    build = ("--split", "ss", "--preset", "vpo-v2", "--out", tmp_path / "data", "--workers", 1)
+    said = run(build_command, *build, "--images", lists, "--sounds", sounds)
+    data = tmp_path / "data" / "VPO" / "VPO-SS"
+    assert "  annotated_in_part" in said
+    samples = read_manifest(data).samples
+    heard = {source.category for sample in samples for source in sample.sources}
+    assert heard == {"cat", "dog", "drum", "guitar"}
+    goes_through_everything(data, tmp_path, len(samples))
+    card = (data / "README.md").read_text()
+    assert "Photographs of LVIS v1 in which one object sounds: a recording of FSD50K" in card
+    assert "gupta2019lvis" in card
+    assert "fonseca" in card
+    assert "VGGSound" not in card.replace("vggsound_bench/VGGSound", "")
+    with (data / "ATTRIBUTION.csv").open(newline="") as file:
+        clips = [row for row in csv.DictReader(file) if row["kind"] == "clip"]
+    assert {row["license"] for row in clips} <= {
+        "CC BY 4.0",
+        "CC BY-NC 3.0",
+        "CC BY 3.0",
+        "CC0 1.0",
+    }
+    assert all(row["author_page"].startswith("https://freesound.org/") for row in clips)

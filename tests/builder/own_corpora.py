@@ -1,6 +1,7 @@
 """Pictures, masks and recordings that are not COCO's and VGGSound's, in small."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -126,4 +127,44 @@ def write_lvis(folder: Path) -> Path:
         text += f'[[images]]\nmasks = "lvis_v1_{home}.json"\npictures = "coco"\n'
         text += f'subset = "{subset}"\nadd_to_annotation_ids = {10_000_000 * (home == "val")}\n'
     (folder / "sources.toml").write_text(text)
+    return folder
+
+
+SMEARED = {
+    "Bark": "Bark,Dog,Domestic_animals_and_pets,Animal",
+    "Meow": "Meow,Cat,Domestic_animals_and_pets,Animal",
+    "Acoustic_guitar": "Acoustic_guitar,Guitar,Plucked_string_instrument,Musical_instrument,Music",
+    "Snare_drum": "Snare_drum,Drum,Percussion,Musical_instrument,Music",
+}
+"""Labels of FSD50K with all that stand above them, as its lists have them."""
+
+
+def write_fsd50k(folder: Path, vocabulary: Iterable[str]) -> Path:
+    """Write FSD50K as unpacked: recordings of SMEARED, and of the vocabulary rows alone."""
+    terms = ("licenses/by/4.0", "licenses/by-nc/3.0", "licenses/by/3.0", "publicdomain/zero/1.0")
+    number = 1000
+    for name, columns in (("dev", "fname,labels,mids,split"), ("eval", "fname,labels,mids")):
+        lines, about = [columns], {}
+        audio = folder / f"FSD50K.{name}_audio"
+        audio.mkdir(parents=True)
+        for place, label in enumerate([*SMEARED] * 6 + sorted(vocabulary)):
+            number += 1
+            split = f",{('train', 'val')[place % 4 == 1]}" * (name == "dev")
+            lines.append(f'{number},"{SMEARED.get(label, label)}","/m/0"{split}')
+            about[str(number)] = {
+                "title": f"{label}.wav",
+                "description": "heard once",
+                "tags": ["field-recording"],
+                "license": f"http://creativecommons.org/{terms[place % len(terms)]}/",
+                "uploader": f"{name}{place % 5}",
+            }
+            if place < 6 * len(SMEARED):
+                sound = tone(0.5 + place / 4, 200.0 + number, 44_100)
+                soundfile.write(audio / f"{number}.wav", sound, 44_100, "PCM_16")
+        for home, text, kind in (
+            ("FSD50K.ground_truth", "\n".join([*lines, ""]), f"{name}.csv"),
+            ("FSD50K.metadata", json.dumps(about), f"{name}_clips_info_FSD50K.json"),
+        ):
+            (folder / home).mkdir(exist_ok=True)
+            (folder / home / kind).write_text(text)
     return folder

@@ -14,7 +14,7 @@ from tests.builder.small_corpus import farm
 from vpo_builder.classes import CLASS_TABLE
 from vpo_builder.dataset.manifest import Manifest, read_manifest
 from vpo_builder.documents.attribution import ATTRIBUTION
-from vpo_builder.sources.image_sources import read_image_sources
+from vpo_builder.sources.image_sources import ImageSource, read_image_sources
 
 ROOT = Path(__file__).resolve().parents[3]
 Rows = dict[str, Any]
@@ -405,13 +405,21 @@ def test_a_dataset_of_other_lists_is_built_again_from_its_manifest(sources: Path
     assert again.samples == manifest.samples
 
 
-def test_the_example_of_the_guide_is_a_list_of_sources(tmp_path: Path) -> None:
-    text = (ROOT / "docs" / "own-pictures.md").read_text()
-    (tmp_path / "sources.toml").write_text(text.partition("```toml\n")[2].partition("```")[0])
-    lvis, mine = read_image_sources(tmp_path)
+def example_of(guide: str, folder: Path) -> list[ImageSource]:
+    """Return the sources that the toml of a guide lists."""
+    text = (ROOT / "docs" / guide).read_text()
+    (folder / "sources.toml").write_text(text.partition("```toml\n")[2].partition("```")[0])
+    return read_image_sources(folder)
+
+
+def test_the_examples_of_the_guides_are_lists_of_sources(tmp_path: Path) -> None:
+    lvis, mine = example_of("own-pictures.md", tmp_path)
     assert (lvis.home, lvis.inputs) == ("train", "images/lvis_v1_train")
     assert (mine.home, mine.values, mine.add_to_image_ids) == (
         "divided",
         {"dog": 1, "cat": 2},
         5_000_000_000,
     )
+    train, test = example_of("vpo-v2.md", tmp_path)
+    assert (train.home, test.home, test.add_to_annotation_ids) == ("train", "test", 10_000_000)
+    assert len(test.captions) == 2
