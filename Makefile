@@ -16,7 +16,7 @@ SS := $(DATA)/VPO/VPO-SS
 TINY := $(RUNS)/tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report test test-media prove-resume prove-latex prove-kills fuzz mutants dist lint bench listen clean
+.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report board test test-media prove-resume prove-latex prove-kills fuzz mutants dist lint bench listen clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ eval: $(EVERYTHING) ## evaluate what `make train` trained on the test subset
 
 report: $(EVERYTHING) ## print the table of what `make eval` measured
 	$(BIN)/avs-bench report $(TINY) $(ARGS)
+
+board: $(EVERYTHING) ## train six small models and rank their submissions: runs/board/page (MINUTES minutes on two cores)
+	test -e $(SS)/manifest.meta.json || $(MAKE) vpo-ss
+	$(BIN)/python -m benchmarks.sample_board --data $(DATA) --runs $(RUNS)/board --out $(RUNS)/board/page $(ARGS)
 
 test: $(EVERYTHING) ## run the tests
 	$(BIN)/python -m pytest -q -n auto $(ARGS)

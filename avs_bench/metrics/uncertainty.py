@@ -63,7 +63,7 @@ class Comparison:
 
     `low`, `high`: paired bootstrap interval of the difference. `p_value`: two-sided
     paired permutation test of the hypothesis that the two are exchangeable, never below
-    1 / (resamples + 1).
+    1 / (resamples + 1), and NaN where there is no difference.
     """
 
     first: Figure
@@ -180,7 +180,7 @@ def compare(
         difference,
         low,
         high,
-        p_value=(1 + extreme) / (1 + resamples),
+        p_value=math.nan if math.isnan(difference) else (1 + extreme) / (1 + resamples),
         level=level,
         units=len(a),
         resamples=resamples,

@@ -197,6 +197,14 @@ class TestComparison:
         with pytest.raises(InputError, match=r"1 are in one set only \(first: image-0003\)"):
             compare(a, b, miou_dataset)
 
+    def test_of_nothing_with_something_is_no_finding(self):
+        nothing = {f"image-{index:04d}": Confusion.empty(3) for index in range(20)}
+        for first, second in ((nothing, images(20, 0.7, 1)), (images(20, 0.7, 1), nothing)):
+            found = compare(first, second, miou_dataset, resamples=50)
+            assert math.isnan(found.difference)
+            assert math.isnan(found.p_value)
+            assert not found.is_significant
+
 
 class TestSeeds:
     def test_mean_and_sample_standard_deviation(self):
