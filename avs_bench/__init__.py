@@ -9,9 +9,9 @@ miou_dataset
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from avs_bench.commands.library import evaluate, fit, open_dataset, open_model
+    from avs_bench.commands.library import evaluate, fit, open_dataset, open_model, score
 
-__all__ = ["evaluate", "fit", "open_dataset", "open_model"]
+__all__ = ["evaluate", "fit", "open_dataset", "open_model", "score"]
 
 
 def __getattr__(name: str) -> Any:

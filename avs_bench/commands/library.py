@@ -1,37 +1,30 @@
 """What the commands do, for a program of the user's own: `from avs_bench import …`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from avs_bench.checkpoints.choice import ModelChoice
-from avs_bench.checkpoints.opening import OpenedModel, open_module
-from avs_bench.checkpoints.opening import open_model as open_chosen
 from avs_bench.data.datasets import read_dataset
 from avs_bench.data.example import AVSDataset
-from avs_bench.models.own import own_model, refuse_unfit
-from avs_bench.names import Family
+from avs_bench.names import Family, Resize, Values
 from avs_bench.results.files import write_result
 from avs_bench.results.records import Result
-from avs_bench.runtime.device import open_device
 from avs_bench.runtime.own_code import is_own_code, name_of
-from avs_bench.runtime.processes import joined_processes
-from avs_bench.scoring.score import Questions
-from avs_bench.scoring.score import score as scored
-from avs_bench.training.asked import asked_settings
-from avs_bench.training.fit import fit as train
-from avs_bench.training.own import Own
-from avs_bench.training.own_loss import own_loss
-from avs_bench.training.run_folder import BEST
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.output_lock import RUN_LOCK, output_lock
 from vpo_builder.runtime.settings import toml_value
 
-Model = str | nn.Module | Callable[..., nn.Module]
-"""A model of the user's own: MODULE:NAME, itself, or what makes it for a number of classes."""
+if TYPE_CHECKING:  # open_dataset and score need no torch
+    from torch import nn
+
+    from avs_bench.checkpoints.opening import OpenedModel
+
+    Model = str | nn.Module | Callable[..., nn.Module]
+    """The user's own: MODULE:NAME, itself, or what makes it for a number of classes."""
 
 
 def open_dataset(folder: str | Path) -> AVSDataset:
@@ -64,6 +57,13 @@ def open_model(
     >>> opened.name, opened.trained_on, len(opened.classes)
     ('tiny', 'VPO-SS', 7)
     """
+    from torch import nn
+
+    from avs_bench.checkpoints.opening import open_model as open_chosen
+    from avs_bench.checkpoints.opening import open_module
+    from avs_bench.models.own import own_model
+    from avs_bench.runtime.device import open_device
+
     on = open_device(device)
     if isinstance(source, nn.Module):
         if classes is None or isinstance(classes, int):
@@ -100,15 +100,69 @@ def evaluate(
     >>> list(result.figures)[:2], result.probes[0].probe
     (['miou_dataset', 'f1_dataset'], 'silence')
     """
+    from torch import nn
+
+    from avs_bench.checkpoints.opening import open_module
+    from avs_bench.runtime.device import open_device
+    from avs_bench.scoring.score import Questions
+    from avs_bench.scoring.score import score as scored
+
     if isinstance(model, nn.Module):
         parameter = next(model.parameters(), None)
         device = open_device("cpu") if parameter is None else parameter.device
         model = _tried(open_module(model, dataset.classes, device, name_of(model)))
     questions = Questions(tuple(families), tuple(probes), probe_seed, tuple(unseen))
     result = scored(model, dataset, subset, questions)
-    if out is not None:
-        write_result(Path(out), result)
-    return result
+    return _stored(result, out)
+
+
+def score(
+    predictions: str | Path,
+    dataset: AVSDataset,
+    subset: Subset = "test",
+    *,
+    name: str = "",
+    values: Values = "classes",
+    resize: Resize | None = None,
+    allow_missing: bool = False,
+    families: Sequence[Family] = (),
+    probes: Sequence[str] = (),
+    probe_seed: int = 0,
+    unseen: Sequence[str] = (),
+    seed: int | None = None,
+    out: str | Path | None = None,
+) -> Result:
+    """Score another program's answers, a folder or a zip, as `avs-bench score` does.
+
+    The arguments are its options. Needs no torch. Raises InputError for what cannot be read and,
+    unless `allow_missing`, for answers that are missing, surplus, doubled or of another size.
+
+    >>> from PIL import Image
+    >>> data = open_dataset("data/VPO/VPO-SS")
+    >>> Path("answers").mkdir()
+    >>> for one in data.subsets["test"]:
+    ...     Image.new("L", (one.width, one.height)).save(f"answers/{one.example_id}.png")
+    >>> result = score("answers", data)
+    >>> f"{100 * float(result.figures['miou_dataset']):.1f} % of background alone"
+    '11.9 % of background alone'
+    """
+    from avs_bench.scoring.answer_files import open_answers
+    from avs_bench.scoring.given import Terms
+    from avs_bench.scoring.given_probes import score_with_probes
+
+    path = Path(predictions)
+    terms = Terms(
+        name=name or path.resolve().stem,
+        values=values,
+        resize=resize,
+        allow_missing=allow_missing,
+        families=tuple(families),
+        unseen=tuple(unseen),
+        seed=seed,
+        probes=tuple(probes),
+        probe_seed=probe_seed,
+    )
+    return _stored(score_with_probes(open_answers(path), dataset, subset, terms), out)
 
 
 def fit(
@@ -137,6 +191,16 @@ def fit(
     >>> opened.epochs, opened.files[0].name
     (1, 'best.pt')
     """
+    from avs_bench.checkpoints.opening import open_model as open_chosen
+    from avs_bench.models.own import own_model
+    from avs_bench.runtime.device import open_device
+    from avs_bench.runtime.processes import joined_processes
+    from avs_bench.training.asked import asked_settings
+    from avs_bench.training.fit import fit as train
+    from avs_bench.training.own import Own
+    from avs_bench.training.own_loss import own_loss
+    from avs_bench.training.run_folder import BEST
+
     folder, on = Path(out), open_device(device)
     own = Own(None if model is None else own_model(model), None if loss is None else own_loss(loss))
     overrides = tuple(f"{key}={toml_value(value)}" for key, value in (settings or {}).items())
@@ -163,8 +227,16 @@ def fit(
     return open_chosen(ModelChoice(checkpoints=(folder / BEST,)), on, own=own.model)
 
 
+def _stored(result: Result, out: str | Path | None) -> Result:
+    if out is not None:
+        write_result(Path(out), result)
+    return result
+
+
 def _tried(opened: OpenedModel) -> OpenedModel:
     """Return a module of the user's own once it has scored what it shall see."""
+    from avs_bench.models.own import refuse_unfit
+
     classes = len(opened.classes)
     logits = (1, 2) if classes == 2 else (classes,)
     refuse_unfit(opened.name, opened.module, opened.needs, logits)
