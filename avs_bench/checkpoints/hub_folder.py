@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from avs_bench.checkpoints.run_checkpoint import Checkpoint, Origin
 from avs_bench.checkpoints.state_dicts import read_state_dict
@@ -45,7 +45,8 @@ def write_hub_model(folder: Path, checkpoint: Checkpoint) -> HubConfig:
     """Write weights and config into a folder; return the latter. Equal checkpoints, equal bytes."""
     # Tensors that share memory would be refused: each gets its own.
     state = {name: value.clone().contiguous() for name, value in checkpoint.model.items()}
-    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
+    weights = save(state, metadata={"format": "pt"})
+    write_atomically(folder / WEIGHTS, weights)
     origin = checkpoint.origin
     config = HubConfig(
         settings=to_tree(origin.settings),
@@ -53,7 +54,7 @@ def write_hub_model(folder: Path, checkpoint: Checkpoint) -> HubConfig:
         dataset=origin.dataset,
         manifest_sha256=origin.manifest_sha256,
         epochs=checkpoint.epochs,
-        weights_sha256=_sha256(folder / WEIGHTS),
+        weights_sha256=hashlib.sha256(weights).hexdigest(),
     )
     content = msgspec.json.format(msgspec.json.encode(config), indent=2)
     write_atomically(folder / CONFIG, content + b"\n")

@@ -20,15 +20,15 @@ from avs_bench.metrics.figure import NOTHING_COUNTED, Figure
 ROBUST = G_MIOU, G_F, G_FPR = "G-mIoU", "G-F", "G-FPR"
 _OBJECT = "any class is the object; ignored pixels not counted"
 _IOU = (
-    "IoU of each frame, then the mean; a frame without object scores the share of its pixels "
+    "the IoU of each frame, then the mean; a frame without object scores the share of its pixels "
     "predicted black"
 )
 _F = (
-    f"F of each frame that shows an object, beta squared = {BETA2:g}, at the better of two "
+    f"of each frame that shows an object, beta squared = {BETA2:g}, at the better of two "
     "thresholds for the whole set, the one that made the masks and 0, since class maps keep no "
     "others; then the mean"
 )
-_NEGATIVE = "the mean over the wrong sounds, each against the masks of the right sound"
+_WRONG = "over the wrong sounds, each scored against the masks of the right sound"
 
 
 @dataclass(frozen=True)
@@ -72,18 +72,18 @@ def sound_scores(frames: Iterable[Confusion]) -> SoundScores:
 def g_miou(right: SoundScores, wrong: Sequence[SoundScores]) -> Figure:
     """G-mIoU: harmonic mean of the mIoU with the right sound and 1 − that with wrong ones."""
     value = _harmonic(right.miou, 1 - _mean([one.miou for one in wrong]))
-    return _figure(G_MIOU, value, f"harmonic mean of mIoU and 1 - mIoU under {_NEGATIVE}; {_IOU}")
+    return _figure(G_MIOU, value, f"harmonic mean of mIoU and 1 - mean mIoU {_WRONG}; mIoU: {_IOU}")
 
 
 def g_f(right: SoundScores, wrong: Sequence[SoundScores]) -> Figure:
     """G-F: harmonic mean of the F with the right sound and 1 − that with wrong ones."""
     value = _harmonic(right.f, 1 - _mean([one.f for one in wrong]))
-    return _figure(G_F, value, f"harmonic mean of F and 1 - F under {_NEGATIVE}; {_F}")
+    return _figure(G_F, value, f"harmonic mean of F and 1 - mean F {_WRONG}; F: {_F}")
 
 
 def g_fpr(wrong: Sequence[SoundScores]) -> Figure:
     """G-FPR: the share of a frame's pixels that is predicted under wrong sounds; less is better."""
-    rules = "share of each frame's pixels predicted, then the mean, under the mean of wrong sounds"
+    rules = "share of each frame's pixels predicted, mean over frames, then over the wrong sounds"
     return _figure(G_FPR, _mean([one.fpr for one in wrong]), f"{rules}; lower is better")
 
 

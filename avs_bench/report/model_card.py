@@ -65,7 +65,7 @@ def _indexed(result: Result) -> dict[str, object]:
 def _about(config: HubConfig, results: Iterable[Result]) -> Iterator[str]:
     settings = config.settings
     audio, image = settings["audio"], settings["image"]
-    sound = f"{audio['seconds']} s at 16 kHz in {audio['channels']} channel(s)"
+    sound = f"{audio['seconds']} s of {'mono' if audio['channels'] == 1 else 'stereo'} at 16 kHz"
     side = image["long_side"] or "their own number of"
     yield (
         "Says of each pixel of a picture which class is heard there. Made with avs-toolkit, whose "

@@ -294,6 +294,7 @@ hf:lab/n@refs%2F1/a.safetensors
 hf:lab/n/a b.safetensors
 hf:lab/é/a.safetensors
 hf:lab/a--b/c.safetensors
+hf:lab/a..b/c.safetensors
 hf:lab/n/.hidden.safetensors
 hf:-lab/n/a.safetensors
 """
