@@ -19,7 +19,7 @@ from vpo_builder.config import SubsetSettings
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.documents.documents import Attribution
 from vpo_builder.planning.matching import image_subsets
-from vpo_builder.records import ObjectMask, Photo, Rejection, Sounds
+from vpo_builder.records import ArchiveMember, ObjectMask, Photo, Rejection, Sounds
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.captions import Captions, read_captions
 from vpo_builder.sources.coco import FILE_NAME, OWN_FILE_NAME, CocoPart, License, read_coco
@@ -94,7 +94,7 @@ class Corpus:
         by_class: dict[str, set[str]] = {row.name: set(row.categories) for row in self.table}
         return [name for name, wanted in by_class.items() if held.isdisjoint(wanted | {name})]
 
-    def image_path(self, photo: Photo) -> Path:
+    def image_path(self, photo: Photo) -> Path | ArchiveMember:
         """Return where a photo's file should be."""
         return self.parts[self._part_of[photo.id]].image_path(photo)
 
@@ -180,7 +180,8 @@ def _read_list(
     names = OWN_FILE_NAME if source.name else FILE_NAME
     part = read_coco(file, source.pictures, classes, names)
     part = with_added_ids(part, source.add_to_image_ids, source.add_to_annotation_ids)
-    return part.changed(licence=License(0, source.licence, source.licence_url))
+    licence = License(0, source.licence, source.licence_url)
+    return part.changed(licence=licence, elsewhere=source.elsewhere)
 
 
 def _in_subsets(
@@ -203,10 +204,11 @@ def _in_subsets(
 def refuse_absent_folders(corpus: Corpus, vggsound: Path | None) -> None:
     """Raise InputError if there is no folder of images, or none of VGGSound's recordings."""
     for part in corpus.parts:
-        if part.photos and not part.images.is_dir():
+        if part.photos and not part.images.is_dir() and not part.elsewhere:
             raise InputError(
-                f"{part.images}: no such folder: expected the images that {part.path.name} "
-                "lists; --download fetches those of COCO that are needed"
+                f"{part.images}: no such folder, and none of that name at any depth: expected the "
+                f"images that {part.path.name} lists; --download fetches those of COCO that are "
+                "needed"
             )
     if vggsound is not None and not has_recordings(vggsound):
         raise InputError(

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from vpo_builder.build.corpus import Corpus
 from vpo_builder.config import BuildConfig
-from vpo_builder.records import Clip, Photo
+from vpo_builder.records import ArchiveMember, Clip, Photo
 from vpo_builder.rendering.clip_folder import ClipFolder
 from vpo_builder.runtime.tasks import Executor
 
@@ -23,7 +23,9 @@ class Supply(Protocol):
     ) -> ClipFolder:
         """Return the folder of clips that a build's wavs go to."""
 
-    def photos(self, corpus: Corpus, photos: Sequence[Photo]) -> Callable[[Photo], Path]:
+    def photos(
+        self, corpus: Corpus, photos: Sequence[Photo]
+    ) -> Callable[[Photo], Path | ArchiveMember]:
         """Return where the files of `photos` should be."""
 
     def retries(self, folder: Path) -> bool:
@@ -44,7 +46,9 @@ class FolderSupply:
         """See Supply."""
         return ClipFolder(folder, clips, config, executor)
 
-    def photos(self, corpus: Corpus, photos: Sequence[Photo]) -> Callable[[Photo], Path]:
+    def photos(
+        self, corpus: Corpus, photos: Sequence[Photo]
+    ) -> Callable[[Photo], Path | ArchiveMember]:
         """See Supply."""
         return corpus.image_path
 

@@ -27,7 +27,7 @@ from vpo_builder.fetching.mirror import clip_parts
 from vpo_builder.fetching.shards import RECORDINGS, SHARDS
 from vpo_builder.fetching.worklist import Fetching, Job, Worklist, clear_recordings
 from vpo_builder.publishing.rejections import rejected_clips
-from vpo_builder.records import CLIP_SECONDS, Clip, Photo, Reason
+from vpo_builder.records import CLIP_SECONDS, ArchiveMember, Clip, Photo, Reason
 from vpo_builder.rendering.clip_folder import ClipFolder
 from vpo_builder.rendering.clip_sound import ClipTask, prepare_clip
 from vpo_builder.rendering.decoding import Excerpt
@@ -115,18 +115,21 @@ class Downloads:
         """See Supply."""
         return FetchedClips(folder, clips, config, executor, self._clip_fetching)
 
-    def photos(self, corpus: Corpus, photos: Sequence[Photo]) -> Callable[[Photo], Path]:
+    def photos(
+        self, corpus: Corpus, photos: Sequence[Photo]
+    ) -> Callable[[Photo], Path | ArchiveMember]:
         """See Supply."""
         folder = self._sources / "coco"
 
-        def path(photo: Photo) -> Path:
+        def path(photo: Photo) -> Path | ArchiveMember:
             name = Path(corpus.folders[photo.id].name, Path(photo.file_name).name)
-            given = self._coco / name if self._coco is not None else folder / name
-            return given if given.exists() else folder / name
+            given = [] if self._coco is None else [self._coco / name]
+            places = (corpus.image_path(photo), *given)
+            return next(filter(_is_there, places), folder / name)
 
         source = photo_source(folder, self._settings, self._reach(0.0))
         given_up = self._ledger.given_up(source.kind, source.name)
-        absent = photo_records([p for p in photos if not path(p).exists()], corpus.folders)
+        absent = photo_records([p for p in photos if not _is_there(path(p))], corpus.folders)
         wanted = dict.fromkeys(sorted(absent.keys() - given_up.keys()), "")
         dispatcher = Dispatcher(
             source,
@@ -159,6 +162,10 @@ class Downloads:
 
     def _reach(self, total_seconds: float) -> Network:
         return self._settings.reach(total_seconds, self._options.proxy, self._cancellation)
+
+
+def _is_there(place: Path | ArchiveMember) -> bool:
+    return place.exists() if isinstance(place, Path) else True
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from vpo_builder.records import Photo, PlannedSample, Reason, Rejection
+from vpo_builder.records import ArchiveMember, Photo, PlannedSample, Reason, Rejection
 from vpo_builder.rendering.mask import encode_png, encode_segmentation, merge_masks
 from vpo_builder.rendering.published_picture import (
     SIDEWAYS,
@@ -20,6 +20,7 @@ from vpo_builder.rendering.published_picture import (
 from vpo_builder.runtime.regular_files import UnusableFileError, read_regular
 from vpo_builder.runtime.tasks import Executor
 from vpo_builder.runtime.whole_files import write_if_changed
+from vpo_builder.sources.archives import read_member
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class ImageTask:
     """An image to check and copy, byte for byte, and the masks to render for it."""
 
     photo: Photo
-    source: Path
+    source: Path | ArchiveMember
     targets: tuple[Path, ...]
     masks: tuple[MaskTask, ...]
 
@@ -70,7 +71,7 @@ class RenderedImages:
 
 def render_images(
     samples: Sequence[PlannedSample],
-    image_path: Callable[[Photo], Path],
+    image_path: Callable[[Photo], Path | ArchiveMember],
     mask_values: Mapping[str, int],
     folder: Path,
     executor: Executor,
@@ -102,7 +103,10 @@ def render_images(
 
 
 def _task(
-    group: Sequence[PlannedSample], source: Path, mask_values: Mapping[str, int], folder: Path
+    group: Sequence[PlannedSample],
+    source: Path | ArchiveMember,
+    mask_values: Mapping[str, int],
+    folder: Path,
 ) -> ImageTask:
     """Return the task of one image: a test image of SS has several samples."""
     masks = tuple(
@@ -120,10 +124,13 @@ def _task(
 def render_image(task: ImageTask) -> ImageResult:
     """Write an image and its masks, or return why the image cannot be used."""
     try:
-        source = read_regular(task.source)
+        if isinstance(task.source, Path):
+            source = read_regular(task.source)
+        else:
+            source = read_member(task.source)
     except FileNotFoundError:
         return ImageResult(Reason.IMAGE_MISSING, {})
-    except UnusableFileError:
+    except (UnusableFileError, ValueError):
         return ImageResult(Reason.IMAGE_CORRUPT, {})
     reason, data, change = _checked(source, task.photo)
     if reason is not None:

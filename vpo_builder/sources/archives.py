@@ -1,4 +1,4 @@
-"""Recordings that lie in a zip or a tar and are read from there, without unpacking it.
+"""Files that lie in a zip or a tar and are read from there, without unpacking it.
 
 A member's name only tells which clip it is; nothing is ever written under it.
 """
@@ -53,20 +53,32 @@ def members(archive: Path) -> list[ArchiveMember]:
         raise InputError(f"{archive}: cannot be read as an archive: {error}") from None
 
 
+def member_named(archive: Path, name: str) -> ArchiveMember | None:
+    """Return the file of a name in an archive, in whatever folder, None if there is none."""
+    status = archive.stat()
+    return _by_name(archive, status.st_mtime_ns, status.st_size).get(name)
+
+
+@functools.lru_cache(maxsize=16)
+def _by_name(archive: Path, *_state: int) -> dict[str, ArchiveMember]:
+    return {member.name: member for member in reversed(members(archive))}
+
+
 @contextlib.contextmanager
 def as_file(recording: Path | ArchiveMember) -> Iterator[Path]:
     """Yield a path at which a recording can be read. Raises ValueError if it is damaged."""
     if isinstance(recording, Path):
         yield recording
         return
-    data = _read(recording)
+    data = read_member(recording)
     with tempfile.TemporaryDirectory(prefix="vpo-build-") as folder:
         path = Path(folder) / f"recording{recording.suffix.lower()}"
         path.write_bytes(data)
         yield path
 
 
-def _read(member: ArchiveMember) -> bytes:
+def read_member(member: ArchiveMember) -> bytes:
+    """Return the bytes of a file in an archive. Raises ValueError if it is damaged or too large."""
     if member.size > LARGEST_BYTES:
         raise ValueError(f"{member.archive}: {member.path}: {member.size} bytes")
     if member.offset >= 0:

@@ -13,8 +13,10 @@ import msgspec
 from msgspec.structs import replace as replaced
 
 from vpo_builder.dataset.untrusted import LARGEST_AREA, LARGEST_ID, LARGEST_SIDE
-from vpo_builder.records import ObjectMask, Photo, Rejection
+from vpo_builder.records import ArchiveMember, ObjectMask, Photo, Rejection
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.sources.archives import member_named
+from vpo_builder.sources.coco_folders import names_of
 from vpo_builder.sources.json_files import JsonFile
 
 _NAME = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}"
@@ -56,7 +58,7 @@ class CocoPart:
 
     `path` is the json's, or the folder's of masks; `images` the folder in which the photos lie;
     `licence` holds for photos of which `licenses` say nothing, `rejections` tell which were read
-    and cannot be used.
+    and cannot be used. `elsewhere` are folders and zips in which the files may lie instead.
     """
 
     path: Path
@@ -68,12 +70,13 @@ class CocoPart:
     sha256: str
     licence: License = UNKNOWN
     rejections: tuple[Rejection, ...] = ()
+    elsewhere: tuple[Path, ...] = ()
 
     def changed(self, **fields: Any) -> "CocoPart":
         """Return a part with other fields."""
         return replace(self, **fields)
 
-    def image_path(self, photo: Photo) -> Path:
+    def image_path(self, photo: Photo) -> Path | ArchiveMember:
         """Return where a photo's file lies, or should lie if there is none.
 
         Some producers write the part's folder, or the folders of their own machine, before the
@@ -88,7 +91,14 @@ class CocoPart:
         address = _name_in(photo.coco_url or "")
         if address is not None:
             others += [self.images / address, self.images / address.name]
-        return next((other for other in others if other.is_file()), place)
+        for folder in (each for each in self.elsewhere if each.is_dir()):
+            others += [folder / name for name in names_of(place.name)]
+        found = next((other for other in others if other.is_file()), None)
+        if found is not None:
+            return found
+        packed = (each for each in self.elsewhere if not each.is_dir())
+        members = (member_named(each, name) for each in packed for name in names_of(place.name))
+        return next(filter(None, members), place)
 
 
 def read_coco(

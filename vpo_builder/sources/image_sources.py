@@ -17,6 +17,7 @@ from vpo_builder.dataset.untrusted import LARGEST_ID
 from vpo_builder.records import Home
 from vpo_builder.runtime.errors import BAD_JSON, InputError
 from vpo_builder.runtime.regular_files import read_regular
+from vpo_builder.sources.coco_folders import coco_places
 
 COCO_PARTS: Mapping[str, Home] = {"train2017": "train", "val2017": "test"}
 LARGEST_TOML = 1_000_000
@@ -31,7 +32,8 @@ class ImageSource:
     """A list of masks with its pictures.
 
     `masks` is a json of COCO's shape, or a folder of PNGs; `pictures` the folder in which the
-    files lie that it names, `captions` the files that describe them. `inputs` is the folder by
+    files lie that it names, `elsewhere` folders and zips that may hold them where there is no such
+    folder, `captions` the files that describe them. `inputs` is the folder by
     which a manifest names the list. `add_to_image_ids` and `add_to_annotation_ids` are added to
     the list's ids. What follows holds for pictures of which the list itself tells nothing:
     `licence`, `licence_url` and `page`, and for PNGs of classes `values`, category -> pixel value.
@@ -49,6 +51,7 @@ class ImageSource:
     licence_url: str = ""
     page: str = ""
     values: Mapping[str, int] = field(default_factory=dict)
+    elsewhere: tuple[Path, ...] = ()
 
     def settings_sha256(self) -> str:
         """Return the hash of what the user says of the list, where it lies apart."""
@@ -60,18 +63,14 @@ class ImageSource:
 
 def coco_2017(coco: Path, subsets: SubsetSettings) -> list[ImageSource]:
     """Return the lists of COCO 2017; val2017 only where test comes from it."""
-    folder = coco / "annotations"
-    return [
-        ImageSource(
-            "coco/annotations",
-            folder / f"instances_{part}.json",
-            coco / part,
-            home,
-            (folder / f"captions_{part}.json",),
-        )
-        for part, home in COCO_PARTS.items()
-        if home == "train" or subsets.test == "val2017"
-    ]
+    sources = []
+    for part, home in COCO_PARTS.items():
+        if home == "train" or subsets.test == "val2017":
+            found = coco_places(coco, part)
+            lists = (found.instances, found.pictures, home, (found.captions,))
+            folder = found.instances.parent.name if found.is_fiftyone else "annotations"
+            sources.append(ImageSource(f"coco/{folder}", *lists, elsewhere=found.elsewhere))
+    return sources
 
 
 class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

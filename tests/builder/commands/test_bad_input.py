@@ -82,8 +82,14 @@ def test_a_corpus_whose_every_clip_is_broken_is_refused(tmp_path: Path) -> None:
     [
         (("--split", "sss"), "'sss' is not one of 'ss', 'ms'"),
         (("--set", "filters.size=3"), "unknown setting 'filters.size': choose one of filters.min"),
-        (("--coco", "/nowhere"), "/nowhere/annotations/instances_train2017.json: cannot be read"),
-        (("--vggsound", "/nowhere"), "/nowhere/vggsound.csv: cannot be read: No such file"),
+        (
+            ("--coco", "/nowhere"),
+            "/nowhere: no instances_train2017.json at any depth: no such folder",
+        ),
+        (
+            ("--vggsound", "/nowhere"),
+            "/nowhere: no vggsound.csv at any depth: no such folder: give",
+        ),
         (("--preset", "huge"), "no preset 'huge'"),
         (("--classes", "/nowhere.toml"), "/nowhere.toml: the class table cannot be read"),
     ],
