@@ -24,10 +24,13 @@ CARD = "README.md"
 )
 @click.option("--run", "run", type=PATH, help="Folder of a run: its best.pt is converted.")
 @click.option("--checkpoint", type=PATH, help="A checkpoint of a run instead.")
+@click.option("--model", metavar="MODULE:NAME", help="Your own code that it was trained with.")
 @click.option("--hub-folder", "out", required=True, type=PATH, help="The folder to write.")
 @click.option("--licence", "--license", default="", help="Named in the card, as the hub spells it.")
 @one_line_errors
-def convert(run: Path | None, checkpoint: Path | None, out: Path, licence: str) -> None:
+def convert(
+    run: Path | None, checkpoint: Path | None, model: str | None, out: Path, licence: str
+) -> None:
     """Write a run's model as a hub keeps one: model.safetensors, config.json and a card.
 
     The card has the scores that lie beside the checkpoint, with the hash of each dataset; their
@@ -38,6 +41,7 @@ def convert(run: Path | None, checkpoint: Path | None, out: Path, licence: str) 
 
     from avs_bench.checkpoints.hub_folder import refuse_other_folder, write_hub_model
     from avs_bench.checkpoints.run_checkpoint import read_checkpoint, trained_model
+    from avs_bench.models.own import own_model
     from avs_bench.report.model_card import model_card
     from avs_bench.results.files import results_of, write_result
     from vpo_builder.runtime.whole_files import write_atomically
@@ -49,7 +53,8 @@ def convert(run: Path | None, checkpoint: Path | None, out: Path, licence: str) 
         raise InputError(f"--licence {licence!r}: expected a hub's name of one, such as mit")
     path = checkpoint or (run or Path()) / "best.pt"
     read = read_checkpoint(path)
-    trained_model(read, torch.device("cpu"))  # refuses weights that are not the model's
+    own = own_model(model) if model else None
+    trained_model(read, torch.device("cpu"), own)  # refuses weights that are not the model's
     refuse_other_folder(out)
     results = results_of(path)
     with atomic_folder(out) as fresh:

@@ -14,8 +14,11 @@ from click.testing import CliRunner
 from avs_bench import evaluate, fit, open_dataset, open_model
 from avs_bench.checkpoints.run_checkpoint import read_checkpoint, write_checkpoint
 from avs_bench.commands.main import main
-from avs_bench.models import registry
+from avs_bench.models import AVSOutput, Needs, build_model, registry
+from avs_bench.models.own import refuse_unfit
 from avs_bench.results.files import read_results
+from avs_bench.training.own_loss import own_loss
+from avs_bench.training.splitting import Totals
 from tests.bench.conftest import SMALL
 from tests.bench.prediction.test_images import write_pair
 from vpo_builder.runtime.errors import InputError
@@ -302,6 +305,89 @@ def test_a_model_put_into_models_trains(parts, dataset, monkeypatch):
     sets = {"model.name": "mine", "audio.seconds": 1, "train.epochs": 1, "loader.workers": 0}
     opened = fit(dataset, "run", preset="plain", settings=sets)
     assert (opened.name, opened.epochs) == ("mine", 1)
+
+
+def test_it_goes_to_a_hub_and_back(here, folder):
+    pytest.importorskip("safetensors")
+    done(*train(folder))
+    to_hub = ("convert", "--run", "run", "--hub-folder", "mine")
+    assert "add --model own_parts:build" in refused(*to_hub)
+    done(*to_hub, "--model", "own_parts:build")
+    weights = ("eval", "--weights", "mine/model.safetensors", "--data", folder)
+    assert "no file makes it run" in refused(*weights)
+    done(*weights, "--model", "own_parts:build")
+    (stored,) = read_results(here / "mine")
+    done("eval", "--run", "run", "--model", "own_parts:build", "--data", folder)
+    (direct,) = read_results(here / "run")
+    assert (stored.sets, stored.trained_on) == (direct.sets, "VPO-SS")
+    Path("mine/config.json").unlink()  # bare weights, read by the model's own needs
+    Path("mine/scores-model-vpo-ss-test.json").unlink()
+    bare = ("--weights", "mine/model.safetensors", "--model", "own_parts:build")
+    done("eval", *bare, "--data", folder)
+    (alone,) = read_results(here / "mine")
+    assert alone.trained_on == "its authors' data"
+
+
+OURS_CHANGED = """
+from dataclasses import replace
+from avs_bench.data.spectrograms import cavp_logmel
+from avs_bench.models import build_model
+
+def quieter(waveforms):
+    return cavp_logmel(waveforms / 2)
+
+def build(classes, **options):
+    model = build_model("tiny", classes, **options)
+    model.needs = replace(model.needs, front_end=quieter)
+    return model
+"""
+
+
+def test_a_model_of_ours_is_changed_and_trains_with_its_pairs(here, folder, dataset):
+    Path("ours.py").write_text(OURS_CHANGED)
+    short = ("--set", "train.epochs=1")
+    words = train(folder, "--preset", "tiny", *short, model="ours:build")
+    assert "finished" in done(*words)
+    assert '"contrastive"' in Path("run/history.jsonl").read_text()
+    plain = open_model("run", model="ours:build")
+    unchanged = open_model("run", model=lambda classes: build_model("tiny", classes))
+    assert evaluate(plain, dataset).sets != evaluate(unchanged, dataset).sets
+
+
+@pytest.mark.parametrize("parts_of_4", [1, 2, 4])
+def test_a_loss_of_a_batch_in_parts_is_that_of_the_batch(parts_of_4):
+    random = torch.Generator().manual_seed(0)
+    scores = torch.randn(4, 3, 5, 6, generator=random)
+    targets = torch.randint(0, 3, (4, 5, 6), generator=random)
+    loss = own_loss(lambda output, targets: {"mean": output.scores.square().mean()})
+    totals = Totals(targets.numel(), 4, 4)
+    pairs = zip(scores.split(parts_of_4), targets.split(parts_of_4), strict=True)
+    terms = [loss(AVSOutput(few), some, totals)["mean"] for few, some in pairs]
+    torch.testing.assert_close(torch.stack(terms).sum(), scores.square().mean())
+
+
+class Clips(torch.nn.Module):
+    needs = Needs(seconds=1, frames=3, side=32)
+
+    def forward(self, images, sounds, valid=None):
+        assert images.ndim == 5
+        return images.flatten(0, 1)[:, :2] + sounds.mean()
+
+
+def test_a_model_of_videos_is_tried_on_clips():
+    output = refuse_unfit("mine", Clips(), Clips.needs, (2,))
+    assert output.scores.shape == (6, 2, 32, 32)
+    with pytest.raises(InputError, match=r"gives scores \[6, 2, 32, 23\], expected \[6, 3, h, w"):
+        refuse_unfit("mine", Clips().eval(), Clips.needs, (3,))
+
+
+def test_a_trial_leaves_no_trace():
+    model = torch.nn.Sequential(torch.nn.BatchNorm2d(3), torch.nn.Dropout())
+    model.forward = lambda images, sounds: model[1](model[0](images))
+    before, drawn = [b.clone() for b in model.buffers()], torch.get_rng_state()
+    refuse_unfit("mine", model.train(), Needs(side=32), (3,))
+    assert all(map(torch.equal, before, model.buffers()))
+    assert torch.equal(torch.get_rng_state(), drawn)
 
 
 class TestFromPython:
