@@ -68,16 +68,18 @@ def annotated_in_part(part: CocoPart, class_of: Mapping[str, str]) -> Iterator[i
         return
     names = part.category_names
     numbers = {number: class_of[name] for number, name in names.items() if name in class_of}
+    of_class: dict[str, set[int]] = defaultdict(set)
+    for number, name in numbers.items():
+        of_class[name].add(number)
     found: dict[tuple[int, str], list[ObjectMask]] = defaultdict(list)
     for row in part.objects:
         if row.image_id in photos:
             found[row.image_id, numbers[row.category_id]].append(row)
     for (image, name), rows in found.items():
         photo, here = photos[image], {row.category_id for row in rows}
-        of_class = {number for number, its_name in numbers.items() if its_name == name}
-        unknown = of_class.intersection(photo.not_exhaustive_category_ids or ())
+        unknown = of_class[name].intersection(photo.not_exhaustive_category_ids or ())
         if photo.neg_category_ids is not None:
-            unknown |= of_class - here - set(photo.neg_category_ids)
+            unknown |= of_class[name] - here - set(photo.neg_category_ids)
         if unknown:
             yield from (row.id for row in rows)
 

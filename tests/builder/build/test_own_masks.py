@@ -23,6 +23,7 @@ from tests.builder.own_corpora import (
 )
 from vpo_builder.build import own_masks
 from vpo_builder.dataset.manifest import Manifest, read_manifest
+from vpo_builder.verify.verify import verify
 
 SUBSETS = ("subsets.val_fraction=0.3", "subsets.test_fraction=0.3")
 
@@ -187,6 +188,7 @@ def test_what_cannot_be_used_is_counted_by_reason(
     assert images["kept"] == images["entered"] - 1
     lines = (manifest.folder / "rejections.jsonl").read_text().splitlines()
     (row,) = [row for row in map(json.loads, lines) if row["reason"] == reason]
+    assert verify(manifest.folder, 1).faults == ()
     assert detail in row["detail"]
     assert row["record"] in ("Bild 1 (ä).jpg", "a.heic")
 
