@@ -17,6 +17,39 @@ CLASS_TABLES = Path(__file__).parent / "presets" / "classes"
 PERSON = "person"
 MERGED_PERSON_VALUE = 1  # COCO's id of person
 
+LVIS_NAMES = {
+    "baseball bat": "baseball_bat",
+    "baseball glove": "baseball_glove",
+    "bus": "bus_(vehicle)",
+    "car": "car_(automobile)",
+    "cell phone": "cellular_telephone",
+    "couch": "sofa",
+    "dining table": "dining_table",
+    "donut": "doughnut",
+    "fire hydrant": "fireplug",
+    "hair drier": "hair_dryer",
+    "keyboard": "computer_keyboard",
+    "laptop": "laptop_computer",
+    "microwave": "microwave_oven",
+    "mouse": "mouse_(computer_equipment)",
+    "orange": "orange_(fruit)",
+    "parking meter": "parking_meter",
+    "potted plant": "flowerpot",
+    "remote": "remote_control",
+    "skis": "ski",
+    "sports ball": "ball",
+    "stop sign": "stop_sign",
+    "teddy bear": "teddy_bear",
+    "tennis racket": "tennis_racket",
+    "tie": "necktie",
+    "traffic light": "traffic_light",
+    "train": "train_(railroad_vehicle)",
+    "tv": "television_set",
+    "wine glass": "wineglass",
+}
+"""What LVIS v1 calls COCO's categories where it has another name, by the synsets that its API gives
+(lvis-api, data/coco_to_synset.json); none of COCO's names means something else there."""
+
 
 @dataclass(frozen=True)
 class SoundingClass:
@@ -149,7 +182,9 @@ def classes_by_category(table: Iterable[SoundingClass]) -> dict[str, str]:
     """Return the class that each category shows; that of person is "person" until it is resolved.
 
     Lists of one's own may tell male, female and baby apart already: those names show themselves.
+    LVIS's name of a category of COCO shows what that shows, unless another class lists it.
     """
     rows = [(row, name) for row in table for name in row.categories]
     told = {row.name: row.name for row, name in rows if name == PERSON}
-    return told | {name: PERSON if name == PERSON else row.name for row, name in rows}
+    in_lvis = {LVIS_NAMES[name]: row.name for row, name in rows if name in LVIS_NAMES}
+    return told | in_lvis | {name: PERSON if name == PERSON else row.name for row, name in rows}

@@ -91,8 +91,10 @@ class Corpus:
     def unseen(self) -> list[str]:
         """The classes of which no list has a category."""
         held = {name for part in self.parts for name in part.category_names.values()}
-        by_class: dict[str, set[str]] = {row.name: set(row.categories) for row in self.table}
-        return [name for name, wanted in by_class.items() if held.isdisjoint(wanted | {name})]
+        by_category = classes_by_category(self.table)
+        shown = {by_category[name] for name in held & by_category.keys()}
+        by_class = {row.name: {row.name, *({PERSON} & {*row.categories})} for row in self.table}
+        return [name for name, showing in by_class.items() if shown.isdisjoint(showing)]
 
     def image_path(self, photo: Photo) -> Path | ArchiveMember:
         """Return where a photo's file should be."""

@@ -76,10 +76,6 @@ def write_lvis(sources: Path, change: Callable[[Rows], None] = lambda tables: No
         change(tables)
         (sources / name).write_text(json.dumps(tables))
     (sources / "sources.toml").write_text(LVIS_TOML)
-    table = CLASS_TABLE.read_text()
-    for coco, lvis in LVIS_NAMES.items():
-        table = table.replace(f'category = "{coco}"', f'category = ["{coco}", "{lvis}"]')
-    (sources / "classes.toml").write_text(table)
     return sources / "sources.toml"
 
 
@@ -183,7 +179,7 @@ def test_of_a_class_of_two_categories_both_must_have_been_looked_for(
         marked(29, neg_category_ids=looked_for)(tables)
 
     images = write_lvis(sources, with_kittens)
-    table = (sources / "classes.toml").read_text()
+    table = CLASS_TABLE.read_text()
     (sources / "classes.toml").write_text(
         table.replace('category = "cat"', 'category = ["cat", "kitten"]')
     )
@@ -398,7 +394,6 @@ def test_a_dataset_of_other_lists_is_built_again_from_its_manifest(sources: Path
     result = run_build(
         *("--from-manifest", manifest.folder / "manifest.jsonl", "--out", sources / "again"),
         *("--images", sources, "--vggsound", sources / "vggsound", "--workers", 1),
-        *("--classes", sources / "classes.toml"),
     )
     assert result.exit_code == 0, result.output
     again = read_manifest(sources / "again" / "VPO" / "VPO-SS")
