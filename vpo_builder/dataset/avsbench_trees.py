@@ -105,6 +105,13 @@ def find_trees(folder: Path) -> tuple[Tree, ...]:
     return tuple(_read(path, part) for part in FORMATS if (path := _find_csv(folder, part)))
 
 
+def list_in(folder: Path) -> Path | None:
+    """Return a list of AVSBench in `folder` or one folder below it, unread; None if none is."""
+    names = [published.csv for published in FORMATS.values()]
+    found = (path for name in names for path in (folder / name, *sorted(folder.glob(f"*/{name}"))))
+    return next(filter(Path.is_file, found), None)
+
+
 def read_s4(folder: Path) -> Tree:
     """Return the S4 tree in `folder`, e.g. `avsbench_data` or `avsbench_data/Single-source`.
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from vpo_builder.dataset.avsbench_trees import list_in
 from vpo_builder.dataset.places import CHECKSUMS, MANIFEST, META, datasets_below
 from vpo_builder.dataset.schema import SCHEMA_VERSION, ManifestMeta, Sample
 from vpo_builder.dataset.untrusted import meta_faults, sample_faults
@@ -142,6 +143,11 @@ def decode_meta(folder: Path) -> ManifestMeta:
         )
     if not path.exists():
         refuse_output_folder(folder)
+        if published := list_in(folder):
+            raise InputError(
+                f"{folder}: no {META}, but {published.name} of AVSBench as published: vpo-data "
+                "stats counts it, avs-bench train and eval read it, vpo-build makes Single+ of S4"
+            )
         raise InputError(
             f"{folder}: no {META}: this is no dataset, or its build was not finished; "
             "run the same vpo-build command again to finish it"

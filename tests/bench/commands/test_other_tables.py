@@ -1,6 +1,7 @@
 """`avs-bench eval` on a dataset with another class table, and on pictures that training saw."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,17 @@ from avs_bench.commands.main import main
 from avs_bench.report.runs import by_place, read_runs
 from avs_bench.report.score_tables import title_of
 from avs_bench.results.files import read_results
-from tests.avsbench_trees import write_s4
+from tests.avsbench_trees import S4_VIDEOS, write_s4
 from tests.bench.conftest import SMALL
-from tests.builder.dataset_by_hand import Picture, write_dataset
+from tests.builder import dataset_by_hand
+from tests.builder.dataset_by_hand import PICTURES, Picture, write_dataset
+from vpo_builder.classes import CLASS_TABLE, class_rows, read_class_table
+from vpo_builder.dataset.schema import ClassRow
+from vpo_builder.sources.vggsound import known_labels
 
 SETS = [part for text in (*SMALL, "train.epochs=1") for part in ("--set", text)]
 VPO = "vpo/VPO/VPO-SS"
+S4 = ("dog_barking", "male_speech", "female_singing", "helicopter")
 BARE = ("--examples", 0)
 MAPPED = "Classes mapped: the model was trained for another class table"
 
@@ -144,3 +150,43 @@ def test_pictures_that_training_saw_are_counted_in_the_result_and_marked(home):
     content["seen"] = {"train": 4, "val": 0, "of": 3}
     path.write_text(json.dumps(content))
     assert "training has seen 4 in train, of 3" in one_line("report", path)
+
+
+def write_table(
+    patch: pytest.MonkeyPatch, out: Path, rows: tuple[ClassRow, ...], *pictures: Picture
+) -> Path:
+    """Write a dataset with a class table of its own."""
+    patch.setattr(dataset_by_hand, "CLASSES", rows)
+    patch.setattr(dataset_by_hand, "VALUES", {row.name: row.mask_value for row in rows})
+    return write_dataset(out, pictures)
+
+
+def test_the_guide_s_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parents[3] / "docs" / "other-classes.md"
+    commands, table = [], []
+    for block in page.read_text().split("```")[1::2]:
+        (commands if "avs-bench" in block else table).extend(block.strip().splitlines())
+    monkeypatch.chdir(tmp_path)
+    ours = class_rows(read_class_table(CLASS_TABLE, "captions", known_labels()))
+    cow = Picture(9, "test", (("cow", "iiiiiiiiiii_000090"),))
+    others = (Picture(10, "train", (("cow", "jjjjjjjjjjj_000090"),)), cow)
+    write_table(monkeypatch, Path("data"), ours, *PICTURES[:6], *others)
+    theirs = tuple(ClassRow(n, name, n, "x") for n, name in enumerate(("background", *S4)))
+    pictures = [Picture(30 + n, "test", ((s, f"{s[:1] * 11}_000000"),)) for n, s in enumerate(S4)]
+    write_table(monkeypatch, Path("plus"), theirs, *pictures).rename(
+        "data/avsbench_data_single_plus"
+    )
+    Path("vggsound_bench").symlink_to("plus/vggsound_bench")
+    write_s4(Path("avsbench_data"), S4_VIDEOS[4:5])
+    Path("classes.csv").write_text("\n".join(table) + "\n")
+    said = []
+    for command in commands:
+        program, *words = shlex.split(command)
+        assert program == "avs-bench"
+        said.append(passed(*words, *(SETS if words[0] == "train" else BARE)))
+    assert "held out ease-ood: left out 1 of 5 train" in said[0]
+    assert "dog_barking (the model's dog)" in said[-1]
+    whole = next(r for r in read_results(Path("held")) if r.class_map is None)
+    heard = {item.unit: item.groups["classes"] for item in whole.sets[0].items}
+    assert heard["9"] == ("unseen",)
+    assert set(heard.values()) == {("seen",), ("unseen",)}

@@ -115,6 +115,13 @@ def test_a_folder_of_neither_kind_says_what_was_expected(tmp_path: Path) -> None
     assert "no manifest.meta.json" in result.stderr
 
 
+def test_commands_for_datasets_of_ours_say_what_a_tree_is_for(trees: Path) -> None:
+    for words in (["verify"], ["audit"], ["export", "--format", "hf", "--out", "x"]):
+        result = CliRunner().invoke(data_command, [words[0], str(trees), *words[1:]])
+        assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+        assert "but s4_meta_data.csv of AVSBench as published: vpo-data stats" in result.stderr
+
+
 def test_a_tree_has_no_chart(trees: Path, tmp_path: Path) -> None:
     result = run_stats(trees, "--png", tmp_path / "chart.png")
     assert result.exit_code == 2
