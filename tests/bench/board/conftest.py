@@ -8,8 +8,12 @@ import pytest
 import avs_bench.metrics.model_comparison
 import avs_bench.report.models
 from avs_bench.board.board import write_board
+from avs_bench.board.entries import read_methods
+from avs_bench.board.page import board_page
+from avs_bench.board.standings import standings_of
 from avs_bench.metrics import bootstrap
 from avs_bench.report.about import About
+from avs_bench.report.score_tables import probe_tables_by_place
 from avs_bench.results.records import Cost
 from tests.bench.board.made_submissions import write, write_many
 from tests.bench.report.made_results import frames, pictures, result, silence, videos
@@ -36,7 +40,13 @@ def quick_board(paths: list[Path], out: Path) -> Path:
 def large_board(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the page of 60 methods on five datasets."""
     root = tmp_path_factory.mktemp("large")
-    return quick_board(write_many(root / "submissions", 60), root / "board")
+    methods, _ = read_methods(write_many(root / "submissions", 60))
+    with pytest.MonkeyPatch.context() as patch:
+        hurry(patch)
+        probes = {one.key: probe_tables_by_place([one.model]) for one in methods}
+        page = board_page(standings_of(methods, probes), methods, ())
+    (root / "index.html").write_text(page)
+    return root / "index.html"
 
 
 @pytest.fixture(scope="session")
