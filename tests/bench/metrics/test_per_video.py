@@ -16,7 +16,13 @@ from avs_bench.metrics import (
 )
 from avs_bench.metrics.dataset_level import Confusion
 from avs_bench.metrics.families import FIGURES
-from avs_bench.metrics.threshold_curve import probabilities_of, threshold_index, threshold_values
+from avs_bench.metrics.threshold_curve import (
+    _float32_linspace,
+    checked_probabilities,
+    probabilities_of,
+    threshold_index,
+    threshold_values,
+)
 from tests.bench.metrics.fixtures import RELATIVE, load
 from vpo_builder.runtime.errors import InputError
 
@@ -238,3 +244,18 @@ class TestErrors:
     def test_official_batches_need_single_videos(self):
         with pytest.raises(InputError, match="one record per video"):
             official_batches([VideoScores.of(*logits_and_masks(0))], 4)
+
+
+def test_thresholds_made_anew_are_those_in_use():
+    assert np.array_equal(_float32_linspace(), threshold_values)
+    assert _float32_linspace().dtype == np.float32
+
+
+def test_given_probabilities_reach_from_0_to_1_and_no_further():
+    given_ones = np.array([[0.0, 1.0], [0.5, 1 / 3]])
+    taken = checked_probabilities(given_ones, (0,))
+    assert taken.dtype == np.float32
+    assert np.array_equal(taken, given_ones.astype(np.float32))
+    for wrong in (-1e-6, 1.00001, np.nan, np.inf):
+        with pytest.raises(InputError, match=r"probabilities: .* at \[2, 0, 1\] and 1 more"):
+            checked_probabilities(np.array([[0.5, wrong], [0.5, wrong]]), (2,))

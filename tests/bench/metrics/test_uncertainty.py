@@ -15,7 +15,14 @@ from avs_bench.metrics import (
     uncertainty,
 )
 from avs_bench.metrics.intervals import bca_ends
-from avs_bench.metrics.uncertainty import bootstrap, by_unit, compare, over_seeds
+from avs_bench.metrics.uncertainty import (
+    NO_ENDS,
+    Interval,
+    bootstrap,
+    by_unit,
+    compare,
+    over_seeds,
+)
 from vpo_builder.runtime.errors import InputError
 
 
@@ -245,3 +252,20 @@ def test_the_seed_draws_intervals_and_permutations_anew():
     assert one == same
     assert (one.low, one.high) != (other.low, other.high)
     assert one.p_value != other.p_value
+
+
+def test_an_interval_is_printed_in_per_cent_with_its_doubt():
+    figure = Figure("miou_dataset", 0.625, "rules")
+    interval = Interval(figure, 0.5, 0.75, 0.9, units=8, resamples=10)
+    assert str(interval) == "miou_dataset 62.50 % [50.00, 75.00] at 90 % over 8 units"
+    assert interval.missing == ""
+    blurred = replace(interval, low=math.nan)
+    assert str(blurred) == f"miou_dataset 62.50 % ({NO_ENDS}) over 8 units"
+    nothing = replace(interval, figure=Figure("miou_dataset", math.nan, "rules", "no pixel"))
+    assert str(nothing) == "miou_dataset – (no pixel)"
+
+
+def test_a_spread_without_a_mean_says_why():
+    figures = [Figure("f_video", math.nan, "rules", note) for note in ("no frame", "")]
+    assert str(over_seeds(figures)) == "f_video – (no frame)"
+    assert math.isnan(over_seeds(figures).sd)

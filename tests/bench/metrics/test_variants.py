@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from avs_bench.metrics import Confusion, Figure
 from avs_bench.metrics.variant_counts import at_side, padding_frames
-from avs_bench.metrics.variant_table import VARIANTS
+from avs_bench.metrics.variant_table import VARIANTS, _ddeseg, _under
 from avs_bench.metrics.variants import AnsweredClip, figures_over
 from vpo_builder.runtime.errors import InputError
 
@@ -142,3 +143,20 @@ def test_nothing_counted_has_no_figure_and_no_clip_is_an_error():
             assert figure.note.startswith("no pixel is counted")
     with pytest.raises(InputError, match="at least one clip"):
         figures_over([], CLASSES, VARIANTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "beta2"),
+    [("miou_dataset_ddeseg", None), ("f1_dataset_ddeseg", 1.0), ("f03_dataset_ddeseg", 0.3)],
+)
+def test_a_figure_of_ddeseg_made_anew_is_the_listed_one(name, beta2):
+    pred, target = clips()[0]
+    for record in (Confusion.of(pred, target, CLASSES), Confusion.empty(CLASSES)):
+        assert str(_ddeseg(name, beta2)(record)) == str(BY_NAME[name].figure(record))
+    assert BY_NAME[name].figure(Confusion.empty(CLASSES)).note
+
+
+def test_a_figure_under_another_name_keeps_value_and_note_and_adds_to_the_rules():
+    one = Figure("miou_frame", 0.5, "mean", "noted")
+    renamed = _under("miou_frame_small", lambda record: one if record == "r" else None, "at 1", "b")
+    assert renamed("r") == Figure("miou_frame_small", 0.5, "mean; at 1; b", "noted")
