@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from avs_bench.metrics import Confusion, FrameScores, VideoScores, f_video_official, j_video
+from avs_bench.metrics import (
+    Confusion,
+    Figure,
+    FrameScores,
+    VideoScores,
+    f_video_official,
+    j_video,
+)
 from avs_bench.metrics.families import (
     FIGURES,
     LOWER_IS_BETTER,
@@ -51,3 +58,15 @@ def test_every_figure_of_a_family_says_so_in_its_name(family):
         assert {figure.family for figure in made} == {family}
         assert len({figure.name for figure in made}) == len(made)
     assert made[0].name not in LOWER_IS_BETTER  # the one that leads
+
+
+@pytest.mark.parametrize(
+    ("value", "note", "printed"),
+    [
+        (0.625, "", "miou_dataset 62.50 % (all)"),
+        (0.625, "threshold 0.5", "miou_dataset 62.50 %, threshold 0.5 (all)"),
+        (float("nan"), "no pixel", "miou_dataset –, no pixel (all)"),
+    ],
+)
+def test_a_figure_is_printed_in_per_cent_with_its_note_and_rules(value, note, printed):
+    assert str(Figure("miou_dataset", value, "all", note)) == printed

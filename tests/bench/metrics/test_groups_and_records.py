@@ -38,6 +38,11 @@ class TestRecords:
         assert copy == record
         assert not any(getattr(copy, name).flags.writeable for name in copy.shapes())
 
+    def test_equal_records_have_equal_hashes_and_others_others(self, record):
+        same = record.with_vector(record.vector())
+        assert hash(same) == hash(record)
+        assert hash(record + record) != hash(record)
+
     def test_only_records_of_one_kind_add(self, record):
         with pytest.raises(TypeError):
             record + 1
@@ -92,6 +97,13 @@ class TestGroups:
             ("subset", "v1s"): 1,
         }
 
+    def test_a_copy_from_another_process_is_the_same_and_read_only(self):
+        grouped = confusion_of(3)
+        copy = pickle.loads(pickle.dumps(grouped))
+        assert copy.records == grouped.records
+        with pytest.raises(TypeError):
+            copy.records["all", "all"] = grouped.overall
+
     def test_nothing_else_adds(self):
         with pytest.raises(TypeError):
             Grouped.of(Confusion.empty(2)) + Confusion.empty(2)
@@ -106,3 +118,12 @@ def test_size_bands_of_the_share_of_counted_pixels(sounding, band):
     target[100:] = 255
     target[:sounding] = 7
     assert size_band(target.reshape(10, 20)) == band
+
+
+def test_ignored_pixels_are_no_part_of_a_picture_and_all_of_them_no_picture():
+    target = np.zeros(100, np.uint8)
+    target[:40], target[40:49] = 255, 3
+    assert size_band(target) == "medium"  # 9 of 60, 15 %
+    assert size_band(np.full(4, 255)) == "none"
+    with pytest.raises(InputError, match=r"^target: expected class indices"):
+        size_band(target / 1.0)

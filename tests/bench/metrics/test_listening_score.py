@@ -238,3 +238,25 @@ def test_more_parts_than_can_be_tried_are_decided_one_by_one(
     monkeypatch.setattr(listening, "MOST_DEAF_MASKS", 8)
     assert len(deaf_scores(flat)) == 8 + 2
     assert deaf_scores(flat).mean(axis=1).max() == pytest.approx(exact)
+
+
+@pytest.mark.parametrize(
+    ("figure", "name", "value"),
+    [(every_sound_listening, "every_sound_listening", 0.5), (deaf_listening, "deaf_listening", 0)],
+)
+def test_shares_of_pictures_have_names_rules_and_of_none_a_reason(figure, name, value):
+    targets = objects(4, 4)
+    found = ListeningScores.of(targets, targets) + ListeningScores.of(0 * targets, targets)
+    made = figure(found)
+    assert (made.name, made.value, made.note) == (name, value, "")
+    assert made.rules.startswith("every sound of a picture above 0.5; pictures with several")
+    nothing = figure(ListeningScores.empty())
+    assert math.isnan(nothing.value)
+    assert nothing.note == listening.NO_GROUP
+
+
+def test_parts_that_are_decided_one_by_one_are_decided_well(monkeypatch):
+    targets = objects(9, 4).reshape(2, -1)
+    tried = deaf_scores(targets).mean(axis=1).max()
+    monkeypatch.setattr(listening, "MOST_DEAF_MASKS", 1)
+    assert deaf_scores(targets).mean(axis=1).max() == tried == 0.5

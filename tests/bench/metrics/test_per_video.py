@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avs_bench.metrics import (
+    Figure,
     VideoScores,
     f_video,
     f_video_official,
@@ -259,3 +260,41 @@ def test_given_probabilities_reach_from_0_to_1_and_no_further():
     for wrong in (-1e-6, 1.00001, np.nan, np.inf):
         with pytest.raises(InputError, match=r"probabilities: .* at \[2, 0, 1\] and 1 more"):
             checked_probabilities(np.array([[0.5, wrong], [0.5, wrong]]), (2,))
+
+
+def test_probabilities_score_as_the_logits_that_they_are_of():
+    logits, target = logits_and_masks(3)
+    target[2, :, :2] = 255
+    probabilities = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    made = VideoScores.of_probabilities(probabilities, target, ignore=255)
+    assert made == VideoScores.of(logits, target, ignore=255)
+    with pytest.raises(InputError, match="expected 0 to 1"):
+        VideoScores.of_probabilities(logits, target, ignore=255)
+
+
+def test_j_and_f_says_the_rules_of_both_and_a_note_of_either():
+    def figure(name, note):
+        return Figure(name, 0.5, f"rule of {name[0]}", note)
+
+    for notes, kept in ((("one", ""), "one"), (("", "two"), "two"), (("one", "two"), "one")):
+        both = j_and_f(figure("j_video", notes[0]), figure("f_video", notes[1]))
+        assert (both.rules, both.note) == ("J: rule of j | F: rule of f", kept)
+
+
+def test_official_batches_are_named_by_their_size_and_take_single_videos():
+    logits, target = logits_and_masks(4)
+    videos = [VideoScores.of(*one) for one in zip(logits, target, strict=True)]
+    j, f = official_batches(videos, 2)
+    assert (j.name, f.name) == ("j_video_official_batch_2", "f_video_official_batch_2")
+    for figure in (j, f):
+        assert figure.rules.startswith("published code with batches of 2 videos; mean over batches")
+    with pytest.raises(InputError, match=r"records of \[1, 2\] videos"):
+        official_batches([videos[0], videos[1] + videos[2]], 2)
+
+
+def test_one_frame_with_an_object_is_its_batch_s_mean():
+    target = np.zeros((1, 2, 4, 4), np.uint8)
+    target[0, 0, :2] = 1
+    logits = np.where(target > 0, 5.0, -5.0)
+    _, f = official_batches([VideoScores.of(logits[0], target[0])], 1)
+    assert f.value == pytest.approx(1)

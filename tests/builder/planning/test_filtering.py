@@ -177,5 +177,30 @@ def test_persons_are_resolved_where_an_image_comes_so_far() -> None:
     ]
     photos = [(Photo(image, SIDE, SIDE, f"{image}.jpg"), "train") for image in range(3)]
     filtered = filter_images(photos, objects, CLASS_OF, CAPTIONS.__getitem__, "ss", CONFIG)
-    assert [d.verdict for d in filtered.decisions] == ["male", "female"]
+    said = [(decision.image_id, decision.verdict) for decision in filtered.decisions]
+    assert said == [(0, "male"), (1, "female")]
     assert [item.objects[0].category for item in filtered.kept] == ["male", "female"]
+
+
+@pytest.mark.parametrize("repeats", ["any", "sounding"])
+def test_one_annotated_in_part_may_have_twins_that_nobody_has_drawn(repeats: str) -> None:
+    outline = msgspec.Raw(b"[[1,2,3,4,5,6]]")
+    placed = [(0, 17), (1, 17), (1, 17), (2, 17), (2, 18), (3, 17)]
+    objects = [
+        ObjectMask(n, i, category, 900.0, 0, outline) for n, (i, category) in enumerate(placed)
+    ]
+    photos = [(Photo(image, SIDE, SIDE, f"{image}.jpg"), "train") for image in range(4)]
+    rules = with_rules(repeats, "drop")
+    filtered = filter_images(
+        photos, objects, CLASS_OF, CAPTIONS.__getitem__, "ss", rules, in_part={0, 1, 3}
+    )
+    said = {(item.kind, item.record): item.reason for item in filtered.rejections}
+    assert said["image", "0"] is Reason.NOT_EXHAUSTIVE
+    assert said["image", "1"] is Reason.REPEATED_INSTANCES  # two are drawn
+    kept = {row.photo.id: [item.mask.id for item in row.objects] for row in filtered.kept}
+    if repeats == "any":
+        assert said["image", "2"] is Reason.NOT_EXHAUSTIVE
+        assert kept == {3: [5]}
+    else:
+        assert said["object", "3"] is Reason.NOT_EXHAUSTIVE
+        assert kept == {2: [4], 3: [5]}
