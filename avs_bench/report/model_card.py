@@ -10,6 +10,7 @@ from avs_bench.report.runs import run_of
 from avs_bench.report.score_tables import tables_of
 from avs_bench.report.text_formats import markdown
 from avs_bench.results.records import Result
+from avs_bench.runtime.own_code import is_own_code
 from vpo_builder.runtime.outside_text import markdown_text
 
 TAGS = ("audio-visual-segmentation", "avs-toolkit")
@@ -80,6 +81,8 @@ def _about(config: HubConfig, results: Iterable[Result]) -> Iterator[str]:
         "weights": f"`{WEIGHTS}`, sha256 `{config.weights_sha256}`",
         "classes by index": ", ".join(map(markdown_text, config.classes)),
     }
+    if is_own_code(str(settings["model"]["name"])):
+        facts["code"] = "its authors' own, which is not here: every command needs its `--model`"
     if any(result.chosen_on_test for result in results):
         facts["epoch"] = "CHOSEN ON TEST, as the published code does: its figures are too high"
     yield "\n".join(f"- {what}: {said}" for what, said in facts.items())

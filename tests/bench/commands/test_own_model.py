@@ -313,6 +313,7 @@ def test_it_goes_to_a_hub_and_back(here, folder):
     to_hub = ("convert", "--run", "run", "--hub-folder", "mine")
     assert "add --model own_parts:build" in refused(*to_hub)
     done(*to_hub, "--model", "own_parts:build")
+    assert "every command needs its `--model`" in Path("mine/README.md").read_text()
     weights = ("eval", "--weights", "mine/model.safetensors", "--data", folder)
     assert "no file makes it run" in refused(*weights)
     done(*weights, "--model", "own_parts:build")
