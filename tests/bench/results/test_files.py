@@ -85,7 +85,7 @@ def edited(scored, **changes):
 )
 def test_counts_that_cannot_be_are_found(scored, tmp_path, counts):
     (tmp_path / "scores-x.json").write_bytes(edited(scored, counts=counts))
-    with pytest.raises(InputError, match="item 'p00' has counts that are none"):
+    with pytest.raises(InputError, match="item 'p00' has counts that are no counts"):
         read_results(tmp_path)
 
 
