@@ -48,10 +48,10 @@ def open_model(
 ) -> OpenedModel:
     """Open a model in evaluation mode, with all that it takes to score it and to predict with it.
 
-    `source` is the folder of a run, a checkpoint, or a module of one's own, which needs the names
-    of its `classes`. A run or weights of an own model need its code too, as `model`: what a file
-    says is never imported. Weights of others are opened by the name of a `model` of ours, and may
-    need the number of `classes`. Raises InputError.
+    `source` is the folder of a run, a checkpoint, weights on a hub (hf:ORG/NAME[@REV]/FILE), or a
+    module of one's own, which needs the names of its `classes`. A run or weights of an own model
+    need its code too, as `model`: what a file says is never imported. Weights of others are opened
+    by the name of a `model` of ours, and may need the number of `classes`. Raises InputError.
 
     >>> opened = open_model("run")
     >>> opened.name, opened.trained_on, len(opened.classes)

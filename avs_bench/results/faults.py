@@ -68,10 +68,17 @@ def _faults_of_labels(result: Result) -> Iterator[str]:
     cost = result.cost
     if cost and not (0 <= cost.parameters < MOST_COST and 0 <= cost.flops < MOST_COST):
         yield f"a model of {cost.parameters} parameters and {cost.flops} FLOPs"
+    yield from _faults_of_tally(result)
+
+
+def _faults_of_tally(result: Result) -> Iterator[str]:
     try:
-        tally_of(result)
-    except msgspec.ValidationError as error:
+        tally = tally_of(result)
+    except (msgspec.ValidationError, RecursionError) as error:
         yield f"its settings do not say how answers were read: {error}"
+        return
+    if tally and any(one.probes for one in tally.probes.values()):
+        yield "its settings tell of answers to probes of probes"
 
 
 def _faults_of_class_map(class_map: ClassMap, classes: tuple[str, ...]) -> Iterator[str]:

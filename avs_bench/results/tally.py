@@ -1,7 +1,7 @@
 """How the answers of another program were read: kept with its scores, and said beside them."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import msgspec
@@ -18,7 +18,8 @@ class Tally:
     """How answers were read and how many did not fit, of those that are `wanted`.
 
     `names` is the rule by which files were matched; `resized` were brought to their mask's size;
-    `unasked` are of frames that nobody labelled, which programs for AVSBench answer too.
+    `unasked` are of frames that nobody labelled, which programs for AVSBench answer too. `probes`
+    tells the same of the answers to each probe, by its name.
     """
 
     names: str
@@ -31,6 +32,7 @@ class Tally:
     wrong_size: int
     resized: int
     unasked: int
+    probes: dict[str, "Tally"] = field(default_factory=dict)
 
     @property
     def unfit(self) -> str:
@@ -53,6 +55,8 @@ class Tally:
             yield f"passed over: {self.surplus} files that answer no sample"
         if self.resized:
             yield f"{self.resized} of {self.wanted} answers resized to their mask ({self.resize})"
+        for name, tally in self.probes.items():
+            yield from (f"{text}, under {name}" for text in tally.remarks)
 
 
 def tally_of(result: Result) -> Tally | None:

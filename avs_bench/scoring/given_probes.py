@@ -9,6 +9,7 @@ from avs_bench.probes import PROBES, RIGHT_SOUND, ProbeCounts, chosen_probes
 from avs_bench.probes.choice import AT
 from avs_bench.probes.corruptions import CORRUPTIONS
 from avs_bench.results.records import ProbedSet, Result
+from avs_bench.results.tally import Tally, tally_of
 from avs_bench.scoring.answer_files import AnswerFiles
 from avs_bench.scoring.answer_reading import AnswerReader
 from avs_bench.scoring.given import Terms, score_given
@@ -39,7 +40,12 @@ def score_with_probes(
         right, dataset, subset, own, command=command, watchers=watchers, label=label
     )
     probed = score_given_probes(files, dataset, subset, terms, asked, terms.probe_seed)
-    return replace(result, probes=probed)
+    tally = tally_of(result)
+    if not probed or tally is None:
+        return result
+    told = replace(tally, probes={one.probe: how for one, how in probed})
+    settings = result.settings | told.settings
+    return replace(result, settings=settings, probes=tuple(one for one, _ in probed))
 
 
 def own_answers(files: AnswerFiles) -> AnswerFiles:
@@ -59,11 +65,12 @@ def score_given_probes(
     terms: Terms,
     probes: Sequence[str],
     seed: int = 0,
-) -> tuple[ProbedSet, ...]:
-    """Return what answers to probes score, those to each in a folder of the probe's name.
+) -> tuple[tuple[ProbedSet, Tally], ...]:
+    """Return what answers to probes score, and how they were read.
 
-    The same as `eval --probe` gives for these answers. Raises InputError for an unknown probe, for
-    one without a folder, and as `score_given` for answers that do not fit.
+    Those to each lie in a folder of the probe's name. The scores are those of `eval --probe` for
+    these answers. Raises InputError for an unknown probe, for one without a folder, and as
+    `score_given` for answers that do not fit.
     """
     examples, classes = dataset.subsets[subset], len(dataset.classes)
     asked = [
@@ -83,7 +90,9 @@ def _answers_to(probe: str, files: AnswerFiles) -> AnswerFiles:
     return replace(files, names=names)
 
 
-def _score(counts: ProbeCounts, files: AnswerFiles, dataset: AVSDataset, terms: Terms) -> ProbedSet:
+def _score(
+    counts: ProbeCounts, files: AnswerFiles, dataset: AVSDataset, terms: Terms
+) -> tuple[ProbedSet, Tally]:
     asked = list(counts.asked.values())
     reader = AnswerReader(files, dataset, asked, terms.values, terms.resize)
     if not terms.allow_missing:
@@ -92,7 +101,7 @@ def _score(counts: ProbeCounts, files: AnswerFiles, dataset: AVSDataset, terms: 
         counts.add(answer.example.example_id, answer.pred, answer.target)
     if not terms.allow_missing:
         reader.refuse_unfit()
-    return counts.scores()
+    return counts.scores(), reader.tally
 
 
 def _folders(name: str) -> set[str]:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+import avs_bench
 from avs_bench.checkpoints.choice import ModelChoice
 from avs_bench.checkpoints.hub import HubAddress, local_file, parse_address
 from avs_bench.checkpoints.hub_folder import CONFIG, WEIGHTS
@@ -157,6 +158,13 @@ class TestFetching:
         hub.asked.clear()
         assert open_model(choice, CPU).files == opened.files
         assert hub.asked == []
+
+    def test_a_program_of_one_s_own_opens_it_in_one_line(self, hub, folder_for_hub):
+        opened = avs_bench.open_model(ADDRESS, device="cpu")
+        assert (opened.name, opened.trained_on, opened.epochs) == ("tiny", "VPO-SS", 2)
+        hub.repositories["lab/bare"] = {WEIGHTS: (folder_for_hub / WEIGHTS).read_bytes()}
+        bare = avs_bench.open_model(f"hf:lab/bare/{WEIGHTS}", model="tiny", device="cpu")
+        assert (len(bare.classes), bare.origin) == (len(opened.classes), None)
 
     def test_a_revision_is_a_tag_or_a_commit(self, hub):
         files = {local_file(Path(f"hf:{REPOSITORY}@{at}/{WEIGHTS}")) for at in ("v1", COMMIT)}

@@ -1,6 +1,7 @@
 """Answers of any program to a probe-set score what `eval --probe` gives for the same ones."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from avs_bench.names import PROBE_NAMES
 from avs_bench.probes import PROBES, chosen_probes
 from avs_bench.probes.probe_set import Hearing, write_probe_set
 from avs_bench.probes.scores import ProbeScorer, score_probe
+from avs_bench.results.faults import faults
 from avs_bench.results.files import read_results
+from avs_bench.results.tally import remarks_on, tally_of
 from avs_bench.scoring.answer_files import open_answers
 from avs_bench.scoring.given import Terms, score_given
-from avs_bench.scoring.given_probes import own_answers, score_given_probes
+from avs_bench.scoring.given_probes import own_answers, score_given_probes, score_with_probes
 from tests.bench.probes.conftest import CLASSES, RATE, obeys_audio
 from tests.bench.scoring.conftest import write_png
 from tests.bench.scoring.test_given import one_line, run
@@ -57,7 +60,8 @@ def answered(toy, tmp_path_factory):
 
 def scored(folder, toy, *names, **terms):
     files = open_answers(folder)
-    return score_given_probes(files, toy, "test", Terms("mine", **terms), names, SEED)
+    given = score_given_probes(files, toy, "test", Terms("mine", **terms), names, SEED)
+    return tuple(one for one, _ in given)
 
 
 def test_another_program_s_answers_score_what_the_same_model_does_in_eval(answered, toy, stereo):
@@ -78,7 +82,7 @@ def test_a_zip_serves_as_well(answered, toy, tmp_path):
 
 def test_answers_of_another_seed_s_sounds_are_other_scores(answered, toy):
     files = open_answers(answered)
-    (other,) = score_given_probes(files, toy, "test", Terms("mine"), ["shuffled"], SEED + 1)
+    ((other, _),) = score_given_probes(files, toy, "test", Terms("mine"), ["shuffled"], SEED + 1)
     assert other.answer != scored(answered, toy, "shuffled")[0].answer
 
 
@@ -100,6 +104,16 @@ def test_missing_and_surplus_answers_to_a_probe_are_refused_or_background(answer
     items = {item.item_id: probed.answer.record(item) for item in probed.answer.items}
     assert items.keys() == {"example-4", "example-5", "example-6"}
     assert not items["example-4"].areas[1, 1:].any()
+    terms = Terms("mine", allow_missing=True, probes=("single", "noise"), probe_seed=SEED)
+    result = score_with_probes(open_answers(folder), toy, "test", terms)
+    assert remarks_on(result) == (
+        "mine: scored as background: 1 missing, of 3 answers, under single.",
+        "mine: passed over: 1 files that answer no sample, under single.",
+    )
+    nested = {"mine": tally_of(result)}
+    deep = replace(nested["mine"], probes={"single": replace(nested["mine"], probes=nested)})
+    edited = replace(result, dataset_sha256="0" * 64, settings=deep.settings)
+    assert "its settings tell of answers to probes of probes" in list(faults(edited))
     shutil.rmtree(folder / "noise")
     with pytest.raises(InputError, match="no folder noise with answers: answer the sounds"):
         scored(folder, toy, "noise")
