@@ -228,7 +228,7 @@ class Sounds:
     """The rows whose label is wanted, where their recordings are, and all rows by label.
 
     `credits` tell whose the recordings are that are not VGGSound's; `inputs` maps each list to
-    its sha256.
+    its sha256; `packed` are archives to read from their beginning, where nothing else is there.
     """
 
     rows: tuple[ClipRow | SoundRow, ...]
@@ -236,6 +236,7 @@ class Sounds:
     label_counts: Mapping[str, int]
     inputs: Mapping[str, str]
     credits: Mapping[str, SoundCredit] = field(default_factory=dict)
+    packed: tuple[Path, ...] = ()
 
 
 class Clip(msgspec.Struct, frozen=True, gc=False):

@@ -30,18 +30,19 @@ from vpo_builder.publishing.funnel import Funnel, count_funnel
 from vpo_builder.publishing.leaks import find_crossing
 from vpo_builder.publishing.publication import Publication
 from vpo_builder.publishing.rejections import refuse_reappeared
-from vpo_builder.records import Candidates, Clip, PlannedSample, Reason, Rejection, Sounds
+from vpo_builder.records import Candidates, Clip, ClipRow, PlannedSample, Reason, Rejection, Sounds
 from vpo_builder.rendering.clip_folder import ClipFolder, claim_clip_folder
 from vpo_builder.rendering.clip_record import tiled_clips
 from vpo_builder.rendering.images import RenderedImages, render_images
 from vpo_builder.rendering.mix import MIX_FOLDER, render_mixes
+from vpo_builder.rendering.packed_clips import PackedClips
 from vpo_builder.runtime.cycle_collector import without_collecting
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.settings import to_tree
 from vpo_builder.runtime.tasks import Executor
 from vpo_builder.sources.image_sources import ImageSource, coco_2017, read_image_sources
 from vpo_builder.sources.published_ids import PublishedIds, read_published_ids
-from vpo_builder.sources.recordings import seen_and_expected
+from vpo_builder.sources.recordings import clip_of_names, seen_and_expected
 from vpo_builder.sources.sounds import open_sounds, united
 from vpo_builder.sources.vggsound import known_labels, read_vggsound
 
@@ -100,7 +101,7 @@ def read_material(request: VpoRequest) -> Material:
     if not request.supply.fetches:
         refuse_absent_folders(corpus, sources.vggsound)
     clips, rejected = match_clips(corpus.sounds, table, config.subsets, corpus.audible)
-    if request.supply.fetches:
+    if request.supply.fetches or corpus.sounds.packed:
         clips = [
             msgspec.structs.replace(clip, fetchable=True)
             if clip.path is None and clip.clip_id not in corpus.sounds.credits
@@ -123,7 +124,7 @@ def identify(request: VpoRequest, material: Material) -> BuildIdentity:
 def refuse_without_clips(request: VpoRequest, material: Material) -> None:
     """Raise InputError if no clip of the table's labels has a file and none will come."""
     clips, sources = material.clips, request.sources
-    if request.supply.fetches and sources.wants_vggsound:
+    if (request.supply.fetches and sources.wants_vggsound) or material.corpus.sounds.packed:
         return
     if all(clip.path is None for clip in clips):
         where = sources.sounds[0] if sources.vggsound is None else sources.vggsound
@@ -141,6 +142,16 @@ def open_clip_folder(request: VpoRequest, material: Material, executor: Executor
     """Return the folder that a request's clips go to, which the splits of its output share."""
     folder = request.out / AUDIO_FOLDER
     claim_clip_folder(folder, request.config)
+    sounds = material.corpus.sounds
+    if sounds.packed and request.supply.fetches:
+        raise InputError(
+            f"{sounds.packed[0]}: --download would fetch the clips in it: unpack it, or leave "
+            "--download out"
+        )
+    if sounds.packed:
+        rows = (row for row in sounds.rows if isinstance(row, ClipRow))
+        what = (material.clips, request.config, executor, sounds.packed, clip_of_names(rows))
+        return PackedClips(folder, *what)
     return request.supply.clips(folder, material.clips, request.config, executor)
 
 

@@ -3,11 +3,11 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from vpo_builder.records import CLIP_SECONDS, ArchiveMember
-from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.outside_text import say
 from vpo_builder.sources.archives import is_archive, is_packed, members
 from vpo_builder.sources.files_below import folders_below
@@ -47,7 +47,15 @@ class Named(Protocol):
         """The published names of its file, without endings."""
 
 
-def find_recordings(vggsound: Path, rows: Iterable[Named]) -> Mapping[str, Path | ArchiveMember]:
+@dataclass(frozen=True)
+class Recordings:
+    """The recording of each clip that has one; packed archives where nothing else is there."""
+
+    paths: Mapping[str, Path | ArchiveMember]
+    packed: tuple[Path, ...] = ()
+
+
+def find_recordings(vggsound: Path, rows: Iterable[Named]) -> Recordings:
     """Return the recording of each clip that has one: loose files before archived ones.
 
     `vggsound` is an archive, or a folder with recordings or archives of them at any depth. Packed
@@ -70,12 +78,19 @@ def find_recordings(vggsound: Path, rows: Iterable[Named]) -> Mapping[str, Path 
     if packed and chosen:
         more = f" and {len(packed) - 1} more" if len(packed) > 1 else ""
         say(f"{packed[0]}{more}: packed, left aside for what lies unpacked beside it", err=True)
-    elif packed:
-        raise InputError(
-            f"{packed[0]}: a packed tar can only be read from its beginning: unpack it, or repack "
-            "it as a plain .tar or a .zip"
-        )
-    return chosen
+        packed = []
+    return Recordings(chosen, tuple(packed))
+
+
+def clip_of_names(rows: Iterable[Named]) -> Callable[[str], str | None]:
+    """Return what tells of a file's name which clip it is, None for no clip of the rows."""
+    clips = {key: row.clip_id for row in rows for key in _keys(row)}
+
+    def clip_of(name: str) -> str | None:
+        key = _key(name)
+        return None if key is None else clips.get(key)
+
+    return clip_of
 
 
 def seen_and_expected(vggsound: Path) -> str:
@@ -95,7 +110,8 @@ def has_recordings(vggsound: Path) -> bool:
     """Tell whether there is anything in which recordings could be, be it empty."""
     if any((vggsound / name).is_dir() for name in AUDIO_FOLDERS):
         return True
-    return next(_recordings(vggsound, []), None) is not None
+    packed: list[Path] = []
+    return next(_recordings(vggsound, packed), None) is not None or bool(packed)
 
 
 def _recordings(vggsound: Path, packed: list[Path]) -> Iterator[Found]:

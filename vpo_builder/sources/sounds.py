@@ -87,6 +87,7 @@ def united(parts: Sequence[Sounds]) -> Sounds:
         sum((Counter(part.label_counts) for part in parts), Counter()),
         inputs,
         {clip: credit for part in parts for clip, credit in part.credits.items()},
+        tuple(path for part in parts for path in part.packed),
     )
 
 

@@ -63,9 +63,9 @@ def read_vggsound(folder: Path, wanted: frozenset[str], table: Path | None = Non
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text: expected VGGSound's csv") from None
     rows, label_counts = _parse(text, wanted, path)
-    paths = find_recordings(folder, rows)
+    found = find_recordings(folder, rows)
     inputs = {"vggsound/vggsound.csv": hashlib.sha256(data).hexdigest()}
-    return Sounds(tuple(rows), paths, label_counts, inputs)
+    return Sounds(tuple(rows), found.paths, label_counts, inputs, packed=found.packed)
 
 
 def _parse(text: str, wanted: frozenset[str], path: Path) -> tuple[list[ClipRow], Counter[str]]:
