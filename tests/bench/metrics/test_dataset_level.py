@@ -226,6 +226,10 @@ class TestFigures:
         assert float(fdr_dataset(confusion)) == 0.5
         assert float(f1_dataset(confusion)) == close((2 / 3) / 3)
 
+    def test_without_background_every_other_class_counts(self):
+        confusion = Confusion(3, [[9, 0, 0], [0, 2, 2], [0, 0, 4]])
+        assert float(miou_foreground_dataset(confusion)) == close((2 / 4 + 4 / 6) / 2)
+
     def test_false_positives_are_a_share_of_the_background_whatever_the_class(self):
         confusion = Confusion(3, [[6, 1, 3], [0, 4, 9], [5, 0, 0]])
         assert float(foreground_fpr_dataset(confusion)) == close(4 / 10)

@@ -298,3 +298,23 @@ def test_one_frame_with_an_object_is_its_batch_s_mean():
     logits = np.where(target > 0, 5.0, -5.0)
     _, f = official_batches([VideoScores.of(logits[0], target[0])], 1)
     assert f.value == pytest.approx(1)
+
+
+def test_every_figure_of_videos_names_itself_and_its_rules_and_of_none_a_reason():
+    logits, target = logits_and_masks(5)
+    scores, nothing = VideoScores.of(logits, target), VideoScores.empty()
+    told = {
+        "j_video": (j_video, "IoU at probability > 0.5, mean over a video's frames"),
+        "f_video_official": (f_video_official, "each video at the best of 255 thresholds for it"),
+        "f_video": (f_video, "at one threshold, the best one for the whole set; mean over"),
+    }
+    for name, (figure, rules) in told.items():
+        assert figure(scores).name == name
+        assert figure(scores).rules.startswith(rules)
+        assert figure(nothing).note.startswith("no pixel is counted")
+        assert np.isnan(figure(nothing).value)
+    assert j_video(scores).note == f_video_official(scores).note == ""
+    assert f_video(scores, 0.5).rules.startswith("at one threshold, given; mean over")
+    for sample in (0.5, 0.1):
+        place = np.abs(threshold_values - sample).argmin()
+        assert f_video(scores, sample).note == f"threshold {threshold_values[place]:.4f}"
