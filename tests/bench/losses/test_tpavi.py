@@ -91,3 +91,79 @@ def test_a_batch_without_a_labelled_pixel_has_no_cross_entropy_and_a_gradient_of
     loss.backward()
     assert loss.item() == 0
     assert logits.grad.abs().max() == 0
+
+
+def made_inputs(classes):
+    """Return two maps of two sizes, their sounds and logits, for four frames."""
+    torch.manual_seed(classes)
+    maps = [torch.rand(4, 6, side, side) for side in (4, 2)]
+    audio = [torch.randn(4, 6) for _ in maps]
+    return maps, audio, 2 * torch.randn(4, classes, 8, 8)
+
+
+def block_means(values, side):
+    """Average [8, 8] down to [side, side]."""
+    step = 8 // side
+    return np.array(
+        [
+            [values[r : r + step, c : c + step].mean() for c in range(0, 8, step)]
+            for r in range(0, 8, step)
+        ]
+    )
+
+
+def unit(vector):
+    return vector / np.linalg.norm(vector)
+
+
+def softmax(vector):
+    return np.exp(vector) / np.exp(vector).sum()
+
+
+def test_the_cosine_term_is_its_definition_frame_by_frame():
+    maps, audio, logits = made_inputs(1)
+    audio[0][1] = -audio[0][1].abs()  # a sound that points away from the map
+    wide = logits.double().numpy()[:, 0]
+    terms = np.zeros((2, 4))
+    for k, (seen, heard) in enumerate(zip(maps, audio, strict=True)):
+        for n in range(4):
+            mask = block_means(1 / (1 + np.exp(-wide[n])), seen.shape[-1]) > 0.5
+            assert 0 < mask.sum() < mask.size or seen.shape[-1] == 2
+            mean = (seen[n].double().numpy() * mask).sum((1, 2)) / (mask.sum() + 1e-6)
+            length = np.linalg.norm(mean)
+            cosine = unit(heard[n].double().numpy()) @ mean / max(length, 1e-12)
+            terms[k, n] = -np.log(max(cosine, 0) + 1e-6)
+    found = cosine_matching(maps, audio, logits)
+    assert terms[0, 1] == pytest.approx(-np.log(1e-6))
+    assert found.numpy() == pytest.approx(terms.mean(0), rel=1e-4)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+@pytest.mark.parametrize("normalise", [False, True])
+@pytest.mark.parametrize("nearest", [False, True])
+def test_the_divergence_is_its_definition_frame_by_frame(classes, normalise, nearest):
+    maps, audio, logits = made_inputs(classes)
+    wide = logits.double().numpy()
+    terms = np.zeros((2, 4))
+    for k, (seen, heard) in enumerate(zip(maps, audio, strict=True)):
+        side = seen.shape[-1]
+        vectors, sounds = [], [one.double().numpy() for one in heard]
+        for n in range(4):
+            if classes == 1:
+                mask = 1 / (1 + np.exp(-block_means(wide[n, 0], side)))
+            else:
+                mask = block_means((wide[n].argmax(0) != 0).astype(float), side)
+            vectors.append((seen[n].double().numpy() * mask).mean((1, 2)))
+        if normalise:
+            vectors, sounds = list(map(unit, vectors)), list(map(unit, sounds))
+        for n in range(4):
+            wanted = sounds[n]
+            if nearest:
+                apart = [
+                    np.inf if m == n else np.linalg.norm(sounds[m] - sounds[n]) for m in range(4)
+                ]
+                wanted = vectors[int(np.argmin(apart))]
+            p, q = softmax(wanted), softmax(vectors[n])
+            terms[k, n] = (p * np.log(p / q)).sum()
+    found = divergence_matching(maps, audio, logits, normalise=normalise, nearest=nearest)
+    assert found.numpy() == pytest.approx(terms.mean(0), rel=1e-4, abs=1e-7)
