@@ -58,6 +58,15 @@ class Batch:
     kinds: Tensor
     clips: ClipLayout | None = None
 
+    def pin_memory(self) -> "Batch":
+        """Return the batch where a GPU can copy it from by itself, as DataLoader asks for."""
+        return replace(
+            self,
+            images=self.images.pin_memory(),
+            targets=self.targets.pin_memory(),
+            waveforms=self.waveforms.pin_memory(),
+        )
+
 
 def load_for_training(
     example: Example,

@@ -45,17 +45,19 @@ def training_batches(
     first_step: int,
     steps: int,
     rows: slice = slice(None),
+    *,
+    pinned: bool = False,
 ) -> Generator[Batch]:
     """Yield the batches of the optimisation steps from `first_step` up to `steps`.
 
     Of each only `rows` are read, a process's share. Whoever leaves off early closes it, which ends
-    the workers: an error that is kept would keep them.
+    the workers: an error that is kept would keep them. A GPU copies `pinned` batches by itself.
 
     Raises InputError for a file that cannot be read.
     """
     views = _TrainingViews(dataset, settings)
     drawn, held = order.batches(first_step, steps, rows), settings.image.item_frames
-    return _batches(views, drawn, dataset, settings, held)
+    return _batches(views, drawn, dataset, settings, held, pinned=pinned)
 
 
 def plain_batches(
@@ -63,16 +65,18 @@ def plain_batches(
     examples: Sequence[Example],
     settings: Settings,
     change: PictureChange | None = None,
+    *,
+    pinned: bool = False,
 ) -> Generator[Batch]:
     """Yield each of the dataset's examples once, unchanged, in batches of one picture size.
 
     Where frames of a video are seen together, frames without annotation are among them. A `change`
-    is made to every picture.
+    is made to every picture. `pinned` as in `training_batches`.
     """
     clips = evaluation_clips(dataset, examples, settings.image.frames)
     views = _PlainViews(dataset, clips, settings, change)
     order = evaluation_batches(clips, settings.evaluation.batch_size)
-    return _batches(views, order, dataset, settings, settings.image.frames)
+    return _batches(views, order, dataset, settings, settings.image.frames, pinned=pinned)
 
 
 class _TrainingViews(Dataset[Item]):
@@ -137,6 +141,8 @@ def _batches(
     dataset: AVSDataset,
     settings: Settings,
     held: int,
+    *,
+    pinned: bool,
 ) -> Generator[Batch]:
     """Yield the batches of items of which each may hold `held` frames."""
     frames = settings.image.frames if dataset.videos else 1
@@ -146,6 +152,7 @@ def _batches(
         num_workers=settings.loader.workers,
         collate_fn=partial(_collate, classes=len(dataset.classes), frames=frames, held=held),
         worker_init_fn=_leave_signals_to_the_run,
+        pin_memory=pinned,
         generator=torch.Generator(),  # its own: reading draws nothing from the run's
     )
     with closing(_while_workers_live(loader)) as coming:

@@ -12,6 +12,7 @@ from avs_bench.data.clips import ClipLayout
 from avs_bench.data.tensors import normalise
 from avs_bench.models.output import AVSOutput, as_output
 from avs_bench.models.protocol import SeesOnce, needs_of
+from avs_bench.runtime.device import on_device
 from vpo_builder.runtime.errors import InputError
 
 Model = Callable[..., Any]
@@ -76,8 +77,8 @@ def segment_hearings(
 ) -> Iterator[Tensor]:
     """Yield what `segment` returns for each of several batches that show the same pictures."""
     first = hearings[0]
-    sounds = (batch.waveforms.to(device) for batch in hearings)
-    outputs = run_hearings(model, first.images.to(device), sounds, first.clips)
+    sounds = (on_device(batch.waveforms, device) for batch in hearings)
+    outputs = run_hearings(model, on_device(first.images, device), sounds, first.clips)
     for batch, output in zip(hearings, outputs, strict=True):
         yield _at_target_size(batch, output)
 

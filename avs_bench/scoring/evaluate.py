@@ -93,7 +93,7 @@ def evaluate(
     chosen = dict.fromkeys([dataset.family, *families])
     scorers = [scorer_of(name, len(dataset.classes), examples) for name in chosen]
     own = _share(examples, processes)
-    batches = plain_batches(dataset, own, settings, change)
+    batches = plain_batches(dataset, own, settings, change, pinned=device.type == "cuda")
     segmented = partial(_segmented, model, device, class_map)
     told = [*(scorer.add for scorer in scorers), *([watch_answers] if watch_answers else [])]
     scored = _scored(segmented, batches, told, probes, watch, stopped_by)

@@ -15,6 +15,7 @@ from avs_bench.losses.cross_entropy import binary_cross_entropy, cross_entropy
 from avs_bench.models.execution import ExecutedModel
 from avs_bench.models.output import AVSOutput
 from avs_bench.models.protocol import needs_of
+from avs_bench.runtime.device import on_device
 from avs_bench.training.bank import AudioBank, Sounds
 from avs_bench.training.contrast import Contrast
 from avs_bench.training.pairs import (
@@ -110,7 +111,7 @@ class CavpObjective:
             output = output if whole else model(*self._inputs(model, batch, pairs, rows))
             term = contrast.term(features_of(output), splitting.place(rows, batch))
             own = output.first(rows.stop - rows.start)
-            terms = self._loss(own, batch.targets[rows].to(self._device), totals)
+            terms = self._loss(own, on_device(batch.targets[rows], self._device), totals)
             terms["contrastive"] = settings.weight * term
             yield terms | self._on_shuffled_pairs(output, batch, pairs, rows, totals)
 
@@ -134,8 +135,9 @@ class CavpObjective:
         self, model: ExecutedModel, batch: Batch, pairs: Pairs, rows: slice
     ) -> tuple[Tensor, Tensor]:
         waveforms, index = pairs.own_and_heard(self._splitting.place(rows, batch))
-        sounds = needs_of(model).front_end(waveforms.to(self._device))
-        return normalise(batch.images[rows].to(self._device)), sounds[index.to(self._device)]
+        sounds = needs_of(model).front_end(on_device(waveforms, self._device))
+        images = on_device(batch.images[rows], self._device)
+        return normalise(images), sounds[on_device(index, self._device)]
 
     def _on_shuffled_pairs(
         self, output: AVSOutput, batch: Batch, pairs: Pairs, rows: slice, totals: Totals
@@ -145,7 +147,7 @@ class CavpObjective:
         if not weight:
             return {}
         place = self._splitting.place(rows, batch)
-        targets = heard_targets(batch.targets[rows], pairs, place).to(self._device)
+        targets = on_device(heard_targets(batch.targets[rows], pairs, place), self._device)
         shuffled = output.scores[rows.stop - rows.start :]
         entropy = binary_cross_entropy if shuffled.shape[1] == 1 else cross_entropy
         return {"shuffled_cross_entropy": weight * entropy(shuffled, targets, totals.pixels)}

@@ -1,6 +1,6 @@
 """The training loop: read a batch, take a step; at an epoch's end score on val and keep."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -69,12 +69,14 @@ def fit(
     events = EventFiles(folder, progress.step, len(dataset.classes)) if drawn else None
     narrator = Narrator(announce, train, events)
     steps, rows = (progress.step, learner.steps), processes.share(train.batch_size)
-    batches = training_batches(dataset, settings, order, *steps, rows)
+    pinned = device.type == "cuda"
+    batches = training_batches(dataset, settings, order, *steps, rows, pinned=pinned)
     bar = step_bar(batches, *steps, processes.leads)
     with stop, run.failures_in_one_line(), closing(batches), narrator.following(bar) as coming:
         while not progress.is_over(train.epochs):
             if not progress.awaits_score(learner.epoch_steps):  # else it was stopped at scoring
-                progress = _after_step(learner, next(coming), progress, narrator)
+                ahead = min(learner.ahead, run.steps_until_due(progress, learner.epoch_steps))
+                progress = _after_steps(learner, coming, progress, narrator, ahead, stop)
             if progress.awaits_score(learner.epoch_steps):
                 progress = validation.after(progress, events.watch if events else None)
             if progress.sums is None:
@@ -89,11 +91,22 @@ def fit(
     return progress
 
 
-def _after_step(learner: Learner, batch: Batch, progress: Progress, narrator: Narrator) -> Progress:
-    """Take a step and tell of it."""
-    terms = learner.step(batch, progress.step)
-    progress = progress.after_step(terms)
-    narrator.step(progress, terms)
+def _after_steps(
+    learner: Learner,
+    coming: Iterator[Batch],
+    progress: Progress,
+    narrator: Narrator,
+    count: int,
+    stop: StopRequest,
+) -> Progress:
+    """Take `count` steps and tell of them; fewer if this process, by itself, is told to stop."""
+    for taken in range(count):
+        learner.take(next(coming), progress.step + taken)
+        if stop.signal and learner.alone:
+            break
+    for terms in learner.read():
+        progress = progress.after_step(terms)
+        narrator.step(progress, terms)
     return progress
 
 

@@ -21,10 +21,11 @@ from avs_bench.models.shared_statistics import share_statistics
 from avs_bench.runtime.own_code import refuse_unasked
 from avs_bench.runtime.processes import ALONE, Processes
 from avs_bench.training.averaging import WeightAverage, averaging_of
-from avs_bench.training.endings import memory_errors, refuse_no_number
+from avs_bench.training.endings import memory_errors
 from avs_bench.training.objectives import build_objective
 from avs_bench.training.optimisers import Optimisers
 from avs_bench.training.own import NOTHING, Own
+from avs_bench.training.readings import LossReadings
 from avs_bench.training.splitting import splitting_of
 
 FEWER_ITEMS = (
@@ -65,6 +66,7 @@ class Learner:
         self._backbone = backbone_parameters(self.model)
         self._rests_until = settings.optim.backbone_from_epoch * epoch_steps
         self._executed = ExecutedModel(self.model, execution)
+        self._readings = LossReadings(device, processes)
         self._average: WeightAverage | None = averaging_of(self.model, train.ema_decay)
 
     @property
@@ -72,11 +74,26 @@ class Learner:
         """The model that val scores and best.pt keeps: the one trained, or its moving average."""
         return self._average.model if self._average else self.model
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other process takes the same steps."""
+        return self._processes.count == 1
+
+    @property
+    def ahead(self) -> int:
+        """How many steps may be taken before their losses are read."""
+        return self._readings.ahead
+
     def step(self, batch: Batch, step: int) -> dict[str, float]:
+        """Take a step as `take`, and return the loss terms of the whole batch by name."""
+        self.take(batch, step)
+        return self.read()[-1]
+
+    def take(self, batch: Batch, step: int) -> None:
         """Do optimisation step `step`, counted from 0, with this process's share of the batch.
 
-        Returns the loss terms of the whole batch by name. Raises FailedError if the loss is no
-        longer a number and if memory is full.
+        Raises FailedError if the loss is no longer a number, a GPU's at the next step, and if
+        memory is full.
         """
         torch.manual_seed(digest("dropout", self._seed, step, self._processes.rank))
         self.model.train()
@@ -84,24 +101,25 @@ class Learner:
             parameter.requires_grad_(step >= self._rests_until)
         self.optimisers.begin(step)
         with memory_errors(f"step {step}", FEWER_ITEMS):
+            self._readings.refuse_no_number()
             with errors_in(self.own.name, f"step {step}"):
-                values = self._backward(batch, step)
-            whole = self._processes.total(torch.stack(list(values.values()))).tolist()
-            shown = dict(zip(values, whole, strict=True))
-            refuse_no_number(shown, step)
+                self._backward(batch, step)
+            if self.ahead == 1 and self.alone:
+                self._readings.refuse_no_number()
             self.optimisers.descend(self._processes)
             if self._average:
                 self._average.add(self.model, step)
-        return shown
 
-    def _backward(self, batch: Batch, step: int) -> dict[str, Tensor]:
-        """Add the gradient of this process's share, part by part, and return its loss terms."""
-        values: dict[str, Tensor] = {}
+    def read(self) -> list[dict[str, float]]:
+        """Return the loss terms of the whole batch of every step that was not read before."""
+        return self._readings.read()
+
+    def _backward(self, batch: Batch, step: int) -> None:
+        """Add the gradient of this process's share, part by part, and note its loss terms."""
         epoch = step // self.epoch_steps
         for terms in self.objective.loss_terms(self._executed, batch, epoch, step):
+            self._readings.note(step, terms)
             self.optimisers.backward(torch.stack(list(terms.values())).sum())
-            values = {n: values.get(n, 0) + term.detach() for n, term in terms.items()}
-        return values
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps beside the weights of `scored_model`."""

@@ -63,6 +63,12 @@ class RunFolder:
         every = self._origin.settings.train.checkpoint_steps
         return progress.sums is None or (every > 0 and progress.step % every == 0)
 
+    def steps_until_due(self, progress: Progress, epoch_steps: int) -> int:
+        """Return after how many steps the epoch ends, or is to be kept before that."""
+        every = self._origin.settings.train.checkpoint_steps
+        ends = [epoch_steps, *([every] if every else [])]
+        return min(end - progress.step % end for end in ends)
+
     def keep(self, learner: Learner, progress: Progress) -> None:
         """Write history, best.pt if the epoch just ended is the best, and last.pt, in this order.
 

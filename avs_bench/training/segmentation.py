@@ -9,6 +9,7 @@ from avs_bench.data.batch import Batch
 from avs_bench.models.execution import ExecutedModel
 from avs_bench.models.inference import answer
 from avs_bench.models.output import AVSOutput
+from avs_bench.runtime.device import on_device
 from avs_bench.training.splitting import Splitting, Totals
 
 SegmentationLoss = Callable[[AVSOutput, Tensor, Totals], dict[str, Tensor]]
@@ -28,5 +29,7 @@ def segmentation_terms(
     """Yield the terms of each part of the batch, heard with its own sounds."""
     totals = splitting.totals(batch.targets)
     for rows, clips in splitting.clip_parts(batch):
-        seen, heard = batch.images[rows].to(device), batch.waveforms[rows].to(device)
-        yield loss(answer(model, seen, heard, clips), batch.targets[rows].to(device), totals)
+        seen, heard = (on_device(x[rows], device) for x in (batch.images, batch.waveforms))
+        yield loss(
+            answer(model, seen, heard, clips), on_device(batch.targets[rows], device), totals
+        )

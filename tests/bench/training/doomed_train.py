@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 PHASES = {
     "checkpoint": ("run_checkpoint.py", "write_checkpoint"),
     "validation": ("evaluate.py", "evaluate"),
-    "step": ("learner.py", "step"),
+    "step": ("learner.py", "take"),
     "reading": ("loader.py", "_batches"),
     "set-up": ("fit.py", "fit"),
     "imports": ("train.py", "train"),

@@ -41,7 +41,8 @@ def impatient(settings):
 
 
 def test_a_run_without_a_better_val_ends_and_says_why(impatient, dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(Learner, "step", lambda *_: {"cross_entropy": 1.0})  # not even statistics
+    monkeypatch.setattr(Learner, "take", lambda *_: None)  # not even statistics move
+    monkeypatch.setattr(Learner, "read", lambda _: [{"cross_entropy": 1.0}])
     said = []
     fit(impatient, dataset, tmp_path / "run", device=CPU, announce=said.append)
     history = (tmp_path / "run" / "history.jsonl").read_bytes()
@@ -92,8 +93,8 @@ def test_a_signal_while_val_is_scored_repeats_no_more_than_the_scoring(
     assert read_checkpoint(stopped / "last.pt").training["progress"]["step"] == 2 * epoch
 
     steps = []
-    take = Learner.step
-    monkeypatch.setattr(Learner, "step", lambda *given: steps.append(given[2]) or take(*given))
+    take = Learner.take
+    monkeypatch.setattr(Learner, "take", lambda *given: steps.append(given[2]) or take(*given))
     said = []
     fit(settings, dataset, stopped, device=CPU, announce=said.append, resume=True)
     assert f"goes on after step {2 * epoch}" in said[0]
