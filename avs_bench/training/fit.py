@@ -69,14 +69,12 @@ def fit(
     events = EventFiles(folder, progress.step, len(dataset.classes)) if drawn else None
     narrator = Narrator(announce, train, events)
     steps, rows = (progress.step, learner.steps), processes.share(train.batch_size)
-    pinned = device.type == "cuda"
-    batches = training_batches(dataset, settings, order, *steps, rows, pinned=pinned)
+    batches = training_batches(dataset, settings, order, *steps, rows, pinned=device.type == "cuda")
     bar = step_bar(batches, *steps, processes.leads)
     with stop, run.failures_in_one_line(), closing(batches), narrator.following(bar) as coming:
         while not progress.is_over(train.epochs):
             if not progress.awaits_score(learner.epoch_steps):  # else it was stopped at scoring
-                ahead = min(learner.ahead, run.steps_until_due(progress, learner.epoch_steps))
-                progress = _after_steps(learner, coming, progress, narrator, ahead, stop)
+                progress = _after_steps(learner, coming, progress, narrator, run, stop)
             if progress.awaits_score(learner.epoch_steps):
                 progress = validation.after(progress, events.watch if events else None)
             if progress.sums is None:
@@ -96,10 +94,14 @@ def _after_steps(
     coming: Iterator[Batch],
     progress: Progress,
     narrator: Narrator,
-    count: int,
+    run: RunFolder,
     stop: StopRequest,
 ) -> Progress:
-    """Take `count` steps and tell of them; fewer if this process, by itself, is told to stop."""
+    """Take as many steps as the device is sent ahead, up to what is to be kept, and tell of them.
+
+    Fewer if this process, by itself, is told to stop.
+    """
+    count = min(learner.ahead, run.steps_until_due(progress, learner.epoch_steps))
     for taken in range(count):
         learner.take(next(coming), progress.step + taken)
         if stop.signal and learner.alone:
