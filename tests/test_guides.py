@@ -62,7 +62,17 @@ class TestGuide:
         assert "silence_dataset" in said
         assert "(120, 160)" in said
 
+    def test_which_metric(self):
+        said = "\n".join(run_page(DOCS / "which-metric.md", done=(BUILD,)))
+        assert re.search(r"^My model +answers-scores +answers ", said, re.MULTILINE)
+        assert "IoU: yours is" in said
+        figures = set(re.findall(r"^ {2,8}[0-9.–]+(?: %)? (\w+) \(", said, re.MULTILINE))
+        page = (DOCS / "which-metric.md").read_text()
+        named = set(re.findall(r"`([a-z0-9_]+_(?:dataset|frame|video)\w*)`", page))
+        assert named <= figures | {"miou_dataset", "f1_dataset", "j_and_f_dataset", *AVSS_ONLY}
 
+
+AVSS_ONLY = ("miou_frame_padded_224", "fscore_frame_padded_224")
 PAGE = """# A page
 ```python title="a/mine.py"
 value = 3

@@ -160,10 +160,13 @@ def _score(
     from avs_bench.results.files import examples_folder, write_result
     from avs_bench.results.showcase import Showcase
     from avs_bench.scoring.answer_files import open_answers
+    from avs_bench.scoring.given import refuse_other_scores
     from avs_bench.scoring.given_probes import score_with_probes
     from avs_bench.scoring.given_showcase import showing
     from avs_bench.scoring.translator import Translator
 
+    hold(home)
+    refuse_other_scores(home, terms)
     showcase = Showcase(examples)
     translator = Translator() if translate else None
     if translator:
@@ -179,7 +182,6 @@ def _score(
         watchers=watchers,
         label=f"{dataset.name} {subset}",
     )
-    hold(home)
     showcase.write(examples_folder(home, result), dataset.classes)
     stored = write_result(home, result)
     click.echo(plain(tables_of([run_of(home.name, home, (result,))]).every))

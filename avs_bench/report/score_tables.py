@@ -140,7 +140,12 @@ def _score_table(place: Place, scored: Sequence[Scored]) -> Table:
     names = tuple(figure.name for figure in named)
     published = () if place.mapped else published_rows(place.dataset, place.subset, place.family)
     legend = [*legend_of(scored), *doubts_of(scored)]
-    legend += [text for one in scored for entry in one.entries for text in remarks_on(entry.result)]
+    legend += [
+        text
+        for one in scored
+        for entry in one.entries
+        for text in remarks_on(entry.result, place.family)
+    ]
     legend += [OTHER_BUILDS] * bool(place.build)
     legend += [SYNTHETIC] * any(one.first.result.synthetic for one in scored)
     notes = [f"{figure.name}: {figure.rules}." for figure in named]

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from avs_bench.names import Resize, Values
+from avs_bench.names import Family, Resize, Values
 from avs_bench.results.records import Result
 
 KEY = "answers"
@@ -18,8 +18,9 @@ class Tally:
     """How answers were read and how many did not fit, of those that are `wanted`.
 
     `names` is the rule by which files were matched; `resized` were brought to their mask's size;
-    `unasked` are of frames that nobody labelled, which programs for AVSBench answer too. `probes`
-    tells the same of the answers to each probe, by its name.
+    `hard` are class maps without probabilities; `unasked` are of frames that nobody labelled, which
+    programs for AVSBench answer too. `probes` tells the same of the answers to each probe, by its
+    name.
     """
 
     names: str
@@ -32,6 +33,7 @@ class Tally:
     wrong_size: int
     resized: int
     unasked: int
+    hard: int
     probes: dict[str, "Tally"] = field(default_factory=dict)
 
     @property
@@ -44,9 +46,8 @@ class Tally:
         """What a result's settings hold of it."""
         return {KEY: asdict(self)}
 
-    @property
-    def remarks(self) -> Iterator[str]:
-        """Yield the sentences that belong beside the scores."""
+    def remarks_on(self, family: Family) -> Iterator[str]:
+        """Yield the sentences that belong beside scores of a family."""
         background = _counted(self, "missing", "doubled", "wrong_size")
         if background:
             told = ", ".join(background)
@@ -55,8 +56,10 @@ class Tally:
             yield f"passed over: {self.surplus} files that answer no sample"
         if self.resized:
             yield f"{self.resized} of {self.wanted} answers resized to their mask ({self.resize})"
+        if self.hard and family == "video":
+            yield f"{self.hard} of {self.wanted} answers are class maps: F sees them as 0 and 1"
         for name, tally in self.probes.items():
-            yield from (f"{text}, under {name}" for text in tally.remarks)
+            yield from (f"{text}, under {name}" for text in tally.remarks_on("dataset"))
 
 
 def tally_of(result: Result) -> Tally | None:
@@ -67,10 +70,11 @@ def tally_of(result: Result) -> Tally | None:
     return msgspec.convert(result.settings[KEY], Tally) if KEY in result.settings else None
 
 
-def remarks_on(result: Result) -> tuple[str, ...]:
-    """Return the sentences that belong beside a result's scores, each with the method's name."""
+def remarks_on(result: Result, family: Family) -> tuple[str, ...]:
+    """Return what belongs beside a result's scores of a family, each with the method's name."""
     tally = tally_of(result)
-    return () if tally is None else tuple(f"{result.model}: {text}." for text in tally.remarks)
+    told = () if tally is None else tally.remarks_on(family)
+    return tuple(f"{result.model}: {text}." for text in told)
 
 
 def _counted(tally: Tally, *names: str) -> list[str]:

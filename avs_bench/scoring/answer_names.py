@@ -43,6 +43,11 @@ class Matched:
     surplus: tuple[str, ...]
     unasked: tuple[str, ...]
 
+    @property
+    def left_over(self) -> int:
+        """Samples without a file and files without a sample."""
+        return len(self.missing) + len(self.surplus)
+
 
 def match(
     names: Sequence[str], examples: Sequence[Example], unasked: Sequence[Example] = ()
@@ -51,8 +56,12 @@ def match(
 
     `unasked` are frames of the same videos whose answers may be there and are not scored.
     """
-    found = [_matched(rule, names, examples, unasked) for rule in RULES]
-    return min(found, key=lambda one: len(one.surplus) + len(one.missing))  # the first at a tie
+    found: list[Matched] = []
+    for rule in RULES:
+        found.append(_matched(rule, names, examples, unasked))
+        if not found[-1].left_over:
+            break
+    return min(found, key=lambda one: one.left_over)  # the first at a tie
 
 
 def _matched(

@@ -34,7 +34,7 @@ class AnswerReader:
         self._masks = PictureReader(dataset.mask_lookup, cache_mib=0)
         self._matched = match(files.names, examples, _unasked(dataset, examples))
         self._wrong_size: list[str] = []
-        self._resized = 0
+        self._resized = self._hard = 0
         self._digest = hashlib.sha256()
 
     def answers(self) -> Iterator[Answer]:
@@ -64,6 +64,7 @@ class AnswerReader:
             wrong_size=len(self._wrong_size),
             resized=self._resized,
             unasked=len(matched.unasked),
+            hard=self._hard,
         )
 
     def refuse_unfit(self) -> None:
@@ -95,7 +96,9 @@ class AnswerReader:
                 self._wrong_size.append(_wrong_size(where, told.size, wanted, turned=turned))
                 return None
             self._resized += 1
-        return given_answer(told, wanted, where, self._form)
+        answer = given_answer(told, wanted, where, self._form)
+        self._hard += answer.hard
+        return answer
 
 
 def _unasked(dataset: AVSDataset, examples: Sequence[Example]) -> list[Example]:

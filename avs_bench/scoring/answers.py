@@ -53,10 +53,14 @@ class Told:
 
 @dataclass(frozen=True)
 class GivenAnswer:
-    """An answer to score: class indices [H, W] uint8, and what makes object probabilities of it."""
+    """An answer to score: class indices [H, W] uint8, and what makes object probabilities of it.
+
+    They are 0 and 1 where it is `hard`, a class map alone.
+    """
 
     pred: NDArray[np.uint8]
     objects: Callable[[], NDArray[np.float32]]
+    hard: bool = False
 
 
 def read_told(data: bytes, where: str, form: Form) -> Told:
@@ -74,7 +78,7 @@ def given_answer(told: Told, size: tuple[int, int], where: str, form: Form) -> G
                 f"{where}: class indices cannot be resized by {form.resize}: use --resize nearest"
             )
         pred = nearest_labels(told.array, size)
-        return GivenAnswer(pred, lambda: (pred > 0).astype(np.float32))
+        return GivenAnswer(pred, lambda: (pred > 0).astype(np.float32), hard=True)
     scores = resized_scores(told.array, size, form.resize or "nearest")
     objects = _object_probabilities if told.kind == "probabilities" else _object_sigmoid
     if len(scores) == 1:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import class_indices, with_unseen_groups
 from avs_bench.metrics import Family
 from avs_bench.names import Resize, Values
+from avs_bench.results.files import read_result
 from avs_bench.results.records import Result, versions
 from avs_bench.scoring.answer_files import AnswerFiles
 from avs_bench.scoring.answer_reading import AnswerReader
@@ -15,6 +17,9 @@ from avs_bench.scoring.scorers import Answer, scorer_of
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.progress import progress
+
+ANSWERS = "answers"
+"""What stands for a checkpoint's name: the same for every seed of a method."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,11 @@ class Terms:
     seed: int | None = None
     probes: tuple[str, ...] = ()
     probe_seed: int = 0
+
+    @property
+    def training(self) -> dict[str, int]:
+        """What a result's settings say of training."""
+        return {} if self.seed is None else {"seed": self.seed}
 
 
 def score_given(
@@ -73,11 +83,10 @@ def score_given(
             watch(answer)
     if not terms.allow_missing:
         reader.refuse_unfit()
-    seed = {} if terms.seed is None else {"train": {"seed": terms.seed}}
     return Result(
         model=terms.name,
-        settings=reader.tally.settings | seed,
-        checkpoint=_stem(files.path.stem),
+        settings=reader.tally.settings | {"train": terms.training},
+        checkpoint=ANSWERS,
         epochs=0,
         checkpoint_sha256=reader.sha256,
         trained_on="",
@@ -93,7 +102,9 @@ def score_given(
     )
 
 
-def _stem(name: str) -> str:
-    """Return a name that result files may carry."""
-    kept = "".join(c if c.isalnum() or c in "._-" else "-" for c in name).lstrip(".")
-    return kept[:100] or "answers"
+def refuse_other_scores(home: Path, terms: Terms) -> None:
+    """Raise InputError for a folder that holds another method's scores, or another seed's."""
+    for path in sorted(home.glob(f"scores-{ANSWERS}-*.json")):
+        old = read_result(path)
+        if (old.model, old.settings.get("train", {})) != (terms.name, terms.training):
+            raise InputError(f"{path}: scores of {old.model[:60]!r}: give another --out")

@@ -106,7 +106,7 @@ def test_missing_and_surplus_answers_to_a_probe_are_refused_or_background(answer
     assert not items["example-4"].areas[1, 1:].any()
     terms = Terms("mine", allow_missing=True, probes=("single", "noise"), probe_seed=SEED)
     result = score_with_probes(open_answers(folder), toy, "test", terms)
-    assert remarks_on(result) == (
+    assert remarks_on(result, "dataset") == (
         "mine: scored as background: 1 missing, of 3 answers, under single.",
         "mine: passed over: 1 files that answer no sample, under single.",
     )

@@ -1,6 +1,7 @@
 """Answers of any program score what `eval` gives for the same answers, or are refused."""
 
 import json
+import re
 import shutil
 import struct
 import subprocess
@@ -18,6 +19,7 @@ from PIL import Image
 from avs_bench.commands.main import main
 from avs_bench.data.avsbench import avsbench_dataset
 from avs_bench.results.files import read_results
+from avs_bench.results.tally import remarks_on
 from avs_bench.scoring.answer_files import open_answers
 from avs_bench.scoring.evaluate import evaluate
 from avs_bench.scoring.given import Terms, score_given
@@ -58,6 +60,30 @@ def test_the_command_leaves_scores_that_a_report_takes(answers, folder, tmp_path
     reported = run("report", tmp_path / "mine-scores", "--submit", tmp_path / "board.json")
     assert reported.exit_code == 0, reported.output
     assert reported.output.split("\n\n- Per cent.")[0] in scored.output
+
+
+def test_seeds_of_a_method_are_one_row_and_two_methods_are_compared(
+    answers, folder, dataset, tmp_path
+):
+    for name, seed, value in (("ours", 1, 1), ("ours", 2, 2), ("theirs", 1, 0)):
+        made = tmp_path / f"{name}-s{seed}"
+        for example in dataset.subsets["test"]:
+            pixels = np.asarray(Image.open(answers / f"{example.example_id}.png")).copy()
+            pixels[:8] = value
+            write_png(made / example.example_id, pixels)
+        asked = ("--name", name, "--seed", seed, "--examples", 0)
+        scored = run("score", made, "--data", folder, *asked)
+        assert scored.exit_code == 0, scored.output
+    assert "scores of 'ours': give another --out" in one_line(
+        run("score", made, "--data", folder, "--out", tmp_path / "ours-s1-scores")
+    )
+    runs = (tmp_path / f"{name}-scores" for name in ("ours-s1", "ours-s2", "theirs-s1"))
+    told = run("report", *runs, "--compare", "--out", tmp_path / "report")
+    assert told.exit_code == 0, told.output
+    assert re.search(r"^ours +2 seeds ", told.output, re.MULTILINE)
+    assert re.search(
+        r"^theirs .*minus ours|theirs +(−|- )?ours|^theirs ", told.output, re.MULTILINE
+    )
 
 
 def test_what_does_not_fit_is_counted_and_refused_or_scored_as_background(
@@ -170,6 +196,9 @@ def test_black_and_white_of_avsbench_s_own_program_is_the_object(tmp_path):
         mask.save(path)
     result = score(tmp_path / "out", dataset)
     assert result.settings["answers"]["names"] == "frames-from-0"
+    assert remarks_on(result, "video") == (
+        "mine: 10 of 10 answers are class maps: F sees them as 0 and 1.",
+    )
     record = result.sets[0].overall
     assert record.video_iou_units == record.videos << 40
 

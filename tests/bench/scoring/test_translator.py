@@ -157,5 +157,5 @@ def test_both_commands_print_and_store_it(folder, tmp_path, model, dataset, sett
     path = write_answers(tmp_path / "mine", model, dataset, settings, class_png)
     told = run("score", path, "--data", folder, "--translate", "--examples", 0)
     assert "IoU: yours is" in told
-    assert (tmp_path / "mine-scores" / "translation-mine-vpo-ss-test.json").exists()
+    assert (tmp_path / "mine-scores" / "translation-answers-vpo-ss-test.json").exists()
     assert "miou_dataset" in run("report", tmp_path / "mine-scores")
