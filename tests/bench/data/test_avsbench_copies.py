@@ -77,6 +77,7 @@ def test_the_sound_of_a_raw_video_stands_in_for_a_missing_wav(tmp_path: Path) ->
         command = [ffmpeg_program(), "-loglevel", "error", *words, *form]
         subprocess.run(list(map(str, command)), check=True)
     right, _ = heard_by_all(tmp_path, tmp_path / "out")
+    assert {video.audio.suffix for video in find_trees(tmp_path)[0].videos} == {".wav"}
     shutil.rmtree(data / "audio_wav")
     model, build = heard_by_all(tmp_path, tmp_path / "again")
     np.testing.assert_allclose(model, build, atol=2**-15)

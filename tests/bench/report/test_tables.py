@@ -20,7 +20,7 @@ from avs_bench.report.published_rows import all_rows, published_rows
 from avs_bench.report.robust_table import robust_tables
 from avs_bench.report.score_tables import group_tables, probe_tables, score_tables
 from avs_bench.report.table import Number
-from avs_bench.results.records import scored_item, scored_set
+from avs_bench.results.records import SeenCount, scored_item, scored_set
 from tests.bench.report.made_results import frames, pictures, result, run, silence, videos
 from vpo_builder.runtime.errors import InputError
 
@@ -410,3 +410,14 @@ class TestComparison:
         elsewhere = result(pictures(0.6), dataset="VPO-MS")
         with pytest.raises(InputError, match="shares no dataset"):
             comparison_tables([*runs, run("b", elsewhere)])
+
+
+def test_a_model_that_has_seen_what_is_scored_is_marked_and_does_not_compete():
+    scored = pictures(0.9), pictures(0.5, seed=1), pictures(0.6, seed=2)
+    results = [result(one, model=f"m{n}", seed=n) for n, one in enumerate(scored)]
+    seen = replace(results[0], seen=SeenCount(2, 1, 12))
+    runs = [run(f"r{n}", one) for n, one in enumerate([seen, *results[1:]])]
+    (table,) = score_tables_of(runs)
+    assert [row.words[0] for row in table.rows[:3]] == ["m0 (HAS SEEN 3 OF 12)", "m1", "m2"]
+    assert table.best("miou_dataset") == {2}
+    assert any(line.startswith("HAS SEEN n OF m") for line in table.legend)
