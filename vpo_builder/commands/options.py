@@ -90,8 +90,9 @@ _SOURCES = OptionGroup(
             type=FILE,
             multiple=True,
             metavar="CSV|DIR",
-            help="Other recordings, without or beside VGGSound's: the folder of FSD50K or ESC-50, "
-            "or a csv with the columns file, label, licence, page and group; repeatable.",
+            help="Other recordings, without or beside VGGSound's: the folder of FSD50K, ESC-50, "
+            "AudioSet or VGGSounder, or a csv with the columns file, label, licence, page and "
+            "group; repeatable.",
         ),
         Option(
             ["--avsbench"], type=FILE, metavar="DIR", help="AVSBench's S4: avsbench-single-plus."

@@ -52,6 +52,25 @@ _KNOWN = {
 }""",
         ),
         SoundSource(
+            "AudioSet",
+            "YouTube",
+            "AudioSet's lists are under CC BY 4.0; the recordings belong to those who uploaded "
+            "them.",
+            """\
+@inproceedings{gemmeke2017audioset,
+  title     = {{Audio Set}: An Ontology and Human-Labeled Dataset for Audio Events},
+  author    = {Gemmeke, Jort F. and Ellis, Daniel P. W. and Freedman, Dylan and Jansen, Aren and
+               Lawrence, Wade and Moore, R. Channing and Plakal, Manoj and Ritter, Marvin},
+  booktitle = {ICASSP},
+  year      = {2017}
+}""",
+        ),
+        SoundSource(
+            "VGGSounder",
+            "YouTube",
+            "VGGSounder labels recordings of VGGSound, which belong to those who uploaded them.",
+        ),
+        SoundSource(
             "ESC-50",
             "Freesound",
             "ESC-50 as a whole is under CC BY-NC 3.0, its part ESC-10 under CC BY 3.0; each clip "

@@ -1,7 +1,6 @@
 """Reads FSD50K and ESC-50 as published: sets of sounds from Freesound, each with its author."""
 
 import csv
-import hashlib
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,11 +13,10 @@ from vpo_builder.dataset.clip_ids import safe_clip_id
 from vpo_builder.dataset.sound_credits import LONGEST_TEXT, SoundCredit, credit_faults
 from vpo_builder.records import SoundRow
 from vpo_builder.runtime.errors import BAD_JSON, InputError
-from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.sources.files_below import named_below
 from vpo_builder.sources.label_equivalents import audioset_name, equivalents
 from vpo_builder.sources.licence_names import licence_of
-from vpo_builder.sources.selecting import Listed, SoundList
+from vpo_builder.sources.selecting import Listed, SoundList, read_text
 
 FSD50K, ESC_50 = "FSD50K", "ESC-50"
 FSD50K_LISTS = {"dev.csv": "train", "eval.csv": "test"}
@@ -113,7 +111,7 @@ def read_esc50(folder: Path, path: Path) -> SoundList:
     inputs = {f"{ESC_50}/{path.name}": table.sha256}
     originals: dict[str, tuple[str, str, str]] = {}
     if "LICENSE" in files:
-        text, inputs[f"{ESC_50}/LICENSE"] = _read(files["LICENSE"])
+        text, inputs[f"{ESC_50}/LICENSE"] = read_text(files["LICENSE"])
         originals = {found[1]: (found[2], found[3], found[4]) for found in _MADE_OF.finditer(text)}
     listed = []
     for line, row in table.rows:
@@ -165,7 +163,7 @@ def _refuse_labels(labels: Sequence[str], where: str) -> None:
 
 
 def _read_table(path: Path, needed: Sequence[str]) -> _Table:
-    text, sha256 = _read(path)
+    text, sha256 = read_text(path)
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         missing = [name for name in needed if name not in (reader.fieldnames or ())]
@@ -178,18 +176,8 @@ def _read_table(path: Path, needed: Sequence[str]) -> _Table:
 
 
 def _read_about(path: Path) -> tuple[dict[str, _About], str]:
-    text, sha256 = _read(path)
+    text, sha256 = read_text(path)
     try:
         return msgspec.json.decode(text, type=dict[str, _About]), sha256
     except BAD_JSON as error:
         raise InputError(f"{path}: not FSD50K's metadata: {error}: get it again") from None
-
-
-def _read(path: Path) -> tuple[str, str]:
-    try:
-        data = read_regular(path)
-        return data.decode("utf-8-sig"), hashlib.sha256(data).hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text: get it again") from None

@@ -1,5 +1,6 @@
 """Of the clips of a list, those that a class table asks for, and where their files lie."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from msgspec import structs
 from vpo_builder.dataset.sound_credits import SOUND_INPUT, SoundCredit
 from vpo_builder.records import ArchiveMember, SoundRow, Sounds
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.sources.files_below import seen_below
 
 
@@ -75,3 +77,14 @@ class SoundList:
 
 def _is_there(place: Path | ArchiveMember) -> bool:
     return place.is_file() if isinstance(place, Path) else True
+
+
+def read_text(path: Path) -> tuple[str, str]:
+    """Return a list's text and sha256; raise InputError if it cannot be read or is no text."""
+    try:
+        data = read_regular(path)
+        return data.decode("utf-8-sig"), hashlib.sha256(data).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text: get it again") from None

@@ -10,10 +10,20 @@ from vpo_builder.dataset.clip_ids import alike_but_for_case
 from vpo_builder.records import Sounds
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import open_regular
-from vpo_builder.sources.files_below import named_below, seen_below
+from vpo_builder.sources.audioset import (
+    NAMES,
+    STRONG,
+    VGGSOUNDER_LIST,
+    WEAK,
+    read_audioset,
+    read_vggsounder_list,
+)
+from vpo_builder.sources.files_below import folders_below, seen_below
 from vpo_builder.sources.freesound_sets import ESC_50_LIST, FSD50K_LISTS, read_esc50, read_fsd50k
 from vpo_builder.sources.sound_list import NEEDED, is_sound_list, read_sound_list
 
+LISTS = {*FSD50K_LISTS, ESC_50_LIST, VGGSOUNDER_LIST, *NAMES}
+"""Names by which published sets are told."""
 LONGEST_HEADER = 10_000
 
 
@@ -43,8 +53,9 @@ def open_sounds(path: Path) -> SoundSet:
     if found:
         raise InputError(f"{path}: holds {found[0].name} and {found[1].name}: give one of them")
     expected = (
-        f"expected a csv with the columns {', '.join(NEEDED)}, or the folder of FSD50K (dev.csv) "
-        "or ESC-50 (esc50.csv)"
+        f"expected a csv with the columns {', '.join(NEEDED)}, or the folder of FSD50K (dev.csv), "
+        f"ESC-50 ({ESC_50_LIST}), AudioSet (…_segments.csv, audioset_…_strong.tsv) or VGGSounder "
+        f"({VGGSOUNDER_LIST})"
     )
     if not path.is_file():
         raise InputError(f"{path}: {seen_below(path)}: {expected}")
@@ -53,12 +64,21 @@ def open_sounds(path: Path) -> SoundSet:
 
 def _published_set(folder: Path) -> SoundSet | None:
     """Return the published set in a folder, known by its lists at any depth."""
-    found = named_below(folder, frozenset({*FSD50K_LISTS, ESC_50_LIST}))
+    found: dict[str, Path] = {}
+    for here, names in folders_below(folder):
+        for name in names:
+            if name in LISTS or WEAK.fullmatch(name) or STRONG.fullmatch(name):
+                found.setdefault(name, here / name)
     lists = {name: path for name, path in found.items() if name in FSD50K_LISTS}
     lists = {name: path for name, path in lists.items() if _header(path).startswith("fname,")}
     if lists:
         return read_fsd50k(folder, lists)
-    return read_esc50(folder, found[ESC_50_LIST]) if ESC_50_LIST in found else None
+    if ESC_50_LIST in found:
+        return read_esc50(folder, found[ESC_50_LIST])
+    if VGGSOUNDER_LIST in found:
+        return read_vggsounder_list(folder, found[VGGSOUNDER_LIST])
+    segments = [path for name, path in found.items() if name not in LISTS]
+    return read_audioset(folder, segments, found) if segments else None
 
 
 def united(parts: Sequence[Sounds]) -> Sounds:
