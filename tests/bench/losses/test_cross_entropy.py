@@ -1,8 +1,11 @@
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from avs_bench.losses.cross_entropy import cross_entropy, valid_pixels
+from avs_bench.losses.cross_entropy import binary_cross_entropy, cross_entropy, valid_pixels
+from vpo_builder.dataset.schema import IGNORE
 
 
 def random_pixels():
@@ -54,3 +57,12 @@ def test_coarse_scores_are_taken_at_the_size_of_the_targets(size, dtype, monkeyp
     torch.testing.assert_close(scores.grad.double(), precise.grad, rtol=tolerance, atol=tolerance)
     monkeypatch.setattr("avs_bench.losses.cross_entropy.CACHED", 1)  # one picture at a time
     torch.testing.assert_close(3 * cross_entropy(scores, targets, count), loss)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_binary_entropy_is_a_sum_over_counted_pixels_by_their_number(count):
+    logits = torch.tensor([[[[0.5, -1.0, 2.0, 3.0]]]])
+    targets = torch.tensor([[[1, 0, IGNORE, 0]]])
+    terms = [math.log1p(math.exp(-0.5)), math.log1p(math.exp(-1.0)), math.log1p(math.exp(3.0))]
+    loss = binary_cross_entropy(logits, targets, count)
+    assert loss.item() == pytest.approx(sum(terms) / count, rel=1e-6)

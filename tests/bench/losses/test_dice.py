@@ -100,3 +100,31 @@ def test_ignored_pixels_count_for_nothing():
     targets[0, 0] = IGNORE
     assert torch.allclose(dice(logits, targets), dice(logits[:, 1:], targets[:, 1:]))
     assert objects(torch.tensor([[[0, 7, IGNORE]]])).tolist() == [[[0, 1, IGNORE]]]
+
+
+def test_dice_is_its_definition_frame_by_frame():
+    torch.manual_seed(0)
+    logits = torch.randn(3, 4, 5, dtype=torch.float64)
+    targets = torch.randint(0, 2, (3, 4, 5))
+    targets[1] = 0
+    targets[2, :2] = IGNORE
+    expected = []
+    for scores, labels in zip(logits.numpy(), targets.numpy(), strict=True):
+        found = (1 / (1 + np.exp(-scores)))[labels != IGNORE]
+        wanted = (labels[labels != IGNORE] == 1).astype(float)
+        below = (found**2).sum() + 0.001 + (wanted**2).sum() + 0.001
+        expected.append(1 - 2 * (found * wanted).sum() / below)
+    assert dice(logits, targets).numpy() == pytest.approx(np.array(expected), rel=1e-12)
+    assert dice(logits, targets).dtype == torch.float64
+    assert expected[1] == 1
+
+
+def test_a_feature_draws_the_mean_of_its_channels_enlarged_between_the_centres_of_pixels():
+    feature = torch.tensor([[[[0.0, 4.0]], [[2.0, 6.0]]]])  # means 1 and 5, side by side
+    drawn = feature_mask(feature, (1, 4))
+    assert drawn.tolist() == [[[1.0, 2.0, 4.0, 5.0]]]
+
+
+def test_an_object_is_any_class_and_ignored_pixels_stay_so():
+    targets = torch.tensor([[[0, 1], [7, IGNORE]]])
+    assert objects(targets).tolist() == [[[0, 1], [1, IGNORE]]]
