@@ -221,3 +221,18 @@ def test_one_annotated_in_part_may_have_twins_that_nobody_has_drawn(repeats: str
     else:
         assert said["object", "3"] is Reason.NOT_EXHAUSTIVE
         assert kept == {2: [4], 3: [5]}
+
+
+def test_what_is_annotated_in_part_is_told_from_what_is_seen_to_repeat() -> None:
+    outline = msgspec.Raw(b"[[1,2,3,4,5,6]]")
+    placed = [(0, 17), (0, 18), (1, 17), (1, 17), (1, 18)]
+    objects = [ObjectMask(n, i, c, 900.0, 0, outline) for n, (i, c) in enumerate(placed)]
+    photos = [(Photo(image, SIDE, SIDE, f"{image}.jpg"), "train") for image in (0, 1)]
+    rules = with_rules("sounding", "drop")
+    filtered = filter_images(photos, objects, CLASS_OF, lambda _: (), "ss", rules, {0, 2})
+    assert [[o.mask.id for o in item.objects] for item in filtered.kept] == [[1], [4]]
+    assert filtered.rejections == [
+        Rejection("object", "0", Reason.NOT_EXHAUSTIVE),
+        Rejection("object", "2", Reason.REPEATED_INSTANCES),
+        Rejection("object", "3", Reason.REPEATED_INSTANCES),
+    ]
