@@ -54,6 +54,10 @@ def goes_through_everything(data: Path, work: Path, samples: int) -> None:
     train = ("train", "--preset", "tiny", "--data", data, "--out", work / "run")
     run(bench, *train, *setting(*ONE_EPOCH))
     assert "miou_dataset" in run(bench, "eval", "--run", work / "run", "--data", data)
+    run(bench, "report", work / "run", "--out", work / "report")
+    told = (work / "report" / "report.md").read_text()
+    assert "VPO-SS of other sources, test, dataset level" in told
+    assert "published [" not in told  # figures of other pictures and sounds
 
 
 def test_from_ones_own_pictures_and_recordings_to_scores(tmp_path: Path) -> None:

@@ -37,13 +37,14 @@ BY_DATASET = {
 def published_settings(name: str, dataset: str = "") -> Settings | None:
     """Return the settings of a paper's model, by its name, on a dataset; None for a model of ours.
 
+    What follows the first word of a dataset's name says what it is made of, and changes nothing.
     An option that belongs to the preset's own backbone is left out for another one.
     """
     if not is_published(name):
         return None
     with torch.device("meta"):
         presets = BY_DATASET[official_of(build_model(name, usual_classes(name)))]
-    settings = read_preset(presets.get(dataset, presets[""]))
+    settings = read_preset(presets.get(dataset.partition(" ")[0], presets[""]))
     options = dict(settings.model.options)
     if not takes_output_stride(name):
         options.pop("output_stride", None)

@@ -11,13 +11,13 @@ import msgspec
 
 from avs_bench.data.example import AVSDataset
 from avs_bench.results.records import SeenCount
-from vpo_builder.dataset.schema import SPLIT_NAMES, SUBSETS, Subset
+from vpo_builder.dataset.schema import SUBSETS, Subset
 from vpo_builder.runtime.errors import BAD_JSON
 from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.runtime.whole_files import write_atomically
 
 SEEN = "pictures.json"
-WITH_COCO_IDS = frozenset(name for name in SPLIT_NAMES.values() if name.startswith("VPO-"))
+WITH_COCO_IDS = "VPO-"  # how the names of such datasets begin
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class SeenPictures:
 
 def note_seen_pictures(folder: Path, dataset: AVSDataset) -> None:
     """Write beside a run's checkpoints what it sees, if its dataset has ids that others share."""
-    if dataset.name in WITH_COCO_IDS:
+    if dataset.name.startswith(WITH_COCO_IDS):
         train, val = (pictures_of(dataset, subset) for subset in SUBSETS[:2])
         seen = SeenPictures(dataset.sha256, tuple(sorted(train)), tuple(sorted(val)))
         write_atomically(folder / SEEN, msgspec.json.encode(seen))
@@ -50,7 +50,8 @@ def count_seen(
     None where it has seen nothing of it, and where the run does not tell: an older one, or other
     weights.
     """
-    if dataset.name not in WITH_COCO_IDS or dataset.sha256 == trained_on_sha256:
+    known = dataset.name.startswith(WITH_COCO_IDS)
+    if not known or dataset.sha256 == trained_on_sha256:
         return None
     try:
         seen = msgspec.json.decode(read_regular(folder / SEEN), type=SeenPictures)

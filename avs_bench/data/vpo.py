@@ -8,7 +8,7 @@ import numpy as np
 
 from avs_bench.data.example import UNKNOWN, AVSDataset, Example, Lookup, SoundSource
 from vpo_builder.dataset.manifest import Manifest, read_manifest
-from vpo_builder.dataset.schema import IGNORE, SPLIT_NAMES, SUBSETS, ClassRow, Sample, Subset
+from vpo_builder.dataset.schema import IGNORE, SUBSETS, ClassRow, Sample, Subset
 
 
 def read_vpo(folder: Path) -> AVSDataset:
@@ -19,7 +19,7 @@ def read_vpo(folder: Path) -> AVSDataset:
     manifest = read_manifest(folder)
     rows = manifest.meta.classes
     return AVSDataset(
-        name=SPLIT_NAMES[manifest.meta.split],
+        name=manifest.meta.name,
         folder=folder,
         classes=tuple(row.name for row in rows),
         mask_lookup=mask_lookup(rows),

@@ -22,6 +22,10 @@ SPLIT_NAMES: Mapping[Split, str] = {
 }
 """The name of each split in its papers, by which published rows are found too."""
 
+OF_OTHER_SOURCES = " of other sources"
+OTHER_INPUTS = ("images/", "sounds/")
+"""How the inputs begin that are not COCO's and VGGSound's."""
+
 SCHEMA_VERSION = 1
 VPO_CSV_COLUMNS = (
     "img_Id",
@@ -114,6 +118,15 @@ class ManifestMeta:
     manifest_sha256: str
     sha256: str = ""
     origin: Origin | UnsetType = UNSET
+
+    @property
+    def name(self) -> str:
+        """What to call the dataset: as its papers do, if it is made of what theirs is made of.
+
+        Figures of others cannot stand beside those of another set of pictures or of recordings.
+        """
+        others = any(name.startswith(OTHER_INPUTS) for name in self.inputs)
+        return SPLIT_NAMES[self.split] + OF_OTHER_SOURCES * others
 
     @property
     def imported(self) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from vpo_builder.dataset.manifest import Manifest
-from vpo_builder.dataset.schema import SPLIT_NAMES
 from vpo_builder.documents.licences import Licence, conditions, strictest_first
 from vpo_builder.documents.sound_sources import SoundSource
 from vpo_builder.documents.wording import (
@@ -60,7 +59,7 @@ def encode_card(
 def _about(manifest: Manifest, sounds: Sequence[SoundSource]) -> dict[str, Any]:
     meta = manifest.meta
     return {
-        "name": SPLIT_NAMES[meta.split],
+        "name": meta.name,
         "split": meta.split,
         "seed": meta.seed,
         "synthetic": meta.synthetic,

@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from vpo_builder.dataset.manifest import MANIFEST, Manifest
-from vpo_builder.dataset.schema import SPLIT_NAMES
 from vpo_builder.documents.licences import Licence
 from vpo_builder.documents.responsible_ai import RAI_CONFORMS_TO, responsible_ai
 from vpo_builder.documents.sound_sources import SoundSource
@@ -84,7 +83,7 @@ def encode_croissant(
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": [CONFORMS_TO, RAI_CONFORMS_TO],
-        "name": SPLIT_NAMES[meta.split],
+        "name": meta.name,
         "description": summary(meta, sounds),
         "url": "https://arxiv.org/abs/2304.02970",
         "datePublished": DATE_PUBLISHED,
