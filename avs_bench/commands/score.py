@@ -123,8 +123,9 @@ def score(
     from avs_bench.scoring.given import Terms
 
     dataset, full = read_dataset(folder), predictions.resolve()
+    title = (full.stem if full.is_file() else full.name) or "answers"
     terms = Terms(
-        name or full.stem,
+        name or title,
         values,
         resize,
         allow_missing,
@@ -138,7 +139,7 @@ def score(
     if template:
         say(write_template(predictions, dataset, subset, command))
         return
-    home = out or full.with_name(f"{full.stem}-scores")
+    home = out or full.parent / f"{title}-scores"
     _score(predictions, dataset, subset, terms, command, home, examples, translate=translate)
 
 

@@ -55,10 +55,15 @@ class BoundaryAreas(Record):
 def boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the pixels of a mask [H, W] that are near its outline, the picture's edge included."""
     width = max(1, round(SHARE * math.hypot(*mask.shape)))
-    inner = mask
-    for axis in (0, 1):
-        inner = _inside(inner, width, axis)
-    return mask & ~inner
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    edge = mask.copy()
+    if rows.size:  # all of it lies in this box, and most boxes are small
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        inner = mask[box]
+        for axis in (0, 1):
+            inner = _inside(inner, width, axis)
+        edge[box] &= ~inner
+    return edge
 
 
 def _inside(mask: NDArray[np.bool_], width: int, axis: int) -> NDArray[np.bool_]:

@@ -123,15 +123,26 @@ class _Frame:
 
 def _score_frame(probabilities: NDArray[np.float32], target: NDArray[np.uint8]) -> _Frame | None:
     """Return what a frame scores; None if all of it is ignored."""
-    counted = target != IGNORED
+    iou = object_iou(probabilities > 0.5, target == 1, target != IGNORED)
+    if iou is None:
+        return None
+    seen = (target == 1).any()
+    return _Frame(iou, fscore_curve(*hits_and_predicted(probabilities, target)) if seen else None)
+
+
+def object_iou(
+    predicted: NDArray[np.bool_], true: NDArray[np.bool_], counted: NDArray[np.bool_]
+) -> float | None:
+    """Return the J of a frame: where nothing is true the share predicted black; None: all ignored.
+
+    All are [H, W], and what is true is counted.
+    """
     if not counted.any():
         return None
-    predicted, true = (probabilities > 0.5) & counted, target == 1
+    predicted = predicted & counted
     if not true.any():
-        black = counted & ~predicted
-        return _Frame(float(black.sum() / counted.sum()), None)
-    iou = float((predicted & true).sum() / (predicted | true).sum())
-    return _Frame(iou, fscore_curve(*hits_and_predicted(probabilities, target)))
+        return float((counted & ~predicted).sum() / counted.sum())
+    return float((predicted & true).sum() / (predicted | true).sum())
 
 
 def _one_video(scored: list[_Frame | None]) -> VideoScores:

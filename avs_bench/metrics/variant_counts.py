@@ -1,5 +1,6 @@
 """The ways of counting a clip that published codes have."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,8 @@ from avs_bench.metrics.boundaries import BoundaryAreas
 from avs_bench.metrics.dataset_level import Confusion
 from avs_bench.metrics.localisation import Border, Hits
 from avs_bench.metrics.per_frame import FrameScores
-from avs_bench.metrics.per_video import VideoScores
+from avs_bench.metrics.per_video import VideoScores, object_iou
+from avs_bench.metrics.record import to_units
 from avs_bench.metrics.variants import AnsweredClip, Count
 from vpo_builder.dataset.schema import IGNORE
 
@@ -67,9 +69,17 @@ def video(clip: AnsweredClip, _classes: int) -> VideoScores:
 
 
 def video_large(clip: AnsweredClip, _classes: int) -> VideoScores:
-    """Score objects at 1024, as AuralSAM2 does."""
+    """Score objects at 1024, as AuralSAM2 does: their J alone, without F's thresholds."""
     target = at_side(as_labels(clip.target, "target"), SAM_SIDE)
-    return _objects((at_side(clip.objects > 0.5, SAM_SIDE)).astype(np.float32), target)
+    ious = [
+        object_iou(pred, (labels > 0) & (labels != IGNORE), labels != IGNORE)
+        for pred, labels in zip(at_side(clip.objects > 0.5, SAM_SIDE), target, strict=True)
+    ]
+    known = [iou for iou in ious if iou is not None]
+    if not known:
+        return VideoScores.empty()
+    mean = round(int(to_units(np.array(known)).sum()) / len(known))
+    return replace(VideoScores.empty(), videos=1, frames=len(known), video_iou_units=mean)
 
 
 def boundaries(clip: AnsweredClip, classes: int) -> BoundaryAreas:

@@ -13,7 +13,7 @@ def require(modules: tuple[str, ...], purpose: str, remedy: str) -> None:
 
 
 def require_torch() -> None:
-    """Raise InputError if torch, without which avs-bench does nothing, is not installed."""
+    """Raise InputError if torch, without which no model runs, is not installed."""
     require(
         ("torch",),
         "avs-bench",

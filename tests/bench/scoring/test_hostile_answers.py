@@ -248,3 +248,15 @@ def test_results_whose_tally_was_edited_are_refused(answers, folder, tmp_path):
     told = run("report", tmp_path / "mine-scores")
     assert told.exit_code == 2
     assert "do not say how answers were read" in told.stderr
+
+
+def test_a_name_that_moves_the_cursor_is_shown_as_text(answers, folder, tmp_path):
+    folders = answers.rename(tmp_path / "v1.5")
+    scored = run("score", folders, "--data", folder, "--examples", 0, "--name", "\x1b[2Jx|y")
+    assert scored.exit_code == 0, scored.output
+    assert "\x1b" not in scored.output
+    told = run("report", tmp_path / "v1.5-scores")
+    assert (told.exit_code, "\x1b" in told.output) == (0, False)
+    page = (tmp_path / "v1.5-scores" / "report" / "report.md").read_text()
+    assert "\x1b" not in page
+    assert r"x\|y" in page
