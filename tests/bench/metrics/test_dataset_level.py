@@ -272,6 +272,11 @@ class TestFigures:
             assert "ignored" in figure.rules
             assert figure.name in str(figure)
 
+    def test_j_and_f_says_what_it_is_the_mean_of(self):
+        figure = j_and_f_dataset(Confusion(2, [[4, 1], [1, 2]]))
+        assert "whole set" in figure.rules
+        assert "; mean of IoU and F with beta squared = 0.3, class by" in figure.rules
+
 
 class TestErrors:
     def test_shapes_differ(self):

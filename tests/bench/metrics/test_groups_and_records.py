@@ -107,6 +107,9 @@ class TestGroups:
     def test_nothing_else_adds(self):
         with pytest.raises(TypeError):
             Grouped.of(Confusion.empty(2)) + Confusion.empty(2)
+        for other in (1, 0.0):
+            with pytest.raises(TypeError):
+                other + Grouped.of(Confusion.empty(2))
 
 
 @pytest.mark.parametrize(

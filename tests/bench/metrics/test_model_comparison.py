@@ -160,6 +160,12 @@ class TestModels:
         one = compare_models([a, b], [c, d], pixel_accuracy_dataset)
         assert all(map(math.isnan, (one.low, one.high, one.p_value)))
 
+    def test_two_pictures_tell_something(self):
+        a, b, c, d = (scores(np.random.default_rng(s), np.zeros(2), 0.6) for s in range(4))
+        one = compare_models([a, b], [c, d], pixel_accuracy_dataset)
+        assert one.low < one.difference < one.high
+        assert 0 < one.p_value < 1
+
     def test_other_pictures_cannot_be_paired(self):
         random = np.random.default_rng(4)
         a, b = scores(random, np.zeros(3), 0.6), scores(random, np.zeros(4), 0.6)

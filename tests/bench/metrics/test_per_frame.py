@@ -27,6 +27,7 @@ def test_j_and_f_is_the_mean_of_the_two():
     scores = FrameScores.of(np.roll(target, 1, axis=1), target, 5)
     halves = (miou_frame(scores).value + fscore_frame(scores).value) / 2
     assert j_and_f_frame(scores).value == pytest.approx(halves)
+    assert "; mean of IoU and F with beta squared = 0.3, class by" in j_and_f_frame(scores).rules
 
 
 def label_maps(seed, frames=7):

@@ -20,6 +20,8 @@ from avs_bench.metrics.families import FIGURES
 from avs_bench.metrics.threshold_curve import (
     _float32_linspace,
     checked_probabilities,
+    fscore_curve,
+    hits_and_predicted,
     probabilities_of,
     threshold_index,
     threshold_values,
@@ -318,3 +320,20 @@ def test_every_figure_of_videos_names_itself_and_its_rules_and_of_none_a_reason(
     for sample in (0.5, 0.1):
         place = np.abs(threshold_values - sample).argmin()
         assert f_video(scores, sample).note == f"threshold {threshold_values[place]:.4f}"
+
+
+def test_a_pixel_of_probability_0_is_true_and_found_at_the_first_threshold_alone():
+    probabilities, target = np.array([0, 1], np.float32), np.array([1, 1], np.uint8)
+    curve = fscore_curve(*hits_and_predicted(probabilities, target))
+    assert curve[0] == pytest.approx(1)
+    assert curve[1:] == pytest.approx(1.3 * 1 / (0.3 * 2 + 1))
+    none = np.zeros(255, np.int64)
+    assert np.array_equal(fscore_curve(none, none), none)
+
+
+def test_all_pixels_of_a_large_frame_count_at_every_threshold():
+    target = np.zeros((400, 400), np.uint8)
+    target[:300], target[:, :10] = 1, 2
+    hits, predicted = hits_and_predicted(np.full((400, 400), 0.5, np.float32), target)
+    assert (hits[0], predicted[0]) == (300 * 390, 400 * 390)
+    assert (hits[200], predicted[200]) == (0, 0)
