@@ -21,6 +21,7 @@ from avs_bench.training.own_loss import own_loss
 from avs_bench.training.splitting import Totals
 from tests.bench.conftest import SMALL
 from tests.bench.prediction.test_images import write_pair
+from tests.builder.dataset_by_hand import write_dataset
 from vpo_builder.runtime.errors import InputError
 
 CODE = """
@@ -61,6 +62,12 @@ class Twisted(Model):
 """
 
 FLAGS = [word for setting in (*SMALL, "loader.workers=0") for word in ("--set", setting)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A VPO-SS that no test here changes."""
+    return write_dataset(tmp_path_factory.mktemp("own") / "data")
 
 
 @pytest.fixture
