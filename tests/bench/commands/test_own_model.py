@@ -174,7 +174,9 @@ def test_no_file_makes_code_run(here, folder):
     Path("loss.toml").write_text('extends = "plain"\n[train]\nloss = "evil:build"\n')
     out = ("--data", folder, "--out", "other")
     assert "preset evil.toml: was made with code" in refused("train", "--preset", "evil.toml", *out)
-    assert "add --loss evil:build" in refused("train", "--preset", "loss.toml", *out)
+    said = refused("train", "--preset", "loss.toml", *out)
+    assert "preset loss.toml: was made with code" in said
+    assert "add --loss evil:build" in said
     assert "add --model" in refused("profile", "--preset", "evil.toml")
     assert not Path("was-here").exists()
     assert "evil" not in sys.modules
