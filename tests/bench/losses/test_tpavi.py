@@ -138,6 +138,12 @@ def test_the_cosine_term_is_its_definition_frame_by_frame():
     assert found.numpy() == pytest.approx(terms.mean(0), rel=1e-4)
 
 
+def test_a_probability_of_one_half_is_not_masked_in():
+    seen, heard = torch.rand(1, 6, 4, 4), torch.ones(1, 6)
+    term = cosine_matching([seen], [heard], torch.zeros(1, 1, 8, 8))
+    assert term.item() == pytest.approx(-np.log(1e-6), rel=1e-5)
+
+
 @pytest.mark.parametrize("classes", [1, 3])
 @pytest.mark.parametrize("normalise", [False, True])
 @pytest.mark.parametrize("nearest", [False, True])
