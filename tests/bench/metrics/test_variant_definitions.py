@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from avs_bench.metrics.boundaries import boundary
+from avs_bench.metrics.localisation import Hits
 from avs_bench.metrics.variant_rules import Reason
 from avs_bench.metrics.variant_table import VARIANTS, variants_for
 from avs_bench.metrics.variants import AnsweredClip, VariantCounts, figures_over
@@ -251,3 +252,12 @@ def test_the_reasons_come_from_the_rules_that_differ():
     assert size == Reason(
         "it is counted on", "masks stretched to 224 x 224", "masks of their own size"
     )
+
+
+def test_half_of_a_heat_map_is_what_lies_above_the_pixel_in_the_middle():
+    """Of four pixels the third by rank is the border, and is not above itself."""
+    heat, truth = np.array([[[0.1, 0.2], [0.3, 0.4]]]), np.array([[[0, 0], [0, 1]]])
+    assert Hits.of(heat, truth, "half", 255).reached.tolist() == [1] * 21
+    wider = Hits.of(heat, np.array([[[0, 0], [1, 1]]]), "half", 255).reached
+    assert wider.tolist() == [1] * 11 + [0] * 10  # an IoU of exactly 0.5 is a hit at 0.5
+    assert Hits.of(heat, np.full((1, 2, 2), 255), "half", 255).answers == 0
