@@ -25,6 +25,7 @@ from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.page.rendering import render
 from vpo_builder.runtime.whole_files import write_atomically
 
+HEADROOM = 1.15  # above the highest curve, for the label of the axis
 KINDS = {"sound": "The sound gets worse", "picture": "The picture gets worse"}
 LEGEND = (
     "Left: the mean over the levels of what is left of the score (mIoU at a level over that of the "
@@ -153,7 +154,7 @@ def _chart(
     ]
     highs = [p.score.high for _, c in found for p in c.points if not np.isnan(p.score.high)]
     values = [p.score.figure.value for _, c in found for p in c.points]
-    top = max(0.05, *highs, *values)
+    top = HEADROOM * max(0.05, *highs, *values)
     first = found[0][1]
     labels = ("–", *(f"{point.value:g}" for point in first.points[1:]))
     lines = tuple(_line(one.name, colours[one.name], curve, top) for one, curve in found)
