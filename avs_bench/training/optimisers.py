@@ -21,21 +21,29 @@ class Optimisers:
     second, Adam, stays. A frozen audio encoder has no parameters here, and so no optimiser. What
     has no gradient in a step, such as a resting backbone, is left as it is, decay included.
     With `scaled`, the loss is scaled before its gradient is taken, which float16 needs: an
-    optimiser whose gradients overflow leaves the step out and the scale falls.
+    optimiser whose gradients overflow leaves the step out and the scale falls. A `fused` optimiser
+    is one kernel, and asks no overflow of the device; None: where that is a GPU.
     """
 
     def __init__(
-        self, model: nn.Module, settings: OptimSettings, steps: int, *, scaled: bool = False
+        self,
+        model: nn.Module,
+        settings: OptimSettings,
+        steps: int,
+        *,
+        scaled: bool = False,
+        fused: bool | None = None,
     ) -> None:
         self._settings, self._steps = settings, steps
         device = next(model.parameters()).device.type
+        self._fused = (device == "cuda" if fused is None else fused) or None  # torch's own default
         self._scaler = torch.amp.GradScaler(device, enabled=scaled)
         groups = parameter_groups(model)
-        self._seeing = _seeing_optimiser(seeing_groups(groups, settings), settings)
+        self._seeing = _seeing_optimiser(seeing_groups(groups, settings), settings, self._fused)
         self._all: list[torch.optim.Optimizer] = [self._seeing]
         hearing = [p for group in groups if group.role == "audio" for p in group.parameters]
         if hearing:  # a visual-only model has none
-            self._all.append(torch.optim.Adam(hearing, lr=settings.audio_lr))
+            self._all.append(torch.optim.Adam(hearing, lr=settings.audio_lr, fused=self._fused))
 
     def begin(self, step: int) -> None:
         """Begin optimisation step `step`, counted from 0."""
@@ -56,6 +64,8 @@ class Optimisers:
             for optimiser in self._all:
                 self._scaler.unscale_(optimiser)
             nn.utils.clip_grad_norm_(parameters, self._settings.clip_norm)
+        if self._fused:
+            _lay_out_gradients(parameters)
         for optimiser in self._all:
             self._scaler.step(optimiser)
         self._scaler.update()
@@ -76,18 +86,42 @@ class Optimisers:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state`."""
+        """Go on from `state`, of a run that may have been on another device."""
         for optimiser, own in zip(self._all, state["optimisers"], strict=True):
-            optimiser.load_state_dict(own)
+            groups = [group | {"fused": self._fused} for group in own["param_groups"]]
+            optimiser.load_state_dict(own | {"param_groups": groups})
+            for parameter, kept in optimiser.state.items():
+                kept.update({name: _laid_out_as(parameter, value) for name, value in kept.items()})
         self._scaler.load_state_dict(state["scaler"])
 
 
-def _seeing_optimiser(groups: list[Group], settings: OptimSettings) -> torch.optim.Optimizer:
+def _seeing_optimiser(
+    groups: list[Group], settings: OptimSettings, fused: bool | None
+) -> torch.optim.Optimizer:
     if settings.method == "adam":
-        return torch.optim.Adam(groups, lr=settings.lr)
+        return torch.optim.Adam(groups, lr=settings.lr, fused=fused)
     if settings.method == "adamw":
-        return torch.optim.AdamW(groups, lr=settings.lr)
-    return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum)
+        return torch.optim.AdamW(groups, lr=settings.lr, fused=fused)
+    return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, fused=fused)
+
+
+def _lay_out_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Give each gradient the strides of its parameter.
+
+    Fused kernels walk both in the order of memory and do not look at strides.
+    """
+    for parameter in parameters:
+        if parameter.grad is not None:
+            parameter.grad = _laid_out_as(parameter, parameter.grad)
+
+
+def _laid_out_as(parameter: torch.Tensor, value: Any) -> Any:
+    """Return a tensor of the parameter's shape in its strides, and anything else as it is."""
+    if not isinstance(value, torch.Tensor) or value.shape != parameter.shape:
+        return value
+    if value.stride() == parameter.stride():
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def seeing_groups(groups: Iterable[ParameterGroup], settings: OptimSettings) -> list[Group]:

@@ -6,6 +6,7 @@ import torch
 from avs_bench.config import read_preset
 from avs_bench.data.loader import training_batches, training_order
 from avs_bench.models import build_model, parameter_groups
+from avs_bench.models.execution import store_channels_last
 from avs_bench.training.learner import Learner
 from avs_bench.training.optimisers import Optimisers, seeing_groups
 
@@ -116,3 +117,46 @@ def test_the_backbone_rests_until_its_epoch_but_its_statistics_move(settings, da
         assert torch.equal(now[weight], kept[weight]) == (number < 2)
         assert not torch.equal(now[statistics], kept[statistics])
         assert not torch.equal(head.classifier.weight, head_before)
+
+
+def stepped(method, fused, layout, clip_norm=0.0, resumed=False):
+    """Return a model's parameters after two steps whose gradients have strides of their own."""
+    torch.manual_seed(0)
+    model = build_model("tiny", 7)
+    settings = replace(OPTIM, method=method, clip_norm=clip_norm)
+    optimisers = Optimisers(model, settings, steps=10, fused=fused)
+    random = torch.Generator().manual_seed(0)
+    for number in range(2):
+        if number and resumed:  # from a run whose maps, and so whose momenta, lay otherwise
+            store_channels_last(model)
+            state = optimisers.state_dict()
+            optimisers = Optimisers(model, settings, steps=10, fused=not fused)
+            optimisers.load_state_dict(state)
+        optimisers.begin(number)
+        for parameter in model.parameters():
+            slope = torch.randn(parameter.shape, generator=random)
+            parameter.grad = slope.contiguous(memory_format=layout) if slope.ndim == 4 else slope
+        optimisers.descend()
+    return torch.cat([p.detach().flatten() for p in model.parameters()]), optimisers
+
+
+@pytest.mark.parametrize("method", ["sgd", "adam", "adamw"])
+def test_a_fused_step_is_the_plain_one_whatever_the_strides(method):
+    plain, _ = stepped(method, False, torch.contiguous_format)
+    for clip_norm in (0.0, 1e9):
+        fused, _ = stepped(method, True, torch.channels_last, clip_norm)
+        torch.testing.assert_close(fused, plain)
+
+
+@pytest.mark.parametrize(("method", "fused"), [("sgd", False), ("adam", True), ("adam", False)])
+def test_a_run_goes_on_with_the_kernels_and_the_layout_of_where_it_is_now(method, fused):
+    plain, _ = stepped(method, False, torch.contiguous_format)
+    moved, optimisers = stepped(method, fused, torch.contiguous_format, resumed=True)
+    torch.testing.assert_close(moved, plain)
+    groups = optimisers.state_dict()["optimisers"][0]["param_groups"]
+    assert {group["fused"] for group in groups} == {None if fused else True}
+
+
+def test_a_processor_keeps_the_optimisers_that_it_had(model):
+    groups = Optimisers(model, OPTIM, steps=2).state_dict()["optimisers"][0]["param_groups"]
+    assert {group["fused"] for group in groups} == {None}
