@@ -11,10 +11,11 @@ import msgspec
 from vpo_builder.audit.audit import AuditReport
 from vpo_builder.build.corpus import Corpus, read_corpus, refuse_absent_folders
 from vpo_builder.build.damage import stop_at_damage
+from vpo_builder.build.outlines import outlines_of
 from vpo_builder.build.recipe import Recipe
 from vpo_builder.build.request import BuildReport, VpoRequest, needed
 from vpo_builder.classes import SoundingClass, class_rows, classes_of_labels, read_class_table
-from vpo_builder.dataset.instances import INSTANCES, Instance
+from vpo_builder.dataset.instances import INSTANCES
 from vpo_builder.dataset.manifest import encode_lines
 from vpo_builder.dataset.places import AUDIO_FOLDER, audio_folder
 from vpo_builder.dataset.schema import SUBSETS, Sample, Subset
@@ -33,7 +34,7 @@ from vpo_builder.publishing.rejections import refuse_reappeared
 from vpo_builder.records import Candidates, Clip, ClipRow, PlannedSample, Reason, Rejection, Sounds
 from vpo_builder.rendering.clip_folder import ClipFolder, claim_clip_folder
 from vpo_builder.rendering.clip_record import tiled_clips
-from vpo_builder.rendering.images import RenderedImages, render_images
+from vpo_builder.rendering.images import render_images
 from vpo_builder.rendering.mix import MIX_FOLDER, render_mixes
 from vpo_builder.rendering.packed_clips import PackedClips
 from vpo_builder.runtime.cycle_collector import without_collecting
@@ -251,21 +252,15 @@ def _render(
         attributions=corpus.attributions,
         credits=corpus.sounds.credits,
         notes=[*plan.notes, *images.notes],
-        instances=list(_instances(images, folder)) if request.split == "msmi" else (),
+        instances=list(outlines_of(images, folder, corpus.objects, corpus.class_of))
+        if request.split == "msmi"
+        else (),
     )
 
 
 def _place_of_pictures(corpus: Corpus) -> Path:
     """Return the folder in which all pictures lie."""
     return Path(os.path.commonpath([part.images for part in corpus.parts]))
-
-
-def _instances(images: RenderedImages, folder: Path) -> Iterator[Instance]:
-    """Yield the outline of every source, in the order of the samples that the manifest has."""
-    for sample in sorted((item.sample for item in images.samples), key=lambda s: s.sample_id):
-        codes = images.outlines[folder / sample.mask]
-        for source, counts in zip(sample.sources, codes, strict=True):
-            yield Instance(sample.sample_id, source.ann_id, counts)
 
 
 def _judge(request: VpoRequest, rendered: Publication, audit: AuditReport) -> Publication:

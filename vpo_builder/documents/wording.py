@@ -244,7 +244,10 @@ def file_rows(meta: ManifestMeta) -> Iterator[tuple[str, str]]:
             f"palette PNG; a pixel's value is {mask_values(meta)}",
         )
         if meta.split == "msmi" and not meta.imported:
-            yield INSTANCES, "every sounding object's own outline: COCO's run-length code"
+            yield (
+                INSTANCES,
+                "each sounding object and silent twin's own outline: COCO's run-length code",
+            )
         yield f"{meta.audio}/", "recordings, mono PCM16, shared by the splits of one folder"
         yield f"vpo_{meta.split}_data_stereo.csv", "one row a source, as published loaders read it"
         if tiled_count(meta):

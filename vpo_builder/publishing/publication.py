@@ -27,7 +27,8 @@ class Publication:
     dataset's folder. `tiled` are those of its clips that repeat their recording; `credits` tell
     whose those are that are not VGGSound's.
     `texts` are the files beside the manifest that only this kind of dataset has; `notes` are
-    lines for a person; `instances` are the outlines of MSMI's sources.
+    lines for a person; `instances` are the outlines of MSMI's sources
+    and their silent twins.
     """
 
     samples: Sequence[Sample]

@@ -1,4 +1,6 @@
+import contextlib
 import csv
+import io
 from collections import Counter
 from pathlib import Path
 
@@ -9,10 +11,17 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from tests.builder.building import build_from
+from tests.builder.building import build_from, run_build, source_options
 from tests.builder.small_corpus import farm
-from vpo_builder.dataset.instances import INSTANCES, decode_instances
-from vpo_builder.dataset.manifest import Manifest, read_manifest
+from tests.shared_material import CORPUS, needs_corpus
+from vpo_builder.dataset.instances import (
+    INSTANCES,
+    centre_of,
+    decode_instances,
+    decode_silent,
+    draw_outline,
+)
+from vpo_builder.dataset.manifest import MANIFEST, META, Manifest, read_manifest
 from vpo_builder.rendering.mix import centre_tiled, mix
 from vpo_builder.verify.verify import verify
 
@@ -64,6 +73,60 @@ def test_each_source_keeps_the_outline_that_coco_draws(msmi: Manifest, farm_fold
                     seen.add((sample.sample_id, source.ann_id))
     assert seen == set(wanted)
     assert not (msmi.folder.parent / "VPO-MS" / INSTANCES).exists()
+
+
+def outlines_as_drawn_by_coco(manifest: Manifest, coco: Path) -> tuple[int, int]:
+    """Hold every outline against `annToMask`; return how many sources and twins there are."""
+    data = (manifest.folder / INSTANCES).read_bytes()
+    sources, silent = decode_instances(data), decode_silent(data)
+    lists = [COCO(str(path)) for path in (coco / "annotations").glob("instances_*.json")]
+    of_coco = {number: (one, row) for one in lists for number, row in one.anns.items()}
+    for sample in manifest.samples:
+        twins = silent.get(sample.sample_id, ())
+        known = {
+            source.ann_id: sources[sample.sample_id, source.ann_id] for source in sample.sources
+        }
+        for ann_id, counts in [*known.items(), *((twin.ann_id, twin.counts) for twin in twins)]:
+            one, row = of_coco[ann_id]
+            assert row["image_id"] == sample.image_id
+            drawn = draw_outline(counts, sample.height, sample.width)
+            assert np.array_equal(drawn, one.annToMask(row).astype(bool))
+        for source in sample.sources:
+            drawn = draw_outline(known[source.ann_id], sample.height, sample.width)
+            assert centre_of(drawn) == source.pan
+        heard = {source.category for source in sample.sources}
+        unheard = sorted(name for name in sample.silent if name in heard)
+        assert sorted(str(twin.silent) for twin in twins) == unheard
+        assert not known.keys() & {twin.ann_id for twin in twins}
+    return len(sources), sum(map(len, silent.values()))
+
+
+def test_silent_twins_keep_their_outlines_too(msmi: Manifest, farm_folder: Path) -> None:
+    _, twins = outlines_as_drawn_by_coco(msmi, farm_folder / "coco")
+    assert twins >= 3
+
+
+@needs_corpus
+def test_on_real_pictures_the_outlines_are_those_of_coco(tmp_path: Path) -> None:
+    with contextlib.redirect_stdout(io.StringIO()):
+        folder = build_from(CORPUS, tmp_path, "msmi").folder
+        sources, twins = outlines_as_drawn_by_coco(read_manifest(folder), CORPUS / "coco")
+    assert sources > 20
+    assert twins > 5
+    assert not verify(folder).faults
+
+
+def test_a_build_from_the_manifest_has_the_same_outlines(
+    msmi: Manifest, farm_folder: Path, tmp_path: Path
+) -> None:
+    for name in (MANIFEST, META):
+        (tmp_path / name).write_bytes((msmi.folder / name).read_bytes())
+    out = tmp_path / "again"
+    given = ("--from-manifest", tmp_path / MANIFEST, "--out", out, *source_options(farm_folder))
+    result = run_build(*given)
+    assert result.exit_code == 0, result.output
+    again = out / "VPO" / "VPO-MSMI" / INSTANCES
+    assert again.read_bytes() == (msmi.folder / INSTANCES).read_bytes()
 
 
 def test_the_published_loader_finds_the_files_of_both_folders(msmi: Manifest) -> None:

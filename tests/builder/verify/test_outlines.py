@@ -68,6 +68,25 @@ def test_outlines_are_those_of_the_sources(
 
 
 @pytest.mark.parametrize(
+    ("twin", "reason"),
+    [
+        ({}, ""),
+        ({"silent": "cat"}, "is of class 'cat', which its manifest does not name as silent"),
+        ({"counts": outline(8)[:-1]}, "has an outline that cannot be drawn"),
+        ({"ann_id": 1201}, "annotation 1201 of sample '000000000012': 2 outlines"),
+        ({"sample_id": "12"}, "1 outlines of what does not sound"),
+    ],
+)
+def test_twins_are_silent_in_the_manifest_too(
+    msmi: Path, twin: dict[str, str | int], reason: str
+) -> None:
+    first = Instance("000000000012", 1250, outline(48), "bus")
+    write(msmi, [*right(msmi), replace(first, **twin)])
+    found = reasons(msmi, decode=True)
+    assert (reason in found[0]) if reason else not found
+
+
+@pytest.mark.parametrize(
     ("counts", "reason"),
     [("é", "cannot be drawn"), (outline(12), "has its centre at 0.291667, its pan is 0.25")],
 )
