@@ -2,9 +2,14 @@
 
 from typing import Literal, get_args
 
-Family = Literal["dataset", "frame", "video"]
-FAMILIES: tuple[Family, ...] = get_args(Family)
+OwnFamily = Literal["dataset", "frame", "video"]
+OWN_FAMILIES: tuple[OwnFamily, ...] = get_args(OwnFamily)
 """Metrics over the whole set at once; mean over frames; mean over videos. Never in one table."""
+
+Family = Literal[OwnFamily, "listening"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
+"""Those that papers score a dataset in; and mean over pictures that are heard with several sounds,
+which is scored wherever there are such."""
 
 ProbeName = Literal["silence", "noise", "off-screen", "shuffled", "single", "swap-channels"]
 PROBE_NAMES: tuple[ProbeName, ...] = get_args(ProbeName)

@@ -18,7 +18,7 @@ from avs_bench.commands.options import (
     model_options,
     tell_translation,
 )
-from avs_bench.names import FAMILIES, PROBE_NAMES
+from avs_bench.names import OWN_FAMILIES, PROBE_NAMES
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.dataset.schema import SUBSETS, Subset
 from vpo_builder.runtime.command_help import PresetCommand, examples
@@ -26,7 +26,7 @@ from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.outside_text import say
 
 if TYPE_CHECKING:
-    from avs_bench.metrics import Family
+    from avs_bench.names import OwnFamily
     from avs_bench.scoring.score import Questions
 
 
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     "--family",
     "families",
     multiple=True,
-    type=click.Choice(FAMILIES),
+    type=click.Choice(OWN_FAMILIES),
     help="Score in this metric family too; the dataset's own is always scored.",
 )
 @click.option(
@@ -86,7 +86,7 @@ def evaluate(
     subset: Subset,
     probes: str,
     probe_seed: int,
-    families: tuple[Family, ...],
+    families: tuple[OwnFamily, ...],
     unseen: str,
     class_map: str,
     examples: int,

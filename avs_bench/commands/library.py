@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from avs_bench.checkpoints.choice import ModelChoice
 from avs_bench.data.datasets import read_dataset
 from avs_bench.data.example import AVSDataset
-from avs_bench.names import Family, Resize, Values
+from avs_bench.names import OwnFamily, Resize, Values
 from avs_bench.results.files import write_result
 from avs_bench.results.records import Result
 from avs_bench.runtime.own_code import is_own_code, name_of
@@ -84,7 +84,7 @@ def evaluate(
     dataset: AVSDataset,
     subset: Subset = "test",
     *,
-    families: Sequence[Family] = (),
+    families: Sequence[OwnFamily] = (),
     probes: Sequence[str] = (),
     probe_seed: int = 0,
     unseen: Sequence[str] = (),
@@ -125,7 +125,7 @@ def score(
     values: Values = "classes",
     resize: Resize | None = None,
     allow_missing: bool = False,
-    families: Sequence[Family] = (),
+    families: Sequence[OwnFamily] = (),
     probes: Sequence[str] = (),
     probe_seed: int = 0,
     unseen: Sequence[str] = (),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from avs_bench.commands.options import PATH, TRANSLATE, hold, listed, tell_translation
-from avs_bench.names import FAMILIES, RESIZES, VALUES, Family, Resize, Values
+from avs_bench.names import OWN_FAMILIES, RESIZES, VALUES, OwnFamily, Resize, Values
 from vpo_builder.dataset.schema import SUBSETS, Subset
 from vpo_builder.runtime.command_help import examples
 from vpo_builder.runtime.errors import one_line_errors
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     "--family",
     "families",
     multiple=True,
-    type=click.Choice(FAMILIES),
+    type=click.Choice(OWN_FAMILIES),
     help="Score in this metric family too; the dataset's own is always scored.",
 )
 @click.option("--unseen", default="", metavar="CLASSES", help="Classes that training left out.")
@@ -105,7 +105,7 @@ def score(
     seed: int | None,
     out: Path | None,
     allow_missing: bool,
-    families: tuple[Family, ...],
+    families: tuple[OwnFamily, ...],
     unseen: str,
     probes: str,
     probe_seed: int,

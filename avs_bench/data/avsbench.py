@@ -15,7 +15,7 @@ import numpy as np
 from avs_bench.data.audio import GET_AGAIN
 from avs_bench.data.example import UNKNOWN, AVSDataset, Clip, Example, Lookup, SoundSource
 from avs_bench.data.images import read_size
-from avs_bench.names import Family
+from avs_bench.names import OwnFamily
 from vpo_builder.dataset.avsbench_trees import Part, Tree, Video
 from vpo_builder.dataset.schema import IGNORE, SUBSETS, Subset
 from vpo_builder.runtime.errors import BAD_JSON, InputError
@@ -28,7 +28,7 @@ GREY = 128  # from here on a grey level of S4's and MS3's black and white masks 
 LABEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.()-]{0,120}", re.ASCII)
 MOST_CLASSES = UNKNOWN - 1
 
-FAMILIES: Mapping[Part, Family] = {"S4": "video", "MS3": "video", "AVSS": "frame"}
+FAMILIES: Mapping[Part, OwnFamily] = {"S4": "video", "MS3": "video", "AVSS": "frame"}
 NAMES: Mapping[Part, str] = {
     "S4": "AVSBench-S4",
     "MS3": "AVSBench-MS3",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from avs_bench.names import Family
+from avs_bench.names import OwnFamily
 from vpo_builder.dataset.avsbench_trees import MaskForm
 from vpo_builder.dataset.schema import SUBSETS, Subset
 
@@ -99,7 +99,7 @@ class AVSDataset:
     mask_lookup: Lookup
     sha256: str
     subsets: dict[Subset, tuple[Example, ...]]
-    family: Family = "dataset"
+    family: OwnFamily = "dataset"
     synthetic: bool = False
     videos: Mapping[Subset, tuple[Clip, ...]] = field(default_factory=dict)
 

@@ -18,6 +18,13 @@ from avs_bench.metrics.dataset_level import (
 )
 from avs_bench.metrics.figure import Figure
 from avs_bench.metrics.groups import Grouped, size_band
+from avs_bench.metrics.listening import (
+    ListeningScores,
+    deaf_listening,
+    every_sound_listening,
+    listening_score,
+    listening_score_soft,
+)
 from avs_bench.metrics.meter import Meter
 from avs_bench.metrics.model_comparison import (
     ModelComparison,
@@ -63,6 +70,7 @@ __all__ = [
     "FrameScores",
     "Grouped",
     "Interval",
+    "ListeningScores",
     "Meter",
     "ModelComparison",
     "Record",
@@ -74,6 +82,8 @@ __all__ = [
     "compare",
     "compare_conditions",
     "compare_models",
+    "deaf_listening",
+    "every_sound_listening",
     "f03_dataset",
     "f1_dataset",
     "f_video",
@@ -89,6 +99,8 @@ __all__ = [
     "j_and_f_dataset",
     "j_and_f_frame",
     "j_video",
+    "listening_score",
+    "listening_score_soft",
     "miou_dataset",
     "miou_foreground_dataset",
     "miou_frame",

@@ -13,9 +13,15 @@ from avs_bench.metrics.dataset_level import (
     pixel_accuracy_dataset,
 )
 from avs_bench.metrics.figure import Figure
+from avs_bench.metrics.listening import (
+    deaf_listening,
+    every_sound_listening,
+    listening_score,
+    listening_score_soft,
+)
 from avs_bench.metrics.per_frame import FrameScores, fscore_frame, j_and_f_frame, miou_frame
 from avs_bench.metrics.per_video import VideoScores, f_video, f_video_official, j_and_f, j_video
-from avs_bench.names import Family
+from avs_bench.names import Family, OwnFamily
 
 RecordFigure = Callable[[Any], Figure]
 
@@ -36,9 +42,10 @@ FIGURES: Mapping[Family, tuple[RecordFigure, ...]] = {
     ),
     "frame": (miou_frame, fscore_frame, j_and_f_frame),
     "video": (j_video, f_video_official, j_and_f_official, f_video),
+    "listening": (listening_score, listening_score_soft, every_sound_listening, deaf_listening),
 }
 
-SELECTION: Mapping[Family, tuple[RecordFigure, ...]] = {
+SELECTION: Mapping[OwnFamily, tuple[RecordFigure, ...]] = {
     "dataset": (miou_dataset, f1_dataset),
     "frame": (miou_frame, fscore_frame),
     "video": (j_video, f_video),
@@ -67,5 +74,6 @@ PART_FIGURES: Mapping[Family, tuple[RecordFigure, ...]] = {
     "dataset": (miou_of_present, f1_dataset, fdr_dataset),
     "frame": (miou_of_seen, fscore_of_seen),
     "video": (j_video, f_video_official),
+    "listening": (listening_score, listening_score_soft, every_sound_listening),
 }
 """For a part of a set. The classes that count are chosen anew in every resample of its interval."""

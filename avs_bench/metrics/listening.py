@@ -125,8 +125,7 @@ def deaf_scores(target: Labels) -> Scores:
     more than MOST_DEAF_MASKS the largest parts are tried so, and the smallest, which are specks of
     overlap, are then decided one by one.
     """
-    columns, area = np.unique(target, axis=1, return_counts=True)
-    columns, area = columns[:, columns.any(axis=0)], area[columns.any(axis=0)]
+    columns, area = _parts(target)
     order = np.argsort(-area, kind="stable")
     columns, area = columns[:, order], area[order]
     choices = [sorted({0, *column.tolist()}) for column in columns.T]
@@ -145,6 +144,19 @@ def deaf_scores(target: Labels) -> Scores:
         ]
         scores = np.concatenate([scores, *extra])
     return scores
+
+
+def _parts(target: Labels) -> tuple[Labels, Counts]:
+    """Return the columns that occur and are no background alone, and how often each does.
+
+    Row by row, as `np.unique(axis=1)` takes a second for one photograph.
+    """
+    target = target[:, target.any(axis=0)]
+    codes: Counts = np.zeros(target.shape[1], np.int64)
+    for row in target:
+        codes = np.unique(codes * (int(target.max()) + 1) + row, return_inverse=True)[1]
+    _, places, area = np.unique(codes, return_index=True, return_counts=True)
+    return target[:, places], area
 
 
 def _refined(

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from avs_bench.metrics.dataset_level import Confusion
+from avs_bench.metrics.listening import ListeningScores
 from avs_bench.metrics.per_frame import FrameScores
 from avs_bench.metrics.per_video import VideoScores
 from avs_bench.metrics.record import Record
@@ -16,6 +17,7 @@ RECORDS: Mapping[Family, Callable[[int], Callable[..., Record]]] = {
     "dataset": lambda classes: partial(Confusion.of, classes=classes),
     "frame": lambda classes: partial(FrameScores.of, classes=classes),
     "video": lambda _: partial(VideoScores.of, ignore=IGNORE),
+    "listening": lambda _: partial(ListeningScores.of, ignore=IGNORE),
 }
 """What counts predictions against targets, for so many classes."""
 
@@ -26,5 +28,7 @@ def blank_record(family: Family, classes: int) -> Record:
         return Confusion.empty(classes)
     if family == "video":
         return VideoScores.empty()
+    if family == "listening":
+        return ListeningScores.empty()
     nothing = np.zeros(classes, np.int64)
     return FrameScores(classes, 0, nothing, nothing, nothing)

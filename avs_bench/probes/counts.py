@@ -1,6 +1,6 @@
 """What the answers to a probe score, whoever gave them. Needs no torch."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,9 @@ from avs_bench.probes.definitions import Probe, probed_examples
 from avs_bench.results.records import ProbedSet, ScoredItem, scored_item, scored_set
 from vpo_builder.dataset.schema import IGNORE
 
+Told = Callable[[Example, Any, Any], None]
+"""Is told an example as it was heard, the answer to it and the right one, class indices [H, W]."""
+
 
 def right_answer(target: NDArray[Any], heard: Collection[int]) -> NDArray[Any]:
     """Return class indices of what is heard: labelled classes that do not sound are background.
@@ -22,10 +25,20 @@ def right_answer(target: NDArray[Any], heard: Collection[int]) -> NDArray[Any]:
 
 
 class ProbeCounts:
-    """Counts the answers to a probe, in any order. Raises InputError if no example can be asked."""
+    """Counts the answers to a probe, in any order, and has somebody `told` each.
 
-    def __init__(self, probe: Probe, examples: Sequence[Example], classes: int, seed: int) -> None:
-        self._probe, self._classes, self._seed = probe, classes, seed
+    Raises InputError if no example can be asked.
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        examples: Sequence[Example],
+        classes: int,
+        seed: int,
+        told: Told | None = None,
+    ) -> None:
+        self._probe, self._classes, self._seed, self._told = probe, classes, seed, told
         self.asked = {
             example.example_id: example for example in probed_examples(probe, examples, seed)
         }
@@ -37,6 +50,8 @@ class ProbeCounts:
         """Count class indices [H, W], an answer to an example that is asked, and its own mask."""
         example, target = self.asked[example_id], np.asarray(target)
         answer = right_answer(target, self._probe.heard_classes(example))
+        if self._told:
+            self._told(example, pred, answer)
         for items, mask in ((self._answers, answer), (self._labelled, target)):
             confusion = Confusion.of(pred, mask, self._classes)
             items.append(scored_item(example_id, example.unit, {}, confusion))

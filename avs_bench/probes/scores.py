@@ -11,7 +11,7 @@ from avs_bench.data.audio import Waveform, mix
 from avs_bench.data.batch import Batch, reheard
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.loader import plain_batches
-from avs_bench.probes.counts import ProbeCounts
+from avs_bench.probes.counts import ProbeCounts, Told
 from avs_bench.probes.definitions import Probe
 from avs_bench.results.records import ProbedSet
 from vpo_builder.dataset.schema import Subset
@@ -55,6 +55,7 @@ class ProbeScorer:
         classes: int,
         audio: AudioSettings,
         seed: int = 0,
+        told: Told | None = None,
     ) -> None:
         if probe.stereo and audio.channels != 2:
             raise InputError(
@@ -62,7 +63,7 @@ class ProbeScorer:
                 "probe a model that was trained with --set audio.channels=2"
             )
         self._probe, self._audio, self._seed = probe, audio, seed
-        self._counts = ProbeCounts(probe, examples, classes, seed)
+        self._counts = ProbeCounts(probe, examples, classes, seed, told)
 
     def asks(self, batch: Batch) -> bool:
         """Tell whether an example of the batch is asked."""

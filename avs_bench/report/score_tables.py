@@ -27,7 +27,9 @@ FAMILIES = {
     "dataset": "dataset level",
     "frame": "per frame",
     "video": "per video",
+    "listening": "by ear",
 }
+LISTENING = FIGURES["listening"][0]
 FALSE_POSITIVES, LOST = "foreground_fpr_dataset", "lost by the probe"
 HOLM = "p (Holm): corrected for the number of rows; a star marks values below 0.05."
 SYNTHETIC = (
@@ -155,6 +157,9 @@ def _score_table(place: Place, scored: Sequence[Scored]) -> Table:
     ]
     told = progress(scored, len(scored), f"intervals: {title_of(place)}")
     rows = [_score_row(one, figures) for one in told]
+    if place.family != "listening":
+        names, rows, headed = _headed_by_listening(scored, names, rows)
+        notes += headed
     return Table(
         title_of(place),
         words=("model", "runs", "checkpoint", "items"),
@@ -165,6 +170,22 @@ def _score_table(place: Place, scored: Sequence[Scored]) -> Table:
         lower=LOWER_IS_BETTER,
         ranked=True,
     )
+
+
+def _headed_by_listening(
+    scored: Sequence[Scored], names: tuple[str, ...], rows: Sequence[Row]
+) -> tuple[tuple[str, ...], list[Row], list[str]]:
+    """Return figures, rows and notes of a table, the listening score first if a model has one."""
+    heard = [one.listening for one in scored]
+    found = [one for one in heard if one]
+    if not found:
+        return names, list(rows), []
+    heads = [one.number(LISTENING) if one else None for one in heard]
+    headed = [
+        replace(row, numbers=(head, *row.numbers)) for row, head in zip(rows, heads, strict=True)
+    ]
+    figure = LISTENING(found[0].first.scores.overall)
+    return (figure.name, *names), headed, [f"{figure.name}: {figure.rules}."]
 
 
 def _score_row(scored: Scored, figures: Sequence[RecordFigure]) -> Row:

@@ -8,7 +8,13 @@ from itertools import pairwise
 import msgspec
 
 from avs_bench.data.class_map import ClassMap
-from avs_bench.metrics import Confusion, FrameScores, VideoScores, blank_record
+from avs_bench.metrics import (
+    Confusion,
+    FrameScores,
+    ListeningScores,
+    VideoScores,
+    blank_record,
+)
 from avs_bench.metrics.record import UNITS_PER_ONE, Record
 from avs_bench.results.records import ProbedSet, Result, ScoredItem, ScoredSet
 from avs_bench.results.tally import tally_of
@@ -30,8 +36,8 @@ def faults(result: Result) -> Iterator[str]:
         return
     if result.class_map is not None:
         yield from _faults_of_class_map(result.class_map, result.classes)
-    if not result.sets:
-        yield "no family was scored"
+    if not result.sets or result.sets[0].family == "listening":
+        yield "no family was scored that is the dataset's own"
     for title, names in (
         ("class", result.classes),
         ("family", [kept.family for kept in result.sets]),
@@ -132,7 +138,7 @@ def labels_by_item(kept: ScoredSet) -> dict[str, object]:
     """Return what the counts of each item say of the data alone, whatever was predicted.
 
     Equal for every model on one build of a dataset: the item's unit, and its labelled pixels by
-    class or its number of frames.
+    class, its number of frames, or of sounds with what one answer to all of them would score.
     """
     return {item.item_id: (item.unit, _labels(kept.record(item))) for item in kept.items}
 
@@ -142,6 +148,8 @@ def _labels(record: Record) -> tuple[int, ...]:
         return tuple(record.areas[2].tolist())
     if isinstance(record, VideoScores):
         return record.frames, record.frames_with_object
+    if isinstance(record, ListeningScores):
+        return record.sounds, record.deaf_hits, record.deaf_iou_units
     assert isinstance(record, FrameScores), "every family is known"
     return (record.frames,)
 
@@ -168,6 +176,11 @@ def _fits(record: Record) -> bool:
         seen = bool((record.frames_with_class <= record.frames).all())
         below = all(bool((u <= most).all()) for u in units)
         return 0 < record.frames <= MAX_FRAMES and seen and below
+    if isinstance(record, ListeningScores):
+        shares = max(record.iou_units, record.deaf_iou_units)
+        counts = max(record.hits, record.deaf_hits)
+        one = record.pictures == 1 and 2 <= record.sounds <= MAX_FRAMES
+        return one and counts <= 1 and shares <= UNITS_PER_ONE
     assert isinstance(record, VideoScores), "every family is known"
     return _is_one_video(record)
 

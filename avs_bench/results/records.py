@@ -25,7 +25,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class ScoredItem:
-    """The counts of one picture (families "dataset" and "frame") or one video ("video").
+    """The counts of one picture, of one video ("video"), or of a picture's sounds ("listening").
 
     `unit` is what scores are resampled by; `groups` maps a kind to the names of the item's groups
     of that kind. `counts` is the record's vector without its zeros: place, count, place, count.
@@ -128,12 +128,12 @@ class Result:
     `settings` are those of the run, as `config.json` nests them; `checkpoint` is the name of its
     file without the suffix and `epochs` how many it was trained for. `dataset` is what was scored
     on (`synthetic`: drawn, not photographed) and `trained_on` what was learnt from, each with the
-    sha256 of its manifest. `sets` begins with the dataset's own family. `command` repeats the
-    evaluation; `versions` are those of everything that touches a figure. `seen` counts pictures
-    of the subset that training has seen, None where it has seen none or cannot be told. With a
-    `class_map` the dataset has another class table than the model, and `classes` are those that are
-    scored. `cost` is None where no model was run. There is no clock in it: equal inputs give equal
-    files.
+    sha256 of its manifest. `sets` begins with the dataset's own family and ends with "listening"
+    where pictures are heard with several sounds. `command` repeats the evaluation; `versions` are
+    those of everything that touches a figure. `seen` counts pictures of the subset that training
+    has seen, None where it has seen none or cannot be told. With a `class_map` the dataset has
+    another class table than the model, and `classes` are those that are scored. `cost` is None
+    where no model was run. There is no clock in it: equal inputs give equal files.
     """
 
     model: str
@@ -165,11 +165,15 @@ class Result:
 
     @property
     def figures(self) -> dict[str, Figure]:
-        """The figures of everything in the dataset's own family, by name."""
-        own = self.sets[0]
-        return {
-            figure.name: figure for figure in (make(own.overall) for make in FIGURES[own.family])
-        }
+        """The figures of everything in the dataset's own family, and of listening, by name."""
+        shown = [self.sets[0], *([self.listening] if self.listening else [])]
+        figures = (make(one.overall) for one in shown for make in FIGURES[one.family])
+        return {figure.name: figure for figure in figures}
+
+    @property
+    def listening(self) -> ScoredSet | None:
+        """The pictures that are heard with several sounds; None where there are none."""
+        return next((one for one in self.sets if one.family == "listening"), None)
 
     @property
     def file_stem(self) -> str:

@@ -15,9 +15,10 @@ from avs_bench.data.batch import Batch, PictureChange
 from avs_bench.data.class_map import ClassMap
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.loader import plain_batches
-from avs_bench.metrics import Confusion, Family
+from avs_bench.metrics import Confusion
 from avs_bench.metrics.threshold_curve import probabilities_of
 from avs_bench.models.inference import object_logits, predicted_classes, segment_hearings
+from avs_bench.names import OwnFamily
 from avs_bench.probes.scores import ProbeScorer
 from avs_bench.results.records import ScoredItem, ScoredSet, scored_set
 from avs_bench.results.showcase import Candidate, Showcase
@@ -65,12 +66,12 @@ def evaluate(
     settings: Settings,
     device: torch.device,
     *,
-    families: Sequence[Family] = (),
+    families: Sequence[OwnFamily] = (),
     class_map: ClassMap | None = None,
     probes: Sequence[ProbeScorer] = (),
     change: PictureChange | None = None,
     watch: Watcher | None = None,
-    watch_answers: Callable[[Answer], None] | None = None,
+    watchers: Sequence[Callable[[Answer], None]] = (),
     processes: Processes = ALONE,
     stopped_by: Callable[[], int] = _never,
     label: str = "",
@@ -95,7 +96,7 @@ def evaluate(
     own = _share(examples, processes)
     batches = plain_batches(dataset, own, settings, change, pinned=device.type == "cuda")
     segmented = partial(_segmented, model, device, class_map)
-    told = [*(scorer.add for scorer in scorers), *([watch_answers] if watch_answers else [])]
+    told = [*(scorer.add for scorer in scorers), *watchers]
     scored = _scored(segmented, batches, told, probes, watch, stopped_by)
     total = sum(example.mask is not None for example in own)
     with closing(batches):

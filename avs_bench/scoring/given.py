@@ -6,8 +6,7 @@ from pathlib import Path
 
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import class_indices, with_unseen_groups
-from avs_bench.metrics import Family
-from avs_bench.names import Resize, Values
+from avs_bench.names import OwnFamily, Resize, Values
 from avs_bench.results.files import read_result
 from avs_bench.results.records import Result, versions
 from avs_bench.scoring.answer_files import AnswerFiles
@@ -36,7 +35,7 @@ class Terms:
     values: Values = "classes"
     resize: Resize | None = None
     allow_missing: bool = False
-    families: tuple[Family, ...] = ()
+    families: tuple[OwnFamily, ...] = ()
     unseen: tuple[str, ...] = ()
     seed: int | None = None
     probes: tuple[str, ...] = ()

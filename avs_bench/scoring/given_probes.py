@@ -8,11 +8,13 @@ from avs_bench.data.example import AVSDataset
 from avs_bench.probes import PROBES, RIGHT_SOUND, ProbeCounts, chosen_probes
 from avs_bench.probes.choice import AT
 from avs_bench.probes.corruptions import CORRUPTIONS
+from avs_bench.probes.counts import Told
 from avs_bench.results.records import ProbedSet, Result
 from avs_bench.results.tally import Tally, tally_of
 from avs_bench.scoring.answer_files import AnswerFiles
 from avs_bench.scoring.answer_reading import AnswerReader
 from avs_bench.scoring.given import Terms, score_given
+from avs_bench.scoring.listening import ListeningScorer
 from avs_bench.scoring.scorers import Answer
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import InputError
@@ -31,15 +33,20 @@ def score_with_probes(
     """Return what `score_given` does, with the answers to `terms.probes`.
 
     The pictures' own sounds are then scored at dataset level too, which probes are held against.
+    The listening score is there as in `score`.
     """
     asked = terms.probes
     chosen_probes(asked)  # refuses an unknown one before anything is read
     own = replace(terms, families=(*terms.families, "dataset")) if asked else terms
     right = own_answers(files) if asked else files
-    result = score_given(
-        right, dataset, subset, own, command=command, watchers=watchers, label=label
+    classes, examples = len(dataset.classes), dataset.subsets[subset]
+    listening = ListeningScorer(classes, examples, asked, terms.probe_seed)
+    both = (*watchers, listening.add)
+    result = score_given(right, dataset, subset, own, command=command, watchers=both, label=label)
+    probed = score_given_probes(
+        files, dataset, subset, terms, asked, terms.probe_seed, listening.told_by
     )
-    probed = score_given_probes(files, dataset, subset, terms, asked, terms.probe_seed)
+    result = replace(result, sets=(*result.sets, *listening.sets()))
     tally = tally_of(result)
     if not probed or tally is None:
         return result
@@ -65,6 +72,7 @@ def score_given_probes(
     terms: Terms,
     probes: Sequence[str],
     seed: int = 0,
+    told_by: Callable[[str], Told | None] = lambda _: None,
 ) -> tuple[tuple[ProbedSet, Tally], ...]:
     """Return what answers to probes score, and how they were read.
 
@@ -74,8 +82,8 @@ def score_given_probes(
     """
     examples, classes = dataset.subsets[subset], len(dataset.classes)
     asked = [
-        (_answers_to(probe.name, files), ProbeCounts(probe, examples, classes, seed))
-        for probe in chosen_probes(probes)
+        (_answers_to(one.name, files), ProbeCounts(one, examples, classes, seed, told_by(one.name)))
+        for one in chosen_probes(probes)
     ]
     return tuple(_score(counts, answers, dataset, terms) for answers, counts in asked)
 

@@ -15,13 +15,14 @@ from avs_bench.data.class_map import ClassMap, read_class_map
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import class_indices, with_unseen_groups
 from avs_bench.models.own import errors_in
-from avs_bench.names import Family
+from avs_bench.names import OwnFamily
 from avs_bench.probes import chosen_probes
 from avs_bench.probes.definitions import Pixels, Probe
 from avs_bench.probes.scores import ProbeScorer
 from avs_bench.results.records import Cost, ProbedSet, Result, ScoredSet, SeenCount, versions
 from avs_bench.results.showcase import Showcase
 from avs_bench.scoring.evaluate import evaluate, watcher_of
+from avs_bench.scoring.listening import ListeningScorer
 from avs_bench.scoring.translator import Translator
 from vpo_builder.dataset.schema import Subset
 
@@ -35,7 +36,7 @@ class Questions:
     `class_map`, see `read_class_map`, is for a dataset with another class table than the model's.
     """
 
-    families: tuple[Family, ...] = ()
+    families: tuple[OwnFamily, ...] = ()
     probes: tuple[str, ...] = ()
     probe_seed: int = 0
     unseen: tuple[str, ...] = ()
@@ -59,14 +60,17 @@ def score(
 ) -> Result:
     """Return what a model scores and answers, with the settings that it was opened with.
 
-    A `showcase` and a `translator` are given every answer. Raises InputError for a dataset with
-    other classes than the model's that are not mapped, and for an unknown class.
+    A `showcase` and a `translator` are given every answer; what `ListeningScorer` finds comes last.
+    Raises InputError for a dataset with other classes than the model's that are not mapped, and for
+    an unknown class.
     """
     settings, origin = opened.settings, opened.origin
     dataset, class_map = _scored_data(opened, dataset, subset, questions)
     chosen, examples = chosen_probes(questions.probes), dataset.subsets[subset]
-    asked = examples, len(dataset.classes), settings.audio, questions.probe_seed
-    heard = {p.name: ProbeScorer(p, *asked) for p in chosen if p.picture is None}
+    classes, seed = len(dataset.classes), questions.probe_seed
+    listening = ListeningScorer(classes, examples, questions.probes, seed)
+    asked, by_ear = (examples, classes, settings.audio, seed), [p for p in chosen if not p.picture]
+    heard = {p.name: ProbeScorer(p, *asked, listening.told_by(p.name)) for p in by_ear}
     evaluated = partial(
         evaluate, opened.module, dataset, subset, settings, opened.device, class_map=class_map
     )
@@ -77,10 +81,10 @@ def score(
             families=(*questions.families, *(("dataset",) if questions.probes else ())),
             probes=tuple(heard.values()),
             watch=watcher_of(showcase, dataset) if showcase else None,
-            watch_answers=translator.add if translator else None,
+            watchers=[listening.add, *([translator.add] if translator else [])],
             label=label,
         )
-        worse = partial(_seen_worse, evaluated, seed=questions.probe_seed, label=label)
+        worse = partial(_seen_worse, evaluated, seed=seed, label=label)
         probed = tuple(heard[p.name].scores() if p.name in heard else worse(p) for p in chosen)
     return Result(
         model=opened.name,
@@ -97,7 +101,7 @@ def score(
         classes=dataset.classes,
         command=command,
         versions=versions(torch=str(torch.__version__)),
-        sets=sets,
+        sets=(*sets, *listening.sets()),
         probes=probed,
         seen=_seen(opened, dataset, subset),
         class_map=class_map,

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from avs_bench.data.example import Example
-from avs_bench.metrics import Confusion, Family, FrameScores, VideoScores, size_band
+from avs_bench.metrics import Confusion, FrameScores, VideoScores, size_band
 from avs_bench.metrics.arrays import Labels
+from avs_bench.names import OwnFamily
 from avs_bench.results.records import ScoredItem, ScoredSet, scored_item, scored_set
 from vpo_builder.dataset.schema import IGNORE
 
@@ -39,7 +40,7 @@ class Scorer(Protocol):
         """Return what all answers score."""
 
 
-def scorer_of(family: Family, classes: int, examples: Iterable[Example]) -> Scorer:
+def scorer_of(family: OwnFamily, classes: int, examples: Iterable[Example]) -> Scorer:
     """Return the scorer of a family for these examples, each to be answered once."""
     if family == "video":
         return VideoScorer(classes, examples)
@@ -49,7 +50,7 @@ def scorer_of(family: Family, classes: int, examples: Iterable[Example]) -> Scor
 class PictureScorer:
     """Scores each example by itself, at dataset level or per frame."""
 
-    def __init__(self, family: Family, classes: int) -> None:
+    def __init__(self, family: OwnFamily, classes: int) -> None:
         self._family, self._classes = family, classes
         self._record = Confusion if family == "dataset" else FrameScores
         self._items: list[ScoredItem] = []

@@ -95,5 +95,5 @@ class Validation:
                 stopped_by=self.stopped_by,
                 label=f"epoch {progress.epoch + 1}, {self.subset}" if self.processes.leads else "",
             )[0]
-        figures = [figure(scores.overall) for figure in SELECTION[scores.family]]
+        figures = [figure(scores.overall) for figure in SELECTION[self.dataset.family]]
         return {f.name: None if math.isnan(f.value) else f.value for f in figures}

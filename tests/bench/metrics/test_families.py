@@ -5,6 +5,7 @@ from avs_bench.metrics import (
     Confusion,
     Figure,
     FrameScores,
+    ListeningScores,
     VideoScores,
     f_video_official,
     j_video,
@@ -52,8 +53,10 @@ def test_every_figure_of_a_family_says_so_in_its_name(family):
         "dataset": Confusion.of(labels, labels, 2),
         "frame": FrameScores.of(labels, labels, 2),
         "video": VideoScores.of(labels - 0.5, labels),
+        "listening": ListeningScores.empty(),
     }[family]
-    for figures in (FIGURES, SELECTION, PART_FIGURES):
+    of_training = [SELECTION] if family in SELECTION else []
+    for figures in (FIGURES, *of_training, PART_FIGURES):
         made = [figure(record) for figure in figures[family]]
         assert {figure.family for figure in made} == {family}
         assert len({figure.name for figure in made}) == len(made)

@@ -90,7 +90,7 @@ def test_a_model_s_answers_and_the_same_from_files_are_one_translation(
     path = write_answers(tmp_path / "mine", model, dataset, settings, class_png)
     eager, given = started(dataset), started(dataset)
     cpu = torch.device("cpu")
-    sets = evaluate(model, dataset, "test", settings, cpu, watch_answers=eager.add)
+    sets = evaluate(model, dataset, "test", settings, cpu, watchers=[eager.add])
     result = score_given(open_answers(path), dataset, "test", Terms("mine"), watchers=[given.add])
     assert result.sets == sets
     mine, theirs = (by_name(one.translation(result)) for one in (eager, given))

@@ -1,0 +1,77 @@
+"""Collects the answers to one picture with several sounds, and scores whether they follow it.
+
+Where no picture of a dataset has several, as in AVSBench, the second is that of the off-screen
+probe: a sound of nothing in the picture, whose right answer is empty. Needs no torch.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from avs_bench.data.example import Example
+from avs_bench.metrics import ListeningScores
+from avs_bench.metrics.arrays import Labels
+from avs_bench.names import ProbeName
+from avs_bench.probes.counts import Told
+from avs_bench.probes.definitions import PROBES, probed_examples
+from avs_bench.results.records import ScoredItem, ScoredSet, scored_item, scored_set
+from avs_bench.scoring.scorers import Answer, groups_of
+from vpo_builder.dataset.schema import IGNORE
+
+PAIRING: ProbeName = "off-screen"
+_Heard = tuple[Example, Labels, Labels]
+
+
+class ListeningScorer:
+    """Scores the answers to a picture's sounds together, as soon as the last of them is given.
+
+    `probes` are the names of those that are asked too, with `seed`.
+    """
+
+    def __init__(
+        self, classes: int, examples: Sequence[Example], probes: Collection[str] = (), seed: int = 0
+    ) -> None:
+        self._classes = classes
+        units = Counter(x.unit for x in examples if x.groups.get("picture") == "counterfactual")
+        self._missing = {unit: count for unit, count in units.items() if count > 1}
+        self._pairs = not self._missing and PAIRING in probes
+        if self._pairs:
+            asked = probed_examples(PROBES[PAIRING], examples, seed)
+            self._missing = {example.example_id: 2 for example in asked}
+        self._open: dict[str, list[_Heard]] = {}
+        self._items: list[ScoredItem] = []
+
+    def add(self, answer: Answer) -> None:
+        """Keep the answer to a picture's own sound until all are there."""
+        self.hear(answer.example, answer.pred, answer.target)
+
+    def told_by(self, probe: str) -> Told | None:
+        """Return what is to be told the answers to a probe, None for one that makes no pairs."""
+        return self.hear if self._pairs and probe == PAIRING else None
+
+    def hear(self, example: Example, pred: Labels, target: Labels) -> None:
+        """Keep class indices [H, W], an answer to a sound and the right one."""
+        picture = example.example_id if self._pairs else example.unit
+        if picture not in self._missing:
+            return
+        heard = self._open.setdefault(picture, [])
+        heard.append((example, np.array(pred, np.uint8), np.array(target, np.uint8)))
+        self._missing[picture] -= 1
+        if not self._missing[picture]:
+            self._items += _scored(picture, self._open.pop(picture))
+
+    def sets(self) -> tuple[ScoredSet, ...]:
+        """Return an item for each picture, as one set; none where no picture asks anything."""
+        return (scored_set("listening", self._classes, self._items),) if self._items else ()
+
+
+def _scored(picture: str, heard: list[_Heard]) -> list[ScoredItem]:
+    """Return the item of a picture, none if its sounds have one answer."""
+    examples, preds, targets = zip(*sorted(heard, key=lambda one: one[0].example_id), strict=True)
+    target = np.stack(targets)
+    record = ListeningScores.of(np.stack(preds), target, ignore=IGNORE)
+    if not record.pictures:
+        return []
+    groups = groups_of(examples, target.max(axis=0)) | {"sounds": {str(len(examples))}}
+    return [scored_item(picture, examples[0].unit, groups, record)]
