@@ -36,7 +36,7 @@ def write_board(paths: Sequence[Path], out: Path, *, skip_refused: bool = False)
     methods, refused = read_methods(paths, skip_refused=skip_refused)
     told = progress(methods, len(methods), "probes")
     probes = {method.key: probe_tables_by_place([method.model]) for method in told}
-    standings = standings_of(methods, probes)
+    standings = standings_of(methods)
     with atomic_folder(out) as fresh:
         _write_counts(standings, fresh / COUNTS)
         (fresh / METHODS).mkdir()

@@ -11,7 +11,7 @@ from avs_bench.board.counts import COMPARED, streams
 from avs_bench.board.entries import Refused
 from avs_bench.board.methods import Method
 from avs_bench.board.planes import planes_of
-from avs_bench.board.standings import GAIN, GAIN_NOTE, Standing, own_part, unnamed
+from avs_bench.board.standings import LISTENING, Standing, own_part, unnamed
 from avs_bench.report.comparison_tables import DIFFERENCE, ONE_RUN, SEEDS
 from avs_bench.report.parts import PART_FILTERS
 from avs_bench.report.score_tables import FAMILIES, HOLM, group_tables
@@ -39,10 +39,9 @@ def board_page(
         years=sorted({year for one in standings for year in one.years}),
         methods=methods,
         refused=refused,
+        listening=LISTENING,
         streams=streams(),
         compared=COMPARED,
-        gain=GAIN,
-        gain_note=GAIN_NOTE,
         difference=DIFFERENCE,
         holm=HOLM,
         one_run=ONE_RUN,
@@ -55,13 +54,15 @@ def board_page(
 def method_page(method: Method, standings: Sequence[Standing], probes: Sequence[Table]) -> str:
     """Return the page of a method: its scores in every place, its groups and its probes."""
     parts = [own_part(one.table, method) for one in standings]
+    by_title = {one.heard.title: own_part(one.heard, method) for one in standings if one.heard}
+    heard = [part for part in by_title.values() if part.rows]
     return render(
         PACKAGES,
         "method.html",
         FILTERS,
         method=method,
         scores=[unnamed(part) for part in parts if part.rows],
-        probes=[unnamed(table) for table in probes],
+        probes=[unnamed(table) for table in (*heard, *probes)],
         groups=[unnamed(table) for table in group_tables([method.model])],
     )
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from avs_bench.board.standings import GAIN, Line, Standing
+from avs_bench.board.standings import LISTENING, Line, Standing
 from avs_bench.report.charts import Axis, Tick, round_axis
 
 ROW, COLUMN = 6.0, 24.0
@@ -62,13 +62,14 @@ def _billions(line: Line) -> float | None:
 
 
 def _points(line: Line) -> float | None:
-    return None if line.gain is None or math.isnan(line.gain.value) else 100 * line.gain.value
+    heard = line.listening
+    return None if heard is None or math.isnan(heard.value) else 100 * heard.value
 
 
 QUANTITIES = (
     Quantity("parameters", "million parameters", _millions, less=True),
     Quantity("GFLOPs", "GFLOPs an item", _billions, less=True),
-    Quantity(GAIN, f"points of {GAIN}", _points, less=False),
+    Quantity(LISTENING, f"% {LISTENING}", _points, less=False),
 )
 
 

@@ -88,17 +88,6 @@ class Scored:
         """Return a figure: of one seed with its interval, of several as mean and deviation."""
         return number_of(self.by_unit(), figure)
 
-    @property
-    def listening(self) -> "Scored | None":
-        """What every seed scored on pictures with several sounds; None where one lacks it."""
-        heard = [entry.result.listening for entry in self.entries]
-        entries = (
-            replace(entry, scores=one)
-            for entry, one in zip(self.entries, heard, strict=True)
-            if one is not None
-        )
-        return None if None in heard else replace(self, entries=tuple(entries))
-
     def parts(self) -> dict[Group, "Scored"]:
         """Return what was scored in each group of the subset, everything first."""
         groups = [entry.scores.groups() for entry in self.entries]

@@ -1,7 +1,7 @@
 """The tables of a report: scores beside the published ones, groups and probes. Pure."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from avs_bench.metrics import Confusion, ModelComparison, Record, foreground_fpr_dataset, holm
@@ -29,7 +29,6 @@ FAMILIES = {
     "video": "per video",
     "listening": "by ear",
 }
-LISTENING = FIGURES["listening"][0]
 FALSE_POSITIVES, LOST = "foreground_fpr_dataset", "lost by the probe"
 HOLM = "p (Holm): corrected for the number of rows; a star marks values below 0.05."
 SYNTHETIC = (
@@ -96,10 +95,43 @@ def tables_of(runs: Sequence[Run], comparisons: Sequence[Table] = ()) -> Tables:
 def score_tables(models: Sequence[Model]) -> tuple[Table, ...]:
     """Return a table for each dataset, subset and metric family, with its published rows.
 
+    The listening score heads all of them where some model has it.
+    """
+    tables = score_tables_by_place(models)
+    return tuple(_headed(table, by_ear(place, tables)) for place, table in tables.items())
+
+
+def score_tables_by_place(models: Sequence[Model]) -> dict[Place, Table]:
+    """Return the table of each place with its published rows.
+
     A model of one run has intervals over its pictures or videos; one of several seeds is a row of
     mean and standard deviation.
     """
-    return tuple(_score_table(place, scored) for place, scored in scored_by_place(models).items())
+    return {place: _score_table(place, scored) for place, scored in scored_by_place(models).items()}
+
+
+def by_ear(place: Place, tables: Mapping[Place, Table]) -> Table | None:
+    """Return the table of listening on the same data; None if there is none, or it is this one."""
+    alone = place.family == "listening"
+    return None if alone else tables.get(replace(place, family="listening"))
+
+
+def listening_of(row: Row, table: Table) -> Number | None:
+    """Return the listening score in the table of listening that belongs to a row of another."""
+    same = (one.numbers[0] for one in table.rows if one.words[:3] == row.words[:3])
+    return next(same, None)
+
+
+def _headed(table: Table, heard: Table | None) -> Table:
+    if heard is None:
+        return table
+    rows = (replace(row, numbers=(listening_of(row, heard), *row.numbers)) for row in table.rows)
+    return replace(
+        table,
+        figures=(heard.figures[0], *table.figures),
+        rows=tuple(rows),
+        notes=(heard.notes[0], *table.notes),
+    )
 
 
 def group_tables(models: Sequence[Model]) -> tuple[Table, ...]:
@@ -157,9 +189,6 @@ def _score_table(place: Place, scored: Sequence[Scored]) -> Table:
     ]
     told = progress(scored, len(scored), f"intervals: {title_of(place)}")
     rows = [_score_row(one, figures) for one in told]
-    if place.family != "listening":
-        names, rows, headed = _headed_by_listening(scored, names, rows)
-        notes += headed
     return Table(
         title_of(place),
         words=("model", "runs", "checkpoint", "items"),
@@ -170,22 +199,6 @@ def _score_table(place: Place, scored: Sequence[Scored]) -> Table:
         lower=LOWER_IS_BETTER,
         ranked=True,
     )
-
-
-def _headed_by_listening(
-    scored: Sequence[Scored], names: tuple[str, ...], rows: Sequence[Row]
-) -> tuple[tuple[str, ...], list[Row], list[str]]:
-    """Return figures, rows and notes of a table, the listening score first if a model has one."""
-    heard = [one.listening for one in scored]
-    found = [one for one in heard if one]
-    if not found:
-        return names, list(rows), []
-    heads = [one.number(LISTENING) if one else None for one in heard]
-    headed = [
-        replace(row, numbers=(head, *row.numbers)) for row, head in zip(rows, heads, strict=True)
-    ]
-    figure = LISTENING(found[0].first.scores.overall)
-    return (figure.name, *names), headed, [f"{figure.name}: {figure.rules}."]
 
 
 def _score_row(scored: Scored, figures: Sequence[RecordFigure]) -> Row:

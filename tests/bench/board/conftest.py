@@ -13,10 +13,9 @@ from avs_bench.board.page import board_page
 from avs_bench.board.standings import standings_of
 from avs_bench.metrics import bootstrap
 from avs_bench.report.about import About
-from avs_bench.report.score_tables import probe_tables_by_place
 from avs_bench.results.records import Cost
 from tests.bench.board.made_submissions import write, write_many
-from tests.bench.report.made_results import frames, pictures, result, silence, videos
+from tests.bench.report.made_results import by_ear, frames, pictures, result, silence, videos
 
 HOSTILE = '"><script>document.title = "owned"</script>\u202e' + "very_long_" * 6
 """A name of a stranger's."""
@@ -43,8 +42,7 @@ def large_board(tmp_path_factory: pytest.TempPathFactory) -> Path:
     methods, _ = read_methods(write_many(root / "submissions", 60))
     with pytest.MonkeyPatch.context() as patch:
         hurry(patch)
-        probes = {one.key: probe_tables_by_place([one.model]) for one in methods}
-        page = board_page(standings_of(methods, probes), methods, ())
+        page = board_page(standings_of(methods), methods, ())
     (root / "index.html").write_text(page)
     return root / "index.html"
 
@@ -61,6 +59,7 @@ def submissions(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
                 result(
                     right[first + seed],
                     frames(first + seed, 9),
+                    by_ear(first + seed),
                     seed=seed,
                     model=name,
                     cost=Cost(2_000_000 * first + 1_000_000, 10**9),

@@ -5,9 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from avs_bench.metrics import miou_dataset
-from avs_bench.report.submission import read_submission
-from avs_bench.results.listening import listening_gain
 from tests.bench.board.conftest import HOSTILE
 from tests.browser import Page, browser
 
@@ -88,14 +85,18 @@ def test_methods_stand_by_the_leading_figure_beside_published_rows(browser, boar
     page.check_quiet()
 
 
-def test_the_listening_gain_comes_before_the_figures(browser, board, submissions):
+def test_the_listening_score_comes_before_the_figures(browser, board):
     page = Page(browser, board)
-    assert page.run(TEXTS, "#s0 thead th")[:3] == ["method", "listening gain", "miou_dataset"]
-    one = read_submission(submissions[0]).runs[0].results[0].result
-    gain = listening_gain(one.sets[0], one.probes[0], miou_dataset)
+    for place, first in (("s0", "miou_dataset"), ("s1", "miou_frame")):
+        heads = page.run(TEXTS, f"#{place} thead th")
+        assert heads[:3] == ["method", "listening_score", first]
+    assert any("listening_score: " in text for text in page.run(TEXTS, "#s0 .notes li"))
+    heard = "return [...document.querySelectorAll('#s0 tbody td[data-value]:nth-child(2)')]"
+    values = page.run(f"{heard}.map(cell => Number(cell.dataset.value)).filter(Boolean)")
+    assert sorted(values) == pytest.approx([1 / 12, 3 / 12, 6 / 12])  # One has 0; of seeds the mean
     rows = "return [...document.querySelectorAll('#s0 tbody tr')]"
     cells = f"{rows}.find(r => r.textContent.includes('One'))"
-    assert float(page.run(f"{cells}.cells[1].dataset.value")) == pytest.approx(gain.difference)
+    assert float(page.run(f"{cells}.cells[1].dataset.value")) == 0
     stranger = cells.replace("'One'", "'owned'")
     assert page.run(f"{stranger}.cells[1].textContent.trim()") == "–"
     assert page.run(f"{stranger}.cells[8].textContent.trim()") == "unknown"
@@ -280,8 +281,9 @@ def test_a_page_of_a_method_has_its_scores_probes_groups_and_origin(browser, boa
     ]
     assert page.run(TEXTS, "h2") == ["Scores", "Does it listen?", "Groups", "Origin"]
     assert page.count("#scores tbody tr") == 2  # dataset level and per frame; no published rows
-    assert page.run(TEXTS, "#listening tbody th") == ["silence"]
-    assert page.run(TEXTS, "#groups tbody th") == ["sources: 1", "sources: 2"]
+    assert page.run(TEXTS, "#listening tbody th") == ["3 seeds", "silence"]
+    assert page.run(TEXTS, "#listening thead th")[3] == "listening_score"
+    assert page.run(TEXTS, "#groups tbody th") == 2 * ["sources: 1", "sources: 2"]  # by ear too
     assert page.count("#origin details") == 3
     page.check_quiet()
     back = page.run("return document.querySelector('nav a').href")

@@ -8,11 +8,10 @@ from avs_bench.board.entries import read_methods
 from avs_bench.board.planes import COLUMN, ROW, log_axis, planes_of
 from avs_bench.board.standings import standings_of
 from avs_bench.metrics import miou_dataset
-from avs_bench.report.score_tables import probe_tables_by_place
 from avs_bench.results.records import Cost, SeenCount
 from tests.bench.board.conftest import hurry
 from tests.bench.board.made_submissions import write
-from tests.bench.report.made_results import pictures, result, silence
+from tests.bench.report.made_results import by_ear, pictures, result
 
 
 @pytest.fixture(autouse=True)
@@ -23,12 +22,12 @@ def _hardly_any_resamples(monkeypatch):
 def standings(folder, *results):
     paths = [write(folder / f"{n}.json", one) for n, one in enumerate(results)]
     methods, _ = read_methods(paths)
-    return standings_of(methods, {one.key: probe_tables_by_place([one.model]) for one in methods})
+    return standings_of(methods)
 
 
 def made(number, accuracy=0.5, **changed):
     right = pictures(accuracy, 6, seed=number)
-    return result(right, model=f"m{number}", probes=(silence(right, 0.4),), **changed)
+    return result(right, by_ear(number + 1, 6), model=f"m{number}", **changed)
 
 
 def test_each_subset_and_build_has_a_table_of_its_own(tmp_path):
@@ -49,18 +48,28 @@ def test_each_subset_and_build_has_a_table_of_its_own(tmp_path):
     assert all(line.method for line in found[2].lines)  # nothing is published on val
 
 
+def test_listening_stands_in_a_column_and_in_no_table_of_its_own(tmp_path):
+    heard = standings(tmp_path, made(0), made(1), result(pictures(0.7, 6), model="deaf to it"))
+    assert [one.place.family for one in heard] == ["dataset"]
+    values = {one.name: one.listening and one.listening.value for one in heard[0].lines}
+    assert values["m0"] == pytest.approx(1 / 6)
+    assert values["m1"] == pytest.approx(2 / 6)
+    assert values["deaf to it"] is None
+    assert heard[0].table.figures[0] == "miou_dataset"  # which they are ranked by
+
+
 def test_a_line_has_the_counts_of_all_its_seeds_and_no_other_s(tmp_path):
     paths = [
         write(tmp_path / "a.json", made(0), made(0, seed=1)),
         write(tmp_path / "b.json", made(1)),
     ]
     methods, _ = read_methods(paths)
-    (one,) = standings_of(methods, {method.key: {} for method in methods})
+    (one,) = standings_of(methods)
     own = [line for line in one.lines if line.method]
     assert sorted(number for line in own for number in line.counts) == [0, 1, 2]
     for line in own:
         assert len(line.counts) == len(line.scored.entries)
-        assert line.gain is None
+        assert (line.listening.sd is None) == (len(line.counts) == 1)
 
 
 def test_who_has_seen_the_test_stands_there_and_competes_with_nobody(tmp_path):
@@ -93,8 +102,8 @@ class TestPlanes:
 
     def test_say_who_is_not_there(self, planes):
         assert planes["parameters"].missing == planes["GFLOPs"].missing == 1
-        assert planes["listening gain"].missing == 0
-        assert len(planes["listening gain"].spots) == 4
+        assert planes["listening_score"].missing == 0
+        assert len(planes["listening_score"].spots) == 4
 
     def test_have_the_front_of_those_whom_none_beats_as_cheaply(self, planes):
         front = {spot.line.name for spot in planes["parameters"].spots if spot.is_front}

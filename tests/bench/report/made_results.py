@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from avs_bench.metrics import Confusion, FrameScores, VideoScores
-from avs_bench.metrics.record import Record
+from avs_bench.metrics import Confusion, FrameScores, ListeningScores, VideoScores
+from avs_bench.metrics.record import UNITS_PER_ONE, Record
 from avs_bench.report.runs import Run, run_of
 from avs_bench.results.records import ProbedSet, Result, ScoredSet, scored_item, scored_set
 
@@ -53,6 +53,18 @@ def frames(seed: int = 0, number: int = 4) -> ScoredSet:
     records = [FrameScores.of(maps[0, i], maps[1, i], 3) for i in range(number)]
     items = [scored_item(f"f{i}", f"v{i // 2}", {}, record) for i, record in enumerate(records)]
     return scored_set("frame", 3, items)
+
+
+def by_ear(found: int, number: int = 12) -> ScoredSet:
+    """Return pictures of two sounds of one size: in `found` each gets its object, else one both."""
+    wrong, right = UNITS_PER_ONE // 2, UNITS_PER_ONE
+    items = []
+    for index in range(number):
+        hit = index < found
+        record = ListeningScores(1, 2, int(hit), 0, right if hit else wrong, wrong)
+        groups = {"sounds": "2", "sources": str(1 + index % 2)}
+        items.append(scored_item(f"picture-{index:02d}", f"picture-{index:02d}", groups, record))
+    return scored_set("listening", len(CLASSES), items)
 
 
 def silence(right: ScoredSet, accuracy: float) -> ProbedSet:
