@@ -24,7 +24,7 @@ PictureChange = Callable[[NDArray[np.uint8], str], NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class Loaded:
-    """An example in memory: uint8 image [3, H, W], int64 target [H', W'], its mix, its sources.
+    """An example in memory: uint8 image [3, H, W] and target [H', W'], its mix, its sources.
 
     The target has the image's size in training, and the picture's own size in evaluation.
     """
@@ -40,7 +40,7 @@ class Loaded:
 class Batch:
     """Examples stacked.
 
-    `images` [B, 3, H, W] uint8; `targets` [B, H', W'] int64 class indices, 255 ignored;
+    `images` [B, 3, H, W] uint8; `targets` [B, H', W'] uint8 class indices, 255 ignored;
     `waveforms` [B, channels, samples] float32 at 16 kHz; `sounding` [B, classes] bool, the
     classes heard; `seen` [B, classes] bool, those and the ones that are known to be in the whole
     picture and silent; `pans` [B] float32, the pan of an item with exactly one source, NaN

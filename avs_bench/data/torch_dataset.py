@@ -72,7 +72,7 @@ class TorchDataset(Dataset[Item]):
         return {
             "id": example.example_id,
             "image": image,
-            "target": target,
+            "target": target.long(),
             "waveform": torch.from_numpy(mix(example.sources, *self._sound)),
             "sounding": sounding,
         }

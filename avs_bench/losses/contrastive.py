@@ -76,8 +76,9 @@ def sample_places(
 
 
 def resize_targets(targets: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
-    """Return targets [B, H, W] at `size` by nearest neighbour."""
-    return F.interpolate(targets[:, None].float(), tuple(size), mode="nearest")[:, 0].long()
+    """Return targets [B, H, W] of at most 255 at `size` by nearest neighbour, as int64."""
+    small = F.interpolate(targets[:, None].to(torch.uint8), tuple(size), mode="nearest")
+    return small[:, 0].long()
 
 
 def _draw(members: Tensor, count: int, generator: Generator) -> Tensor:

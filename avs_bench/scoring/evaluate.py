@@ -37,13 +37,15 @@ def watcher_of(showcase: Showcase, dataset: AVSDataset) -> Watcher:
     """Return a watcher that offers every example to a showcase."""
 
     def watch(batch: Batch, row: int, pred: Tensor) -> None:
-        example, target = batch.examples[row], batch.targets[row].to(torch.uint8)
+        example, target = batch.examples[row], batch.targets[row]
         heard = sorted(dataset.classes[index] for index in example.heard)
 
         def make() -> Candidate:
             picture = batch.images[row].permute(1, 2, 0).numpy().copy()
             sound = batch.waveforms[row].numpy().copy()
-            return Candidate(picture, target.numpy(), pred.numpy(), sound, tuple(heard))
+            return Candidate(
+                picture, target.numpy().copy(), pred.numpy().copy(), sound, tuple(heard)
+            )
 
         confusion = Confusion.of(pred, target, len(dataset.classes))
         showcase.offer(example.example_id, example.unit, confusion, make)

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from avs_bench.config import Settings
 from avs_bench.data.audio import SAMPLE_RATE
 from avs_bench.data.batch import Batch
-from avs_bench.data.tensors import normalise, torch_generator
+from avs_bench.data.tensors import labels_on, normalise, torch_generator
 from avs_bench.losses.contrastive import resize_targets, sample_places
 from avs_bench.losses.cross_entropy import binary_cross_entropy, cross_entropy
 from avs_bench.models.execution import ExecutedModel
@@ -111,7 +111,7 @@ class CavpObjective:
             output = output if whole else model(*self._inputs(model, batch, pairs, rows))
             term = contrast.term(features_of(output), splitting.place(rows, batch))
             own = output.first(rows.stop - rows.start)
-            terms = self._loss(own, on_device(batch.targets[rows], self._device), totals)
+            terms = self._loss(own, labels_on(batch.targets[rows], self._device), totals)
             terms["contrastive"] = settings.weight * term
             yield terms | self._on_shuffled_pairs(output, batch, pairs, rows, totals)
 
@@ -147,7 +147,7 @@ class CavpObjective:
         if not weight:
             return {}
         place = self._splitting.place(rows, batch)
-        targets = on_device(heard_targets(batch.targets[rows], pairs, place), self._device)
+        targets = labels_on(heard_targets(batch.targets[rows], pairs, place), self._device)
         shuffled = output.scores[rows.stop - rows.start :]
         entropy = binary_cross_entropy if shuffled.shape[1] == 1 else cross_entropy
         return {"shuffled_cross_entropy": weight * entropy(shuffled, targets, totals.pixels)}

@@ -66,7 +66,7 @@ class EventFiles:
         example_id = batch.examples[row].example_id
         if len(self._overlays) < EXAMPLES:
             picture = thumbnail(batch.images[row].permute(1, 2, 0).numpy())
-            target = batch.targets[row].numpy().astype(np.uint8)
+            target = batch.targets[row].numpy()
             self._overlays[example_id] = side_by_side(
                 picture, (target, pred.numpy()), self._classes
             )

@@ -22,7 +22,7 @@ TAKEN = {"epoch", "step", "learning_rate", "loss", "train", "val", "test", "ende
 
 @dataclass
 class OwnLoss:
-    """A function of (`AVSOutput`, targets [N, H, W]) that returns a term or several by name.
+    """A function of (`AVSOutput`, int64 targets [N, H, W]) that returns a term or several by name.
 
     A term is a mean over the frames that it is given: of a batch in parts, each part counts by its
     share of the frames, so that any number of processes trains alike. 255 in a target is ignored.

@@ -99,7 +99,7 @@ def heard_targets(targets: Tensor, pairs: Pairs, rows: slice) -> Tensor:
     shape = (-1, 1, 1)
     matched, absent = pairs.matched[rows].view(shape), pairs.absent[rows].view(shape)
     silent = torch.where(absent & (targets != IGNORE), 0, IGNORE)
-    return torch.where(matched, targets, silent)
+    return torch.where(matched, targets, silent.to(targets.dtype))
 
 
 def panned(clip: Tensor, pan: Tensor, channels: int) -> Tensor:

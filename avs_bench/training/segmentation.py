@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from avs_bench.data.batch import Batch
+from avs_bench.data.tensors import labels_on
 from avs_bench.models.execution import ExecutedModel
 from avs_bench.models.inference import answer
 from avs_bench.models.output import AVSOutput
@@ -13,7 +14,7 @@ from avs_bench.runtime.device import on_device
 from avs_bench.training.splitting import Splitting, Totals
 
 SegmentationLoss = Callable[[AVSOutput, Tensor, Totals], dict[str, Tensor]]
-"""The weighted terms, by name, of frames with targets [N, H, W], as shares of a batch's loss.
+"""The weighted terms, by name, of frames with int64 targets [N, H, W], as shares of a batch's loss.
 
 The batch's loss is their sum over its parts, so means are sums divided by its `Totals`.
 """
@@ -31,5 +32,5 @@ def segmentation_terms(
     for rows, clips in splitting.clip_parts(batch):
         seen, heard = (on_device(x[rows], device) for x in (batch.images, batch.waveforms))
         yield loss(
-            answer(model, seen, heard, clips), on_device(batch.targets[rows], device), totals
+            answer(model, seen, heard, clips), labels_on(batch.targets[rows], device), totals
         )

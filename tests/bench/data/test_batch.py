@@ -79,6 +79,7 @@ def test_a_batch_says_which_classes_sound_and_where(duet, dataset, settings):
     assert batch.images.shape == (2, 3, 32, 48)
     assert batch.images.dtype == torch.uint8
     assert batch.targets.shape == (2, 64, 96)
+    assert batch.targets.dtype == torch.uint8
     assert batch.waveforms.shape == (2, 1, 48_000)
     assert batch.sounding.nonzero().tolist() == [[0, 2], [0, 3], [1, 3]]
     assert batch.pans[0].isnan()

@@ -57,7 +57,7 @@ def batch(items: int, classes: int, seconds: int, frames: int) -> Batch:
     return Batch(
         examples=(),
         images=torch.randint(0, 255, (items, 3, SIDE, SIDE), dtype=torch.uint8, generator=random),
-        targets=torch.randint(0, min(classes, 3), (items, SIDE, SIDE), generator=random),
+        targets=torch.randint(0, min(classes, 3), (items, SIDE, SIDE), generator=random).byte(),
         waveforms=torch.randn(items, 1, 16_000 * seconds, generator=random),
         sounding=sounding,
         seen=sounding.clone(),

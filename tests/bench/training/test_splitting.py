@@ -47,7 +47,7 @@ class Plain(nn.Module):
 def batch():
     generator = torch.Generator().manual_seed(2)
     classes = torch.tensor([1, 2, 3, 1, 2, 1])
-    targets = torch.zeros(6, SIDE, SIDE, dtype=torch.long)
+    targets = torch.zeros(6, SIDE, SIDE, dtype=torch.uint8)
     for item, label in enumerate(classes.tolist()):
         targets[item, : 2 + item, :5] = label
         targets[item, :, 8 - item :] = 255  # parts have other counts of valid pixels
@@ -90,6 +90,22 @@ def test_parts_add_up_to_the_loss_and_the_gradient_of_the_whole_batch(
     for whole, split in zip(gradients, split_gradients, strict=True):
         torch.testing.assert_close(split, whole, rtol=1e-4, atol=1e-6)
     assert calls == -(-6 // part_size)  # a rehearsal leaves no trace
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.7])
+def test_a_loss_is_given_int64_targets_of_each_part_as_documented(batch, weight):
+    settings = read_preset("tiny", (*SMALL, f"contrastive.weight={weight}"))
+    given = []
+
+    def loss(output, targets, totals):
+        given.append(targets)
+        return {"own": output.scores.mean()}
+
+    objective = CavpObjective(settings, CLASSES, CPU, Splitting(part_size=4), loss)
+    assert batch.targets.dtype == torch.uint8
+    assert len(list(objective.loss_terms(ExecutedModel(Plain(), Execution()), batch, 1, 0))) == 2
+    assert [targets.dtype for targets in given] == [torch.int64] * 2
+    assert torch.equal(torch.cat(given), batch.targets.long())
 
 
 def test_what_cannot_be_split_evenly_is_one_line():
