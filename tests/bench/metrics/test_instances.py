@@ -1,0 +1,243 @@
+"""Instances by ear: oracles score what the formulas say, and AP is pycocotools'."""
+
+import contextlib
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from avs_bench.metrics.components import components
+from avs_bench.metrics.instances import (
+    InstanceScores,
+    SeenObjects,
+    chosen,
+    instance_accuracy_dataset,
+    instance_ap50_dataset,
+    instance_ap_dataset,
+    instance_chance_dataset,
+    instance_kept_dataset,
+)
+from vpo_builder.runtime.errors import InputError
+
+BIRD, CLASSES = 2, 4
+Answer = Callable[[SeenObjects, int], NDArray[np.uint8]]
+
+
+def box(left: int, right: int, top: int = 4, bottom: int = 16) -> NDArray[np.bool_]:
+    mask = np.zeros((20, 60), bool)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def birds(number: int, heard: int) -> SeenObjects:
+    """Birds in a row, of growing width, of which one is heard."""
+    masks = np.stack([box(1 + 14 * place, 6 + 14 * place + place) for place in range(number)])
+    asked = tuple(place == heard for place in range(number))
+    return SeenObjects(masks, (BIRD,) * number, asked, asked)
+
+
+def shown(masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return np.where(masks.any(axis=0), BIRD, 0).astype(np.uint8)
+
+
+def perfect(seen: SeenObjects, _: int) -> NDArray[np.uint8]:
+    return shown(seen.masks[list(seen.heard)])
+
+
+def everything(seen: SeenObjects, _: int) -> NDArray[np.uint8]:
+    return shown(seen.masks)
+
+
+def first(seen: SeenObjects, _: int) -> NDArray[np.uint8]:
+    return shown(seen.masks[:1])
+
+
+def other_side(seen: SeenObjects, _: int) -> NDArray[np.uint8]:
+    return shown(seen.masks[list(seen.heard)[::-1]])
+
+
+def random(seen: SeenObjects, seed: int) -> NDArray[np.uint8]:
+    place = np.random.default_rng(seed).integers(len(seen.masks))
+    return shown(seen.masks[place : place + 1])
+
+
+def nothing(seen: SeenObjects, _: int) -> NDArray[np.uint8]:
+    return shown(seen.masks[:0])
+
+
+def scored(answer: Answer, numbers: tuple[int, ...] = (2, 3, 4)) -> InstanceScores:
+    """What an answer scores when each of the birds of each picture is heard once."""
+    asked = [birds(number, heard) for number in numbers for heard in range(number)]
+    records = [InstanceScores.of(answer(x, n), x, CLASSES) for n, x in enumerate(asked)]
+    return sum(records, InstanceScores.empty(CLASSES))
+
+
+CHANCE = 3 / (2 + 3 + 4)  # a guess is right once for each picture of n birds heard n times
+AP_OF_ALL = 9 / (4 + 9 + 16)  # the precision at every recall
+AP_OF_FIRST = CHANCE * 34 / 101  # the precision at the places up to a recall of a third
+
+
+@pytest.mark.parametrize(
+    ("answer", "accuracy", "ap"),
+    [
+        (perfect, 1, 1),
+        (everything, CHANCE, AP_OF_ALL),
+        (first, CHANCE, AP_OF_FIRST),
+        (nothing, 0, 0),
+    ],
+)
+def test_oracles_score_what_the_formulas_say(answer: Answer, accuracy: float, ap: float) -> None:
+    record = scored(answer)
+    assert record.questions == 9
+    assert float(instance_accuracy_dataset(record)) == pytest.approx(accuracy, abs=1e-9)
+    assert float(instance_chance_dataset(record)) == pytest.approx(CHANCE, abs=1e-9)
+    for figure in (instance_ap50_dataset, instance_ap_dataset):  # whole objects: all levels agree
+        assert float(figure(record)) == pytest.approx(ap, abs=1e-9)
+
+
+def test_one_who_hears_the_other_side_is_never_right_with_two_and_half_right_with_swapped() -> None:
+    wrong = scored(other_side, (2,))
+    assert float(instance_accuracy_dataset(wrong)) == float(instance_ap50_dataset(wrong)) == 0
+    assert float(instance_accuracy_dataset(scored(other_side, (3,)))) == pytest.approx(1 / 3)
+
+
+def test_a_guess_comes_near_chance_and_differs_by_seed() -> None:
+    asked = [birds(3, heard) for heard in range(3) for _ in range(200)]
+    records = [InstanceScores.of_choices(random(x, n), x, CLASSES) for n, x in enumerate(asked)]
+    accuracy = float(instance_accuracy_dataset(sum(records, InstanceScores.empty(CLASSES))))
+    assert accuracy == pytest.approx(1 / 3, abs=4 * (2 / 9 / 600) ** 0.5)
+
+
+def test_what_is_kept_is_the_object_of_the_dataset_s_own_sound() -> None:
+    moved = birds(2, 1)
+    seen = SeenObjects(moved.masks, moved.classes, heard=(False, True), own=(True, False))
+    record = InstanceScores.of_choices(perfect(seen, 0), seen, CLASSES)
+    assert float(instance_accuracy_dataset(record)) == 1
+    assert float(instance_kept_dataset(record)) == 0
+    assert not record.objects.any()
+
+
+def test_pixels_that_objects_share_choose_none_unless_they_have_no_others() -> None:
+    left, right = box(0, 20), box(12, 32)
+    masks = np.stack([left, right])
+    assert chosen(left, masks).tolist() == [1, 0]
+    assert chosen(left & right, masks).tolist() == [0, 0]
+    inside = np.stack([left, box(5, 10)])
+    assert chosen(inside[1], inside).tolist() == [0, 1]
+    assert chosen(left, inside).tolist() == [0.5, 0.5]
+
+
+def test_of_a_class_that_sounds_throughout_nothing_is_asked() -> None:
+    seen = birds(2, 0)
+    whole = SeenObjects(seen.masks, seen.classes, (True, True), (True, True))
+    alone = SeenObjects(seen.masks, (BIRD, 1), seen.heard, seen.own)
+    for one in (whole, alone):
+        record = InstanceScores.of(perfect(one, 0), one, CLASSES)
+        assert record.questions == 0
+        assert np.isnan(float(instance_accuracy_dataset(record)))
+        assert float(instance_ap_dataset(record)) == 1
+
+
+def test_other_shapes_and_classes_are_refused() -> None:
+    seen = birds(2, 0)
+    with pytest.raises(InputError, match="expected \\[20, 60\\] as the objects"):
+        InstanceScores.of_choices(np.zeros((20, 59), np.uint8), seen, CLASSES)
+    with pytest.raises(InputError, match="confidence: expected"):
+        InstanceScores.of(perfect(seen, 0), seen, CLASSES, np.ones((2, 2)))
+    with pytest.raises(InputError, match="class indices below 2, got 2"):
+        InstanceScores.of(perfect(seen, 0), seen, 2)
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32 - 1))
+def test_components_are_those_that_a_flood_finds(height: int, width: int, seed: int) -> None:
+    mask = np.random.default_rng(seed).random((height, width)) < 0.45
+    labels = np.zeros((height, width), int)
+    flooded = []
+    for start in zip(*np.nonzero(mask), strict=True):
+        if labels[start]:
+            continue
+        edge, labels[start] = [start], len(flooded) + 1
+        places = []
+        while edge:
+            row, column = edge.pop()
+            places.append(row * width + column)
+            for beside in np.ndindex(3, 3):
+                at = (row + beside[0] - 1, column + beside[1] - 1)
+                inside = 0 <= at[0] < height and 0 <= at[1] < width
+                if inside and mask[at] and not labels[at]:
+                    labels[at] = len(flooded) + 1
+                    edge.append(at)
+        flooded.append(sorted(places))
+    assert sorted(sorted(found.tolist()) for found in components(mask)) == sorted(flooded)
+
+
+def ap_of_coco(
+    pictures: list[tuple[NDArray[np.uint8], NDArray[np.float64], SeenObjects]],
+) -> tuple[float, float]:
+    """AP and AP50 of pycocotools for connected components."""
+    truth, detections = [], []
+    for number, (pred, sure, seen) in enumerate(pictures):
+        for mask, index, heard in zip(seen.masks, seen.classes, seen.heard, strict=True):
+            if heard:
+                code = coco_mask.encode(np.asfortranarray(mask, np.uint8))
+                area = int(mask.sum())
+                row = {"id": len(truth) + 1, "image_id": number, "category_id": index}
+                box = coco_mask.toBbox(code).tolist()
+                truth.append(row | {"segmentation": code, "area": area, "iscrowd": 0, "bbox": box})
+        for index in range(1, CLASSES):
+            for places in components(pred == index):
+                found = np.zeros(pred.size, np.uint8)
+                found[places] = 1
+                code = coco_mask.encode(np.asfortranarray(found.reshape(pred.shape)))
+                row = {"image_id": number, "category_id": index, "segmentation": code}
+                detections.append(row | {"score": float(sure.ravel()[places].mean())})
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO()
+        coco.dataset = {
+            "images": [{"id": n, "height": 20, "width": 60} for n in range(len(pictures))],
+            "categories": [{"id": n} for n in range(1, CLASSES)],
+            "annotations": truth,
+            "info": {},
+        }
+        coco.createIndex()
+        evaluation = COCOeval(coco, coco.loadRes(detections), "segm")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return float(evaluation.stats[0]), float(evaluation.stats[1])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_average_precision_is_that_of_pycocotools(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    steps = {index: list(random.permutation(np.arange(1, 21)) / 20) for index in range(1, CLASSES)}
+    pictures = []
+    for _ in range(4):
+        pred, sure = np.zeros((20, 60), np.uint8), np.zeros((20, 60))
+        masks, classes, heard = [], [], []
+        for place in range(4):
+            index, left = int(random.integers(1, CLASSES)), 15 * place
+            masks.append(box(left, left + int(random.integers(8, 13))))
+            classes.append(index)
+            heard.append(bool(random.random() < 0.7))
+            answer = box(left + int(random.integers(0, 4)), left + int(random.integers(9, 14)))
+            said = index if random.random() < 0.8 else int(random.integers(1, CLASSES))
+            pred[answer] = said
+            sure[answer] = steps[said].pop()  # no two of a class have one score
+        asked = tuple(heard)
+        pictures.append((pred, sure, SeenObjects(np.stack(masks), tuple(classes), asked, asked)))
+    records = [InstanceScores.of(pred, seen, CLASSES, sure) for pred, sure, seen in pictures]
+    total = sum(records, InstanceScores.empty(CLASSES))
+    if not total.objects.any():
+        return
+    ap, ap50 = ap_of_coco(pictures)
+    assert float(instance_ap_dataset(total)) == pytest.approx(ap, abs=1e-9)
+    assert float(instance_ap50_dataset(total)) == pytest.approx(ap50, abs=1e-9)
