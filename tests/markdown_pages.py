@@ -92,6 +92,7 @@ def _run_python(block: Block, path: Path, module: types.ModuleType) -> str:
         runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
         failed = runner.run(test, out=said.write, clear_globs=False).failed
         assert not failed, said.getvalue()
+        module.__dict__.update(test.globs)
         return ""
     with contextlib.redirect_stdout(said):
         code = compile("\n" * (block.line - 1) + block.text, str(path), "exec")

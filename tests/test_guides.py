@@ -72,6 +72,10 @@ class TestGuide:
         assert named <= figures | {"miou_dataset", "f1_dataset", "j_and_f_dataset", *AVSS_ONLY}
 
 
+def test_the_listening_score_is_what_its_page_works_out():
+    run_page(DOCS / "listening-score.md")
+
+
 AVSS_ONLY = ("miou_frame_padded_224", "fscore_frame_padded_224")
 PAGE = """# A page
 ```python title="a/mine.py"
@@ -90,7 +94,12 @@ avs-bench presets \\
 kept = 2
 ```
 ```python
->>> kept + 1
+>>> kept += 1
+>>> kept
+3
+```
+```python
+>>> kept
 3
 ```
 """
@@ -100,7 +109,7 @@ def test_a_page_is_taken_apart_as_it_is_read():
     blocks = list(blocks_of(PAGE))
     assert [(b.language, b.title, b.line) for b in blocks] == [
         *(("python", "a/mine.py", 3), ("sh", "", 10)),
-        *(("python", "", 15), ("python", "", 18)),
+        *(("python", "", 15), ("python", "", 18), ("python", "", 23)),
     ]
     assert list(commands_of(blocks[1])) == ["avs-bench presets tiny", "avs-bench presets plain"]
     assert not list(commands_of(Block("sh", "", "vpo-build --out d", 1), ("vpo-build",)))

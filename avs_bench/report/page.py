@@ -27,12 +27,15 @@ from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.page.rendering import render
 
 PLOTTED = 2
-"""How many figures have a plot beside the table of scores: those that papers lead with."""
+"""How many figures have a plot beside the table of scores: those that papers lead with.
+
+The listening score at the head of a table has one too.
+"""
 
 
 @dataclass(frozen=True)
 class Heading:
-    """A model in the head of the page: its runs, and the figure that its first table leads with.
+    """A model in the head of the page: its runs, and the figure that its papers lead with.
 
     `epochs` says for how many it was trained: "12", or "10 to 12" of several seeds.
     """
@@ -107,7 +110,7 @@ def render_page(runs: Sequence[Run], tables: Tables) -> str:
         models=models,
         headings=_headings(models, places),
         colours=colours,
-        scores=[(one, _plots(one, one.figures[:PLOTTED], colours)) for one in tables.scores],
+        scores=[(one, _plots(one, _leading(one), colours)) for one in tables.scores],
         probes=[(one, _plots(one, _plotted(one), colours)) for one in tables.probes],
         groups=tables.groups,
         comparisons=tables.comparisons,
@@ -132,6 +135,11 @@ def _headings(
         epochs = sorted({entry.result.epochs for entry in scored.entries})
         told = " to ".join(map(str, dict.fromkeys([epochs[0], epochs[-1]])))
         yield Heading(model, told, figures[0].name, number, place.data)
+
+
+def _leading(scores: Table) -> Sequence[str]:
+    heads = scores.figures[0] == FIGURES["listening"][0].__name__
+    return scores.figures[: PLOTTED + heads]
 
 
 def _plotted(probes: Table) -> list[str]:

@@ -6,6 +6,7 @@ probe: a sound of nothing in the picture, whose right answer is empty. Needs no 
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -50,13 +51,13 @@ class ListeningScorer:
         """Return what is to be told the answers to a probe, None for one that makes no pairs."""
         return self.hear if self._pairs and probe == PAIRING else None
 
-    def hear(self, example: Example, pred: Labels, target: Labels) -> None:
+    def hear(self, example: Example, pred: Any, target: Any) -> None:
         """Keep class indices [H, W], an answer to a sound and the right one."""
         picture = example.example_id if self._pairs else example.unit
         if picture not in self._missing:
             return
         heard = self._open.setdefault(picture, [])
-        heard.append((example, np.array(pred, np.uint8), np.array(target, np.uint8)))
+        heard.append((example, _copied(pred), _copied(target)))
         self._missing[picture] -= 1
         if not self._missing[picture]:
             self._items += _scored(picture, self._open.pop(picture))
@@ -64,6 +65,10 @@ class ListeningScorer:
     def sets(self) -> tuple[ScoredSet, ...]:
         """Return an item for each picture, as one set; none where no picture asks anything."""
         return (scored_set("listening", self._classes, self._items),) if self._items else ()
+
+
+def _copied(labels: Any) -> Labels:
+    return np.asarray(labels).astype(np.uint8)  # else a view of a batch would keep all of it
 
 
 def _scored(picture: str, heard: list[_Heard]) -> list[ScoredItem]:
