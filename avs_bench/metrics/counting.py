@@ -19,6 +19,9 @@ CHUNK_PIXELS = 1 << 17
 SHORT_RUN = 8
 """Mean length in pixels below which counting pixels is faster than counting runs (measured)."""
 
+SAMPLED_PIXELS = 1 << 12
+"""Pixels whose runs tell whether those of a whole chunk are worth looking for."""
+
 
 def pixel_chunks(*arrays: NDArray[Any]) -> Iterator[tuple[NDArray[Any], ...]]:
     """Arrays of one shape as flat pieces of at most CHUNK_PIXELS.
@@ -42,61 +45,61 @@ def joint_histogram(pred: Labels, target: Labels, classes: int, ignore: int) -> 
     Labels out of range are found from the counts themselves: no pass over the pixels is spent on
     looking for them.
     """
-    sides = classes + 1  # the last row and column collect what is no class
-    counts = np.zeros(sides * sides, np.int64)
+    clean = _all_below(pred, classes) and _all_below(target, classes)
+    sides = classes if clean else classes + 1  # the last row and column collect what is no class
+    counts = np.zeros((sides, sides), np.int64)
     ignored = 0
-    for piece in pixel_chunks(pred, target):
-        some_pred, some_target, lengths = _runs(*piece)
-        counts += _pair_counts(some_pred, some_target, lengths, classes)
-        is_ignored = some_target == ignore
-        ignored += int(np.count_nonzero(is_ignored) if lengths is None else lengths @ is_ignored)
-    matrix = counts.reshape(sides, sides)
+    for some_pred, some_target in pixel_chunks(pred, target):
+        if clean:
+            counts += _pair_counts(some_pred, some_target, sides)
+        else:
+            ignored += int(np.count_nonzero(some_target == ignore))
+            clamped = _clamped(some_pred, classes), _clamped(some_target, classes)
+            counts += _pair_counts(*clamped, sides)
     if 0 <= ignore < classes:
-        matrix[ignore] = 0
-        ignored = 0
-    if matrix[classes].sum() != ignored or matrix[:classes, classes].any():
+        counts[ignore] = ignored = 0
+    if not clean and (counts[classes].sum() != ignored or counts[:classes, classes].any()):
         return None
-    return matrix[:classes, :classes]
+    return counts[:classes, :classes]
 
 
-def _runs(pred: Labels, target: Labels) -> tuple[Labels, Labels, Counts | None]:
-    """One pair of labels per run of equal pairs, and the runs' lengths.
-
-    Masks are patches: a picture has a hundred times fewer runs than pixels, and finding them is
-    cheaper than counting. Where they are short (noise) the pixels come back as they are, with no
-    lengths.
-    """
-    changes = pred[1:] != pred[:-1]
-    changes |= target[1:] != target[:-1]
-    if np.count_nonzero(changes) * SHORT_RUN > pred.size:
-        return pred, target, None
-    ends = np.append(np.flatnonzero(changes), pred.size - 1)
-    return pred[ends], target[ends], np.diff(ends, prepend=-1)
-
-
-def _pair_counts(pred: Labels, target: Labels, lengths: Counts | None, classes: int) -> Counts:
-    """Flat histogram of (target, pred) over `classes + 1` sides; the last is "no class".
+def _pair_counts(pred: Labels, target: Labels, sides: int) -> Counts:
+    """[sides, sides]: pixels by (target, pred), both [pixels], of labels below `sides`.
 
     The codes have the narrowest type that holds them: the passes over the pixels are bound by
-    memory, not arithmetic.
+    memory, not arithmetic. Masks are patches: a picture has a hundred times fewer runs than
+    pixels, and finding them is cheaper than counting; where they are short (noise) it is not.
     """
-    sides = classes + 1
     code_type = np.min_scalar_type(sides * sides - 1)
-    codes = _clamped(target, classes, code_type)
-    codes *= code_type.type(sides)
-    codes += _clamped(pred, classes, code_type)
+    codes: Labels = np.multiply(target, code_type.type(sides), dtype=code_type, casting="unsafe")
+    codes += pred.astype(code_type)
+    lengths = None
+    if _has_long_runs(codes[:SAMPLED_PIXELS]) and _has_long_runs(codes):
+        ends = np.append(np.flatnonzero(codes[1:] != codes[:-1]), codes.size - 1)
+        codes, lengths = codes[ends], np.diff(ends, prepend=-1)
     counts = np.bincount(codes, weights=lengths, minlength=sides * sides)
-    return counts.astype(np.int64)  # weighted counts are whole floats, exact below 2^53
+    whole = counts.astype(np.int64, copy=False)  # weighted: whole floats, exact below 2^53
+    return whole.reshape(sides, sides)
 
 
-def _clamped(labels: Labels, classes: int, code_type: np.dtype[Any]) -> Labels:
+def _has_long_runs(codes: Labels) -> bool:
+    return int(np.count_nonzero(codes[1:] != codes[:-1])) * SHORT_RUN <= codes.size
+
+
+def _all_below(labels: Labels, classes: int) -> bool:
+    """Tell whether every label is in [0, classes)."""
+    if classes > np.iinfo(labels.dtype).max:
+        return bool(labels.min(initial=0) >= 0)
+    return bool(labels.view(f"u{labels.dtype.itemsize}").max(initial=0) < classes)
+
+
+def _clamped(labels: Labels, classes: int) -> Labels:
     """A copy of the labels with everything out of range, negative ones too, made `classes`."""
     if classes > np.iinfo(labels.dtype).max:
         labels = labels.astype(np.int64)
-    unsigned = labels.view(f"u{labels.dtype.itemsize}")  # −1 becomes the largest value
-    codes = unsigned.astype(code_type)
-    np.copyto(codes, code_type.type(classes), where=unsigned >= classes)  # np.minimum is slower
-    return codes
+    clamped = labels.view(f"u{labels.dtype.itemsize}").copy()  # −1 becomes the largest value
+    np.copyto(clamped, clamped.dtype.type(classes), where=clamped >= classes)
+    return clamped
 
 
 def out_of_range(pred: Labels, target: Labels, classes: int, ignore: int) -> InputError:
@@ -115,7 +118,7 @@ def out_of_range(pred: Labels, target: Labels, classes: int, ignore: int) -> Inp
 
 def areas_of(matrix: Counts) -> Counts:
     """[3, C]: pixels of each class that are right, predicted, and true, of a [C, C] histogram."""
-    return np.stack([np.diagonal(matrix), matrix.sum(axis=0), matrix.sum(axis=1)])
+    return np.array([np.diagonal(matrix), matrix.sum(axis=0), matrix.sum(axis=1)])
 
 
 def iou_from_areas(areas: NDArray[Any]) -> Scores:

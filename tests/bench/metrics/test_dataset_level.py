@@ -104,6 +104,23 @@ class TestCounting:
         pred, target = (np.repeat(a, size, axis=-1) for a in label_maps(seed))
         assert Confusion.of(pred, target, 5) == counted_one_by_one(pred, target, 5)
 
+    @pytest.mark.parametrize("first", ["patches", "noise"])
+    def test_patches_beside_noise_count_like_their_pixels(self, first):
+        noise = label_maps(3, shape=(90, 99))
+        patches = [np.repeat(a, 10, axis=0) for a in label_maps(4, shape=(9, 99))]
+        order = (patches, noise) if first == "patches" else (noise, patches)
+        pred, target = (np.concatenate(both) for both in zip(*order, strict=True))
+        assert Confusion.of(pred, target, 5) == counted_one_by_one(pred, target, 5)
+
+    @pytest.mark.parametrize("classes", [127, 128, 200])
+    def test_a_negative_label_is_no_class_however_many_there_are(self, classes):
+        target = np.zeros((4, 4), np.int8)
+        target[1, 2] = -100
+        with pytest.raises(InputError, match="target: label -100"):
+            Confusion.of(np.zeros_like(target), target, classes)
+        ignored = Confusion.of(np.zeros_like(target), target, classes, ignore=-100)
+        assert ignored.pixels == 15
+
     def test_out_of_range_is_found_in_patches_and_in_noise(self):
         patches, noise = np.zeros((9, 99), np.uint8), np.arange(9 * 99).reshape(9, 99) % 5
         for target in (patches, noise):
