@@ -2,7 +2,8 @@
 
 Pictures of 640 × 480 with as many bytes a pixel as COCO's (0.58), made of shades, edges and grain;
 three large objects of different sounding classes in each, with outlines as long as COCO's.
-Recordings of ten seconds, stereo, 44.1 kHz, as VGGSound's are. What is in them is invented; the
+Recordings of ten seconds, stereo, 44.1 kHz, as VGGSound's are; as mp4 beside moving pictures of
+VGGSound's usual height. What is in them is invented; the
 same bytes every time, written once below `full_size.benchmark_folder`.
 """
 
@@ -10,10 +11,13 @@ import csv
 import hashlib
 import json
 import os
+import subprocess
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import soundfile
 from full_size import Sources, benchmark_folder, categories, licenses, outlines, write_json
@@ -32,20 +36,23 @@ JPEG_QUALITY, GRAIN = 90, 22.0
 RATE, SECONDS = 44_100, 10
 HIGHEST_HERTZ = 5_000  # far below 8 kHz, where resamplers differ in how they end their pass band
 PICTURES, RECORDINGS = "pictures", "audios"
+AAC = (".mp4", ".m4a")
+MOVING_PICTURES = "testsrc2=size=454x256:rate=25"
 
 
-def media_sources(images: int) -> Sources:
+def media_sources(images: int, suffix: str = ".flac") -> Sources:
     """Return sources of so many pictures and as many clips; a small one begins a large one."""
     version = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
     root = benchmark_folder() / f"media-{version}"
-    sources = Sources(root / f"of-{images}" / "coco", root / f"of-{images}" / "vggsound")
+    folder = root / f"of-{images}-{suffix[1:]}"
+    sources = Sources(folder / "coco", folder / "vggsound")
     if not sources.coco.parent.exists():
         for number in range(images):
             _once(root / PICTURES / file_name(number), partial(_paint, number))
-            _once(root / RECORDINGS / f"{clip_id(number)}.flac", partial(play, number=number))
+            _once(root / RECORDINGS / f"{clip_id(number)}{suffix}", partial(play, number=number))
         with atomic_folder(sources.coco.parent) as fresh:
             _write_coco(fresh / "coco", images)
-            _write_vggsound(fresh / "vggsound", images)
+            _write_vggsound(fresh / "vggsound", images, suffix)
     return sources
 
 
@@ -61,8 +68,30 @@ def clip_id(number: int) -> str:
 
 def play(path: Path, number: int, rate: int = RATE, channels: int = 2) -> None:
     """Write the recording of a clip, in the format that the file's suffix says."""
+    if path.suffix in AAC:
+        _encode(path, number, rate, channels)
+        return
     subtype = "VORBIS" if path.suffix == ".ogg" else "PCM_16"
     soundfile.write(path, sound(number, rate)[:, :channels], rate, subtype=subtype)
+
+
+def _encode(path: Path, number: int, rate: int, channels: int) -> None:
+    """Write a recording as AAC, of an mp4 beside pictures that are encoded once for all."""
+    with tempfile.TemporaryDirectory() as made:
+        wav = Path(made, "sound.wav")
+        play(wav, number, rate, channels)
+        inputs = ["-i", str(wav)]
+        if path.suffix == ".mp4":
+            pictures = benchmark_folder() / f"moving-pictures-{SECONDS}.mp4"
+            drawn = ["-f", "lavfi", "-i", MOVING_PICTURES, "-t", str(SECONDS), "-c:v", "libx264"]
+            _once(pictures, lambda part: _ffmpeg(*drawn, "-pix_fmt", "yuv420p", str(part)))
+            inputs += ["-i", str(pictures), "-map", "0", "-map", "1", "-c:v", "copy"]
+        _ffmpeg(*inputs, "-c:a", "aac", "-b:a", "128k", str(path))
+
+
+def _ffmpeg(*arguments: str) -> None:
+    program = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y"]
+    subprocess.run([*program, *arguments], check=True)
 
 
 def sound(number: int, rate: int) -> NDArray[np.float32]:
@@ -135,7 +164,7 @@ def _photo(number: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _write_vggsound(folder: Path, clips: int) -> None:
+def _write_vggsound(folder: Path, clips: int, suffix: str) -> None:
     labels = [row.labels[0] for row in _table() if row.category != PERSON]
     folder.mkdir(parents=True)
     (folder / RECORDINGS).mkdir()
@@ -145,7 +174,7 @@ def _write_vggsound(folder: Path, clips: int) -> None:
             youtube_id, start = clip_id(number).rsplit("_", 1)
             split = "test" if (number // len(labels)) % TEST_EVERY == 0 else "train"
             writer.writerow([youtube_id, int(start), labels[number % len(labels)], split])
-            path = folder / RECORDINGS / f"{clip_id(number)}.flac"
+            path = folder / RECORDINGS / f"{clip_id(number)}{suffix}"
             os.link(folder.parents[1] / RECORDINGS / path.name, path)
 
 
