@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vpo_builder.rendering.announced_length import announced_by_container
 from vpo_builder.rendering.recording import (
@@ -25,8 +26,13 @@ from vpo_builder.rendering.recording import (
 
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,aac,mp3,flac,wav"
 """The formats that are opened in process: a play list, which opens other files, is none of them."""
-SCALES = {"flt": 1.0, "fltp": 1.0, "s16": 2**-15, "s16p": 2**-15}
-"""The forms of samples that are read here, and what makes full scale of them."""
+FORMS = {
+    "flt": (np.float32, 1.0),
+    "fltp": (np.float32, 1.0),
+    "s16": (np.int16, 2**-15),
+    "s16p": (np.int16, 2**-15),
+}
+"""The forms of samples that are read here: their type, and what makes full scale of them."""
 READ_SECONDS = 30.0  # of a read that gives nothing, on a disk that has gone away
 END_SECONDS = 0.1  # a frame, and rounding
 
@@ -69,7 +75,7 @@ def _first_stream(container: Any, most_seconds: float | None) -> tuple[Waveform,
     for other in container.streams:
         if other.index != stream.index:
             other.discard = type(other.discard)["all"]
-    blocks: list[Waveform] = []
+    blocks: list[list[NDArray[Any]]] = []
     form, wanted, read = None, math.inf, 0
     with closing(_frames(container, stream)) as frames:
         for frame in frames:
@@ -78,7 +84,7 @@ def _first_stream(container: Any, most_seconds: float | None) -> tuple[Waveform,
                 wanted = math.inf if most_seconds is None else math.ceil(most_seconds * form[1])
             elif _form(frame) != form:
                 raise _NotPlainError
-            blocks.append(_channels_last(frame))
+            blocks.append(_planes(frame))
             read += frame.samples
             if read * form[2] > MOST_SAMPLES:
                 raise UndecodableError(f"more than {MOST_SAMPLES} samples")
@@ -86,8 +92,10 @@ def _first_stream(container: Any, most_seconds: float | None) -> tuple[Waveform,
                 break
     if form is None:
         raise _NotPlainError
-    whole = np.concatenate(blocks)[: int(min(wanted, read))]
-    return mean_of_channels(whole, SCALES[form[0]]), form[1]
+    planes = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+    whole = planes[0].reshape(-1, form[2]) if len(planes) == 1 else np.stack(planes).T
+    samples = whole[: int(min(wanted, read))].astype(np.float32)
+    return mean_of_channels(samples, FORMS[form[0]][1]), form[1]
 
 
 def _frames(container: Any, stream: Any) -> Generator[Any]:
@@ -100,14 +108,16 @@ def _frames(container: Any, stream: Any) -> Generator[Any]:
 def _form(frame: Any) -> tuple[str, int, int]:
     """Return what must stay the same: the kind of samples, the rate, the number of channels."""
     name = frame.format.name
-    if name not in SCALES:
+    if name not in FORMS:
         raise _NotPlainError
     return name, frame.sample_rate, frame.layout.nb_channels
 
 
-def _channels_last(frame: Any) -> Waveform:
-    """Return a frame's samples as float32 [samples, channels], in the scale that they have."""
-    samples = frame.to_ndarray().astype(np.float32, copy=False)
-    if frame.format.is_planar:
-        return np.ascontiguousarray(samples.T)
-    return np.ascontiguousarray(samples.reshape(-1, frame.layout.nb_channels))
+def _planes(frame: Any) -> list[NDArray[Any]]:
+    """Return a frame's samples as they are: [samples] of each channel, or of all in turns.
+
+    PyAV's own `to_ndarray` takes three times as long: it stacks them.
+    """
+    count = frame.samples * (1 if frame.format.is_planar else frame.layout.nb_channels)
+    sample_type = FORMS[frame.format.name][0]
+    return [np.frombuffer(plane, sample_type, count) for plane in frame.planes]
