@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from avs_bench.losses import cross_entropy as loss_module
 from avs_bench.losses.cross_entropy import binary_cross_entropy, cross_entropy, valid_pixels
 from vpo_builder.dataset.schema import IGNORE
 
@@ -66,3 +67,32 @@ def test_the_binary_entropy_is_a_sum_over_counted_pixels_by_their_number(count):
     terms = [math.log1p(math.exp(-0.5)), math.log1p(math.exp(-1.0)), math.log1p(math.exp(3.0))]
     loss = binary_cross_entropy(logits, targets, count)
     assert loss.item() == pytest.approx(sum(terms) / count, rel=1e-6)
+
+
+def test_a_single_valid_pixel_counts_whole():
+    logits, targets = random_pixels()
+    targets[:], targets[0, 0, 0] = IGNORE, 2
+    expected = F.cross_entropy(logits[0, :, 0, 0], torch.tensor(2))
+    torch.testing.assert_close(cross_entropy(logits, targets, 1), expected)
+
+
+def test_pixels_whose_scores_lie_far_apart_are_each_taken_by_their_own_highest():
+    scores = torch.tensor([[1000.0, 998.0], [-1000.0, -997.0]])[:, :, None, None]
+    targets = torch.ones(2, 2, 2, dtype=torch.long)
+    expected = F.cross_entropy(scores.expand(-1, -1, 2, 2), targets)
+    torch.testing.assert_close(cross_entropy(scores, targets, 8), expected)
+
+
+@pytest.mark.parametrize(("held", "pieces"), [(2, [2, 2, 1]), (5, [5]), (0.5, [1] * 5)])
+def test_as_many_pictures_are_enlarged_at_once_as_fit_the_cache(monkeypatch, held, pieces):
+    seen, plain = [], loss_module._entropy_and_slope
+
+    def watched(logits, targets):
+        seen.append(len(targets))
+        return plain(logits, targets)
+
+    monkeypatch.setattr(loss_module, "_entropy_and_slope", watched)
+    monkeypatch.setattr(loss_module, "CACHED", int(held * 3 * 8 * 10))
+    scores, targets = torch.zeros(5, 3, 2, 5), torch.zeros(5, 8, 10, dtype=torch.long)
+    cross_entropy(scores, targets, 1)
+    assert seen == pieces
