@@ -173,3 +173,10 @@ def test_the_divergence_is_its_definition_frame_by_frame(classes, normalise, nea
             terms[k, n] = (p * np.log(p / q)).sum()
     found = divergence_matching(maps, audio, logits, normalise=normalise, nearest=nearest)
     assert found.numpy() == pytest.approx(terms.mean(0), rel=1e-4, abs=1e-7)
+
+
+def test_a_wide_map_matches_as_the_same_map_on_its_side():
+    seen, heard, logits = torch.rand(2, 6, 2, 4), torch.randn(2, 6), torch.randn(2, 1, 8, 16)
+    wide = divergence_matching([seen], [heard], logits, normalise=True)
+    high = divergence_matching([seen.mT], [heard], logits.mT, normalise=True)
+    torch.testing.assert_close(wide, high)

@@ -194,6 +194,8 @@ def test_what_a_shuffled_sound_says_about_the_mask():
     assert (masks[2] == 255).all()  # it may be the silent object, whose mask is not known
     assert torch.equal(masks[3], targets[3])
     assert torch.equal(heard_targets(targets[1:3], pairs, slice(1, 3)), masks[1:3])
+    in_bytes = heard_targets(targets.byte(), pairs, slice(0, 4))
+    torch.testing.assert_close(in_bytes, masks.byte())  # of the same type: targets stay bytes
 
 
 def test_shuffling_finds_the_sounds_of_nothing_that_is_seen():
