@@ -11,6 +11,8 @@ from vpo_builder.runtime.settings import Later, Range, load_settings
 
 PRESETS = Path(__file__).parent / "presets"
 Precision = Literal["fp32", "bf16", "fp16"]
+AskedPrecision = Literal["auto", Precision]
+Tf32 = Literal["none", "convolutions", "all"]
 Selection = Literal["val", "test-as-published"]
 AS_PUBLISHED: Selection = "test-as-published"
 
@@ -140,6 +142,8 @@ class TrainSettings:
     """Objective, classes left out, length, batch, arithmetic and bookkeeping of a run.
 
     `loss` names the user's own, MODULE:NAME, which takes the place of the objective's on masks.
+    `precision` "auto" is decided where a run begins, which then keeps what it became. `tf32` says
+    which products of float32 a GPU rounds its factors in.
     """
 
     objective: Literal["cavp", "tpavi", "avsegformer"]
@@ -156,7 +160,8 @@ class TrainSettings:
     patience: Annotated[int, Range(0, 1_000_000)]
     ema_decay: Annotated[float, Range(0, 1, below=True)]
     deterministic: bool
-    precision: Precision
+    precision: AskedPrecision
+    tf32: Annotated[Tf32, Later("convolutions")]
     channels_last: bool
     compiled: bool
 

@@ -9,7 +9,7 @@ import click
 
 from avs_bench.checkpoints.choice import ModelChoice
 from avs_bench.commands.options import CLASSES, PATH, model_options
-from avs_bench.config import Precision
+from avs_bench.config import AskedPrecision
 from avs_bench.runtime.optional_packages import require, require_torch
 from vpo_builder.runtime.command_help import PresetCommand, examples
 from vpo_builder.runtime.errors import InputError, one_line_errors
@@ -86,7 +86,7 @@ def convert(source: Path, target: Path) -> None:
 @click.option("--compile", "compiled", is_flag=True, help="Run through torch.compile.")
 @click.option(
     "--precision",
-    type=click.Choice(get_args(Precision)),
+    type=click.Choice(get_args(AskedPrecision)),
     default="fp32",
     show_default=True,
     help="Of products and convolutions; weights stay in 32 bits.",
@@ -100,7 +100,7 @@ def profile(
     training: bool,
     channels_last: bool,
     compiled: bool,
-    precision: Precision,
+    precision: AskedPrecision,
     device: str,
 ) -> None:
     """Measure a model's parameters, FLOPs, latency and peak memory."""
@@ -108,7 +108,7 @@ def profile(
     from avs_bench.checkpoints.catalogue import count_flops, dead_of
     from avs_bench.checkpoints.opening import open_model
     from avs_bench.models import profiling
-    from avs_bench.models.execution import Execution, refuse_unrunnable
+    from avs_bench.models.execution import Execution
     from avs_bench.runtime.device import open_device
 
     if training and batch == 1:
@@ -117,8 +117,7 @@ def profile(
     model = opened.module
     images, sounds = opened.needs.example(batch, opened.device)
     flops = count_flops(model, images, sounds)
-    execution = Execution(channels_last, compiled, precision)
-    refuse_unrunnable(execution, opened.device)
+    execution = Execution(channels_last, compiled, precision).on(opened.device)
     measured = profiling.profile(
         model, images, sounds, execution, repeats=repeats, training=training
     )
@@ -129,7 +128,7 @@ def profile(
         input=f"images {list(images.shape)}, spectrograms {list(sounds.shape)}",
         flops=f"{flops / 1e9:.2f} G a forward pass",
         device=measured.device,
-        execution=str(execution),
+        execution=execution.said(opened.device),
         forward=_shown(measured.forward),
         training_step=_shown(measured.training_step),
         peak_memory=_mebibytes(measured.peak_memory_mib),

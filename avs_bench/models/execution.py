@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from avs_bench.config import Precision
+from avs_bench.config import AskedPrecision, Settings, Tf32, TrainSettings
 from avs_bench.models.output import AVSOutput, as_output
 from avs_bench.models.protocol import Needs, needs_of
+from avs_bench.runtime.device import computes_bf16
 from vpo_builder.runtime.errors import InputError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -22,12 +23,44 @@ class Execution:
 
     `channels_last` keeps maps as [B, H, W, C] in memory, `compiled` fuses operations through
     torch.compile (minutes at the first call of every input size), `precision` computes products
-    and convolutions in bfloat16 or float16 where the parameters stay in float32.
+    and convolutions in bfloat16 or float16 where the parameters stay in float32. "auto" is
+    bfloat16 with `channels_last` where a device computes in it, float32 elsewhere. `tf32` names the
+    products of float32 whose factors a GPU rounds, see `rounding`.
     """
 
     channels_last: bool = False
     compiled: bool = False
-    precision: Precision = "fp32"
+    precision: AskedPrecision = "fp32"
+    tf32: Tf32 = "convolutions"
+
+    @classmethod
+    def of(cls, train: TrainSettings) -> "Execution":
+        """Return how a run trains."""
+        return cls(train.channels_last, train.compiled, train.precision, train.tf32)
+
+    def on(self, device: torch.device) -> "Execution":
+        """Return what it is on a device, without "auto".
+
+        Raises InputError for float16 on a CPU, which is slower there than float32 and less exact.
+        """
+        if self.precision == "fp16" and device.type == "cpu":
+            raise InputError(
+                "precision fp16 needs a GPU and the device is cpu: take bf16, which needs no "
+                "scaling and is fast where the CPU has it, or fp32"
+            )
+        if self.precision != "auto":
+            return self
+        if computes_bf16(device):
+            return replace(self, precision="bf16", channels_last=True)
+        return replace(self, precision="fp32")
+
+    def said(self, device: torch.device) -> str:
+        """Return it in words, such as "bf16, channels-last"."""
+        words: list[str] = [self.precision]
+        if device.type == "cuda" and self.precision == "fp32" and self.tf32 != "none":
+            words[0] += f" (TF32 in {'all products' if self.tf32 == 'all' else self.tf32})"
+        words += ["channels-last"] * self.channels_last + ["compiled"] * self.compiled
+        return ", ".join(words)
 
 
 class ExecutedModel:
@@ -65,19 +98,38 @@ class ExecutedModel:
                 buffer.copy_(value)
 
 
-def _in_precision(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
+def settings_on(settings: Settings, device: torch.device) -> Settings:
+    """Return the settings of a run with "auto" decided for its device; InputError as `on`."""
+    ran = Execution.of(settings.train).on(device)
+    train = replace(settings.train, precision=ran.precision, channels_last=ran.channels_last)
+    return replace(settings, train=train)
+
+
+@contextmanager
+def rounding(tf32: Tf32) -> Iterator[None]:
+    """Let a GPU round the factors of float32 products to TF32's ten bits in these alone.
+
+    "convolutions" is what torch does by itself: then nothing is touched.
+    """
+    if tf32 == "convolutions":
+        yield
+        return
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("high" if tf32 == "all" else "highest")
+    torch.backends.cudnn.allow_tf32 = tf32 == "all"
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
+def _in_precision(
+    precision: AskedPrecision, device: torch.device
+) -> AbstractContextManager[object]:
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(device.type, DTYPES[precision])
-
-
-def refuse_unrunnable(execution: Execution, device: torch.device) -> None:
-    """Raise InputError for float16 on a CPU, which is slower there than float32 and less exact."""
-    if execution.precision == "fp16" and device.type == "cpu":
-        raise InputError(
-            "precision fp16 needs a GPU and the device is cpu: take bf16, which needs no scaling "
-            "and is fast where the CPU has it, or fp32"
-        )
 
 
 def store_channels_last(model: nn.Module) -> None:

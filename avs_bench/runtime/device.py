@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from pathlib import Path
 
 import torch
 
@@ -10,6 +11,8 @@ from vpo_builder.runtime.errors import InputError
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 LARGEST_INT = 2**31 - 1
 LARGEST_OF_OLD = 2**25  # older versions of glibc refuse more
+CPU_INFO = Path("/proc/cpuinfo")
+BF16_FLAGS = {"amx_bf16", "avx512_bf16"}  # Linux's names of x86's instructions
 
 
 def open_device(name: str) -> torch.device:
@@ -33,6 +36,19 @@ def on_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
         return tensor.to(device)
     pinned = tensor if tensor.is_pinned() else tensor.pin_memory()
     return pinned.to(device, non_blocking=True)
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Return whether a device has instructions for bfloat16, and so is faster in it.
+
+    Of CPUs only those are known that Linux tells of. Where it must be emulated it is slower.
+    """
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu" or not CPU_INFO.is_file():
+        return False
+    return not BF16_FLAGS.isdisjoint(CPU_INFO.read_text().split())
 
 
 def keep_freed_memory() -> None:

@@ -14,6 +14,7 @@ from avs_bench.data.batch import Batch
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import hold_out, holdout_line
 from avs_bench.data.loader import training_batches, training_order
+from avs_bench.models.execution import settings_on
 from avs_bench.runtime.processes import ALONE, Processes
 from avs_bench.training.endings import StoppedError, StopRequest
 from avs_bench.training.event_files import EventFiles, require_tensorboard
@@ -50,6 +51,7 @@ def fit(
     Raises InputError for a file that cannot be read, a folder that holds another run and a loss
     that is no number; StoppedError after SIGTERM or SIGINT, once last.pt is written.
     """
+    settings = settings_on(settings, device)
     announce = announce if processes.leads else _say_nothing
     _refuse_contradictions(resume, weights, tensorboard)
     train = settings.train

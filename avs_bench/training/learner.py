@@ -14,7 +14,7 @@ from avs_bench.checkpoints.run_checkpoint import model_of
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
 from avs_bench.data.seeds import digest
-from avs_bench.models.execution import ExecutedModel, Execution, refuse_unrunnable
+from avs_bench.models.execution import ExecutedModel, Execution, rounding
 from avs_bench.models.own import errors_in
 from avs_bench.models.parameter_groups import backbone_parameters
 from avs_bench.models.shared_statistics import share_statistics
@@ -47,8 +47,7 @@ class Learner:
         own: Own = NOTHING,
     ) -> None:
         train = settings.train
-        execution = Execution(train.channels_last, train.compiled, train.precision)
-        refuse_unrunnable(execution, device)
+        self.execution = Execution.of(train).on(device)
         self.device, self._processes, self._seed = device, processes, train.seed
         self.epoch_steps = epoch_steps
         self.steps = train.epochs * epoch_steps
@@ -61,11 +60,11 @@ class Learner:
         splitting = splitting_of(train, processes)
         self.objective = build_objective(settings, classes, device, splitting, own.loss)
         self.own = own
-        scaled = train.precision == "fp16"
+        scaled = self.execution.precision == "fp16"
         self.optimisers = Optimisers(self.model, settings.optim, self.steps, scaled=scaled)
         self._backbone = backbone_parameters(self.model)
         self._rests_until = settings.optim.backbone_from_epoch * epoch_steps
-        self._executed = ExecutedModel(self.model, execution)
+        self._executed = ExecutedModel(self.model, self.execution)
         self._readings = LossReadings(device, processes)
         self._average: WeightAverage | None = averaging_of(self.model, train.ema_decay)
 
@@ -100,7 +99,7 @@ class Learner:
         for parameter in self._backbone:  # no gradient only: norms' statistics still move
             parameter.requires_grad_(step >= self._rests_until)
         self.optimisers.begin(step)
-        with memory_errors(f"step {step}", FEWER_ITEMS):
+        with memory_errors(f"step {step}", FEWER_ITEMS), rounding(self.execution.tf32):
             self._readings.refuse_no_number()
             with errors_in(self.own.name, f"step {step}"):
                 self._backward(batch, step)

@@ -110,10 +110,11 @@ def opening_lines(
         begun += f" WITHOUT what the published model began with, by --weights: {missing}"
     if progress.is_over(train.epochs):
         begun = f"{_end_of(progress)}, nothing left to do"
+    on = f"{learner.device} in {learner.execution.said(learner.device)}"
     yield _warned(
         train,
-        f"{dataset.name}: {sizes} samples; model of {parameters:.2f} M parameters on "
-        f"{learner.device}; {learner.steps} steps, {learner.epoch_steps} an epoch; {begun}",
+        f"{dataset.name}: {sizes} samples; model of {parameters:.2f} M parameters on {on}; "
+        f"{learner.steps} steps, {learner.epoch_steps} an epoch; {begun}",
     )
     yield from (report.summary() for report in loaded)
 

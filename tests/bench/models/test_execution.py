@@ -3,11 +3,16 @@
 import pytest
 import torch
 
+from avs_bench.config import read_preset
 from avs_bench.models import build_model
-from avs_bench.models.execution import ExecutedModel, Execution
+from avs_bench.models.execution import ExecutedModel, Execution, rounding, settings_on
 from avs_bench.models.profiling import profile, timed
 from avs_bench.models.resnet import BasicBlock, ResNet
 from avs_bench.models.tpavi import TPAVI
+from avs_bench.runtime import device as devices
+from vpo_builder.runtime.settings import to_tree
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
 @pytest.fixture
@@ -85,3 +90,60 @@ def test_a_model_laid_out_anew_keeps_its_parameters():
         assert id(parameter) == identity
         assert torch.equal(parameter, value)
     assert model.backbone.layer1[0].conv1.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.fixture(
+    params=["fpu avx512f amx_bf16", "fpu avx512_bf16", "fpu avx512f avx512_bf16x", None]
+)
+def has_bf16(request, monkeypatch, tmp_path):
+    """A processor of which Linux tells these flags, or nothing."""
+    info = tmp_path / "cpuinfo"
+    if request.param is not None:
+        info.write_text(f"processor\t: 0\nflags\t\t: {request.param}\n")
+    monkeypatch.setattr(devices, "CPU_INFO", info)
+    return request.param is not None and not request.param.endswith("x")
+
+
+def test_auto_is_bf16_and_channels_last_where_the_processor_has_it_and_else_fp32(has_bf16):
+    decided = Execution(precision="auto").on(CPU)
+    assert (decided.precision, decided.channels_last) == (
+        ("bf16", True) if has_bf16 else ("fp32", False)
+    )
+    assert Execution(channels_last=True, precision="auto").on(CPU).channels_last
+    assert Execution(precision="fp32").on(CPU) == Execution()
+    assert not devices.computes_bf16(torch.device("meta"))
+
+
+def test_auto_is_decided_once_and_stored_as_what_it_became(monkeypatch):
+    monkeypatch.setattr(devices, "CPU_INFO", devices.CPU_INFO / "none")
+    settings = read_preset("tiny", ("train.precision=auto",))
+    assert settings_on(settings, CPU) == read_preset("tiny")
+    assert settings_on(read_preset("tiny"), CPU) == read_preset("tiny")
+    assert "tf32" not in to_tree(read_preset("tiny"))["train"]  # old records keep their bytes
+    tf32 = read_preset("tiny", ("train.tf32=all",))
+    assert to_tree(tf32)["train"]["tf32"] == Execution.of(tf32.train).tf32 == "all"
+
+
+def test_an_execution_is_said_in_words():
+    fast = Execution(channels_last=True, compiled=True, precision="bf16")
+    assert fast.said(GPU) == "bf16, channels-last, compiled"
+    said = [Execution(tf32=tf32).said(GPU) for tf32 in ("none", "convolutions", "all")]
+    assert said == ["fp32", "fp32 (TF32 in convolutions)", "fp32 (TF32 in all products)"]
+    assert Execution(tf32="all").said(CPU) == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("tf32", "products", "convolutions"), [("none", "highest", False), ("all", "high", True)]
+)
+def test_tf32_is_set_for_a_while(tf32, products, convolutions):
+    cudnn = torch.backends.cudnn
+
+    def state():
+        return torch.get_float32_matmul_precision(), cudnn.allow_tf32
+
+    before = state()
+    with rounding(tf32):
+        assert state() == (products, convolutions)
+    assert state() == before
+    with rounding("convolutions"):
+        assert state() == before
