@@ -51,10 +51,9 @@ def fit(
     Raises InputError for a file that cannot be read, a folder that holds another run and a loss
     that is no number; StoppedError after SIGTERM or SIGINT, once last.pt is written.
     """
-    settings = settings_on(settings, device)
     announce = announce if processes.leads else _say_nothing
     _refuse_contradictions(resume, weights, tensorboard)
-    train = settings.train
+    train = (settings := settings_on(settings, device)).train
     torch.use_deterministic_algorithms(train.deterministic, warn_only=True)
     dataset = _without(train.holdout_classes, dataset, announce)
     order = training_order(dataset, settings)
