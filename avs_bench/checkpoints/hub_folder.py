@@ -21,7 +21,7 @@ from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.runtime.settings import from_tree, to_tree
 from vpo_builder.runtime.whole_files import write_atomically
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 KIND = "avs-bench model"
 FORMAT = 1
 LARGEST_CONFIG = 10_000_000
@@ -62,11 +62,17 @@ def write_hub_model(folder: Path, checkpoint: Checkpoint) -> HubConfig:
 
 
 def refuse_other_folder(folder: Path) -> None:
-    """Raise InputError unless a folder is empty, absent, or one that may be written anew."""
-    if not (folder / CONFIG).is_file():
-        refuse_content(folder, f"expected an empty folder or one with {CONFIG}", "give another")
-        return
-    read_config(folder / CONFIG)
+    """Raise InputError unless a folder is absent, empty, or holds what was converted alone.
+
+    What else lies there, such as the history of a clone of the hub's, would be lost.
+    """
+    ours = frozenset[str]()
+    if (folder / CONFIG).is_file():
+        read_config(folder / CONFIG)
+        scores = (path.name for path in folder.glob("scores-*.json"))
+        ours = frozenset({WEIGHTS, CONFIG, CARD, *scores})
+    expected = "expected an empty folder or one that avs-bench convert wrote"
+    refuse_content(folder, expected, "give another --hub-folder", ours=ours)
 
 
 def read_hub_model(path: Path) -> Checkpoint:

@@ -11,8 +11,6 @@ from vpo_builder.runtime.command_help import examples
 from vpo_builder.runtime.errors import InputError, one_line_errors
 from vpo_builder.runtime.outside_text import say
 
-CARD = "README.md"
-
 
 @click.command(
     epilog=examples(
@@ -39,7 +37,7 @@ def convert(
     require_torch()
     import torch
 
-    from avs_bench.checkpoints.hub_folder import refuse_other_folder, write_hub_model
+    from avs_bench.checkpoints.hub_folder import CARD, refuse_other_folder, write_hub_model
     from avs_bench.checkpoints.run_checkpoint import read_checkpoint, trained_model
     from avs_bench.models.own import own_model
     from avs_bench.report.model_card import model_card

@@ -21,8 +21,10 @@ from avs_bench.data.example import AVSDataset, Example, SoundSource
 from avs_bench.data.images import PictureReader
 from avs_bench.probes.definitions import Probe, probed_examples, probed_sound
 from vpo_builder.dataset.schema import Subset
+from vpo_builder.runtime.errors import BAD_JSON
 from vpo_builder.runtime.own_folders import refuse_content
 from vpo_builder.runtime.progress import progress
+from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.runtime.whole_files import write_atomically
 from vpo_builder.runtime.whole_folders import atomic_folder
 
@@ -108,11 +110,12 @@ def write_probe_set(
 ) -> ProbeSet:
     """Write `<probe>/<sample id>.wav`, `.png` for changed pictures, and the manifest; return it.
 
-    Equal inputs give equal bytes. Raises InputError for a folder that holds something else, for a
-    probe without samples, and for a recording that cannot be read; then nothing is left.
+    Equal inputs give equal bytes, and an older probe-set makes place. Raises InputError for a
+    folder that holds anything else, such as answers, for a probe without samples, and for a
+    recording that cannot be read; then nothing is left.
     """
-    if not (folder / NAME).is_file():
-        refuse_content(folder, f"expected an empty folder or one with {NAME}", "give another --out")
+    expected = "expected an empty folder or a probe-set alone"
+    refuse_content(folder, expected, "give another --out", ours=_files_of_older_set(folder))
     examples = dataset.subsets[subset]
     asked = [(probe, probed_examples(probe, examples, seed)) for probe in probes]
     own = {example.example_id: example for example in examples}
@@ -148,6 +151,17 @@ def write_probe_set(
         content = msgspec.json.format(msgspec.json.encode(written), indent=1)
         write_atomically(fresh / NAME, content + b"\n")
     return written
+
+
+def _files_of_older_set(folder: Path) -> frozenset[str]:
+    """Return the names of the files of the probe-set in a folder; none if there is none."""
+    try:
+        older = msgspec.json.decode(read_regular(folder / NAME), type=ProbeSet)
+    except (OSError, *BAD_JSON):
+        return frozenset()
+    return frozenset(
+        {NAME, *(name for one in older.sounds for name in (one.file, one.picture) if name)}
+    )
 
 
 def pcm16(waveform: Waveform) -> tuple[NDArray[np.int16], int]:

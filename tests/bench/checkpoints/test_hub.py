@@ -123,9 +123,14 @@ class TestConvert:
         self, trained, folder_for_hub, tmp_path
     ):
         before = {p.name: p.read_bytes() for p in folder_for_hub.iterdir()}
-        (folder_for_hub / "old.txt").write_text("of before")
-        assert run("convert", "--run", trained, "--hub-folder", folder_for_hub).exit_code == 0
+        again = ("convert", "--run", trained, "--hub-folder", folder_for_hub)
+        (folder_for_hub / "scores-best-gone-test.json").write_text("of before")
+        assert run(*again).exit_code == 0
         assert {p.name: p.read_bytes() for p in folder_for_hub.iterdir()} == before
+        (folder_for_hub / ".git").mkdir()
+        (folder_for_hub / ".git" / "HEAD").write_text("a clone's history")
+        assert "holds 1 file, such as .git/HEAD, expected" in one_line(run(*again))
+        assert (folder_for_hub / ".git" / "HEAD").read_text() == "a clone's history"
 
     def test_what_cannot_be_converted_is_one_line(self, trained, tmp_path):
         out = tmp_path / "out"

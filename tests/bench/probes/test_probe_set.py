@@ -139,6 +139,16 @@ def test_a_folder_with_other_files_is_left_alone(toy, tmp_path):
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
+def test_answers_beside_the_sounds_are_left_alone(toy, tmp_path):
+    written(toy, tmp_path, ("silence",))
+    answer = tmp_path / "silence" / "example-0.png"
+    answer.write_text("an hour's work")
+    with pytest.raises(InputError, match=r"holds 1 file, such as silence/example-0\.png, expected"):
+        written(toy, tmp_path, ("noise",))
+    assert answer.read_text() == "an hour's work"
+    assert not (tmp_path / "noise").exists()
+
+
 def test_nothing_is_left_of_a_set_that_fails(toy, tmp_path):
     with pytest.raises(InputError, match="hears 1 channel, expected 2"):
         written(toy, tmp_path / "out", hearing=Hearing(1, 1))
