@@ -34,4 +34,6 @@ def board(submissions: tuple[Path, ...], out: Path, skip_refused: bool) -> None:
     written = write_board(submissions, out, skip_refused=skip_refused)
     for refused in written.refused:
         say(f"refused {refused.file}: {refused.reason}", err=True)
-    say(f"{written.page}: {written.methods} methods in {written.tables} tables")
+    counts = ((written.methods, "method"), (written.tables, "table"))
+    methods, tables = (f"{count} {word}{'s' * (count != 1)}" for count, word in counts)
+    say(f"{written.page}: {methods} in {tables}")

@@ -43,7 +43,7 @@ def read_about(pairs: Sequence[str]) -> About:
         key, equals, value = (part.strip() for part in pair.partition("="))
         if not equals or key not in keys or key in said:
             raise InputError(f"--about {pair}: expected KEY=VALUE, each once, of {', '.join(keys)}")
-        said[key] = value if key in ("name", "link") else _number(pair, value)
+        said[key] = value if key in ("name", "link") else _number(key, value)
     about = About(**said)
     for fault in about_faults(about):
         raise InputError(f"--about: {fault}")
@@ -66,8 +66,9 @@ def about_faults(about: About) -> Iterator[str]:
             yield f"{name} {number}, expected 0 to {MOST_COST:.0e}"
 
 
-def _number(pair: str, value: str) -> int:
+def _number(key: str, value: str) -> int:
     found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?)([kMGT]?)", value)
     if not found:
-        raise InputError(f"--about {pair}: expected a number such as 25600000 or 25.6M")
+        example = "2026" if key == "year" else "25600000 or 25.6M"
+        raise InputError(f"--about {key}={value}: expected a number such as {example}")
     return round(float(found[1]) * _SCALES[found[2]])

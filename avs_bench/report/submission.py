@@ -96,7 +96,7 @@ def is_submission(path: Path) -> bool:
     """Return whether a file calls itself a submission, whatever else is in it."""
     try:
         return msgspec.json.decode(read_limited(path), type=dict[str, Any]).get("kind") == KIND
-    except (OSError, ValueError, RecursionError):
+    except (InputError, ValueError, RecursionError):
         return False
 
 
@@ -108,13 +108,17 @@ def read_submission(path: Path) -> Submission:
     """
     try:
         content = msgspec.json.decode(read_limited(path), type=dict[str, Any])
+        if content.get("kind") != KIND:
+            raise InputError(
+                f"{path}: no submission: avs-bench report RUN --submit FILE writes one"
+            )
         if content.get("format") != SUBMISSION_FORMAT:
             raise InputError(
                 f"{path}: a submission of format {content.get('format')!r}, this version reads "
                 f"{SUBMISSION_FORMAT}: ask for one made by this version"
             )
         submission = msgspec.convert(content, Submission)
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: no submission: {error}") from None
     for fault in submission_faults(submission):
         raise InputError(f"{path}: {fault}: the file was edited; ask for the one that was written")

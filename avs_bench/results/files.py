@@ -9,6 +9,7 @@ import msgspec
 from avs_bench.results.faults import faults
 from avs_bench.results.records import FORMAT, Result
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.runtime.whole_files import write_atomically
 
 MAX_BYTES = 2**30
@@ -79,7 +80,7 @@ def read_result(path: Path) -> Result:
                 "run avs-bench eval again"
             )
         result = msgspec.json.decode(data, type=Result)
-    except (OSError, ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         raise InputError(f"{path}: no scores: {error}; run avs-bench eval again") from None
     for fault in faults(result):
         raise InputError(f"{path}: {fault}: the file was edited; run avs-bench eval again")
@@ -87,10 +88,9 @@ def read_result(path: Path) -> Result:
 
 
 def read_limited(path: Path) -> bytes:
-    """Return a file's bytes; raise InputError if there are more than MAX_BYTES."""
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise InputError(
-            f"{path}: {size} bytes, expected at most {MAX_BYTES}: this is no file of scores"
-        )
-    return path.read_bytes()
+    """Return a regular file's bytes, at most MAX_BYTES; raise InputError for any other."""
+    try:
+        return read_regular(path, MAX_BYTES)
+    except OSError as error:
+        what = "expected a file that avs-bench wrote"
+        raise InputError(f"{path}: cannot be read: {error.strerror}: {what}") from None

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from vpo_builder.dataset.media_files import UNDECODABLE
 from vpo_builder.runtime.errors import InputError
@@ -48,6 +48,8 @@ def read_png(data: bytes, where: str) -> OnePicture:
             palette, pixels = image.mode == "P", np.asarray(image)
     except UNDECODABLE as error:
         reason = str(error) or type(error).__name__
+        if isinstance(error, UnidentifiedImageError):  # whose own text is an address in memory
+            reason = f"{len(data)} bytes of something else"
         raise InputError(f"{where}: no readable PNG: {reason}: write it again") from None
     bits = data[24]  # of IHDR, which is the first chunk of every PNG
     if bits in SPREAD and not palette:

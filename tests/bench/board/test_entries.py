@@ -130,7 +130,9 @@ class TestARefusedOne:
 
     def test_is_no_submission(self, one, tmp_path):
         (tmp_path / "x.json").write_text("{}")
-        assert "a submission of format None" in self.refused(tmp_path / "x.json", one)
+        assert "no submission: avs-bench report RUN --submit" in self.refused(
+            tmp_path / "x.json", one
+        )
         assert "no submission" in self.refused(tmp_path / "none.json", one)
 
     def test_was_sent_already(self, one, tmp_path):

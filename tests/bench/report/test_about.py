@@ -26,6 +26,7 @@ def test_pairs_are_read_with_their_units():
         (["name"], "expected KEY=VALUE"),
         (["year=2025", "year=2026"], "--about year=2026: expected KEY=VALUE, each once"),
         (["parameters=many"], "expected a number such as 25600000 or 25.6M"),
+        (["year=soon"], "--about year=soon: expected a number such as 2026"),
         (["flops=-1"], "expected a number"),
         (["flops=1" + "0" * 18], "expected a number"),
         (["year=1989"], "--about: year 1989, expected 1990 to 2100"),

@@ -95,7 +95,7 @@ def zipped(path, *members):
 
 FILES = {
     "a bomb of 50,000 x 50,000 pixels": (huge_png(), "50000 x 50000 pixels|exceeds limit"),
-    "text": (b"hello", "no readable PNG"),
+    "text": (b"hello", "no readable PNG: 5 bytes of something else: write"),
     "half a picture": (
         png(np.random.default_rng(0).integers(0, 7, (64, 96), np.uint8))[:500],
         "no readable PNG",
