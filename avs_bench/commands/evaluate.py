@@ -49,7 +49,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="What is scored.",
 )
-@click.option("--probe", "probes", default="", metavar="NAMES", help=f"Of {','.join(PROBE_NAMES)}.")
+@click.option(
+    "--probe",
+    "probes",
+    default="",
+    metavar="NAMES",
+    help=f"Of {','.join(PROBE_NAMES)},toward-twin.",
+)
 @click.option("--probe-seed", default=0, show_default=True, help="Chooses the probes' sounds.")
 @click.option(
     "--family",

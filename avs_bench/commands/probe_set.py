@@ -26,7 +26,7 @@ from vpo_builder.runtime.outside_text import say
     "probes",
     required=True,
     metavar="NAMES",
-    help=f"Of {','.join(PROBE_NAMES)}; right-sound writes the pictures' own.",
+    help=f"Of {','.join(PROBE_NAMES)},toward-twin; right-sound writes the pictures' own.",
 )
 @click.option("--out", required=True, type=PATH, help="Folder for the sounds and their manifest.")
 @click.option(

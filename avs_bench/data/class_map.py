@@ -77,7 +77,7 @@ class ClassMap:
                 for source in example.sources
             )
             silent = {self._scored(index) for index in example.silent} - {0}
-            new = replace(example, sources=sources, silent=tuple(sorted(silent)))
+            new = replace(example, sources=sources, silent=tuple(sorted(silent)), objects=())
             return new if new.heard or not example.heard else None
 
         renamed = replace(dataset, classes=self.classes, mask_lookup=lookup)

@@ -39,6 +39,20 @@ class SoundSource:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenObject:
+    """An object of a picture whose pixels are known, sounding or silent beside one of its class.
+
+    `counts` is COCO's compressed run-length code of the picture's size, `pan` the centre of its
+    columns over the width.
+    """
+
+    class_index: int
+    counts: str
+    pan: float
+    sounds: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One picture with what is heard in it; files are named here and read later.
 
@@ -49,7 +63,8 @@ class Example:
     and scores are reported for each part as well. `silent` are the class indices of what is seen
     and could sound but does not, where the dataset says so. Examples of one picture share a
     `picture_id`; None means that the picture is in no other. `sound_kind` tells sounds apart where
-    the classes are too few to: two sounds match only if it is the same as well.
+    the classes are too few to: two sounds match only if it is the same as well. `objects` are those
+    whose pixels are known one by one, which MSMI has.
     """
 
     example_id: str
@@ -63,6 +78,21 @@ class Example:
     picture_id: str | None = None
     sound_kind: str = ""
     mask_form: MaskForm | None = None
+    objects: tuple[SeenObject, ...] = ()
+
+    @property
+    def questions(self) -> Mapping[int, tuple[SeenObject, tuple[SeenObject, ...]]]:
+        """The one object of a class that sounds, and its silent twins, by class index.
+
+        Nothing but the side of the sound tells which of them is heard.
+        """
+        found = {}
+        for index in sorted({one.class_index for one in self.objects}):
+            alike = [one for one in self.objects if one.class_index == index]
+            sounding = [one for one in alike if one.sounds]
+            if len(sounding) == 1 < len(alike):
+                found[index] = sounding[0], tuple(one for one in alike if not one.sounds)
+        return found
 
     @property
     def heard(self) -> frozenset[int]:

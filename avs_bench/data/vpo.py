@@ -6,9 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from avs_bench.data.example import UNKNOWN, AVSDataset, Example, Lookup, SoundSource
+from avs_bench.data.example import UNKNOWN, AVSDataset, Example, Lookup, SeenObject, SoundSource
+from vpo_builder.dataset.instances import (
+    INSTANCES,
+    Instance,
+    decode_instances,
+    decode_silent,
+    pan_of,
+)
 from vpo_builder.dataset.manifest import Manifest, read_manifest
 from vpo_builder.dataset.schema import IGNORE, SUBSETS, ClassRow, Sample, Subset
+from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.regular_files import read_regular
+
+_Outlines = tuple[Mapping[tuple[str, int], str], Mapping[str, tuple[Instance, ...]]]
+"""The codes of sources by sample and annotation, and the silent twins of each sample."""
 
 
 def read_vpo(folder: Path) -> AVSDataset:
@@ -17,14 +29,14 @@ def read_vpo(folder: Path) -> AVSDataset:
     Raises InputError if the folder is missing, unfinished or edited, or names what no build writes.
     """
     manifest = read_manifest(folder)
-    rows = manifest.meta.classes
+    rows, outlines = manifest.meta.classes, _read_outlines(folder)
     return AVSDataset(
         name=manifest.meta.name,
         folder=folder,
         classes=tuple(row.name for row in rows),
         mask_lookup=mask_lookup(rows),
         sha256=manifest.meta.manifest_sha256,
-        subsets={subset: _examples(manifest, rows, subset) for subset in SUBSETS},
+        subsets={subset: _examples(manifest, rows, subset, outlines) for subset in SUBSETS},
         synthetic=manifest.meta.synthetic,
     )
 
@@ -43,7 +55,9 @@ def mask_lookup(rows: Iterable[ClassRow]) -> Lookup:
     return lookup
 
 
-def _examples(manifest: Manifest, rows: Iterable[ClassRow], subset: Subset) -> tuple[Example, ...]:
+def _examples(
+    manifest: Manifest, rows: Iterable[ClassRow], subset: Subset, outlines: _Outlines
+) -> tuple[Example, ...]:
     samples = [sample for sample in manifest.samples if sample.subset == subset]
     per_image = Counter(sample.image_id for sample in samples)
     class_index = {row.name: row.index for row in rows}
@@ -58,6 +72,7 @@ def _examples(manifest: Manifest, rows: Iterable[ClassRow], subset: Subset) -> t
             groups=_groups(sample, per_image, imported=manifest.meta.imported),
             silent=tuple(class_index[name] for name in sample.silent),
             picture_id=str(sample.image_id),
+            objects=_objects(sample, class_index, outlines),
         )
         for sample in samples
     )
@@ -70,6 +85,51 @@ def _sources(
         SoundSource(manifest.clip_path(s.clip_id), class_index[s.category], s.pan)
         for s in sample.sources
     )
+
+
+def _read_outlines(folder: Path) -> _Outlines:
+    """Return what `instances.jsonl` outlines; nothing where there is none."""
+    path = folder / INSTANCES
+    if not path.exists():
+        return {}, {}
+    try:
+        data = read_regular(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    return decode_instances(data), decode_silent(data)
+
+
+def _objects(
+    sample: Sample, class_index: Mapping[str, int], outlines: _Outlines
+) -> tuple[SeenObject, ...]:
+    """Return the objects of a sample whose pixels are known: every source and twin, or none."""
+    sources, silent = outlines
+    codes = [sources.get((sample.sample_id, source.ann_id)) for source in sample.sources]
+    found = []
+    for source, counts in zip(sample.sources, codes, strict=True):
+        if counts is None:
+            return ()
+        pan = _pan(sample, source.ann_id, counts)
+        found.append(SeenObject(class_index[source.category], counts, pan, sounds=True))
+    for twin in silent.get(sample.sample_id, ()):
+        if twin.silent not in sample.silent:
+            raise InputError(
+                f"{INSTANCES}, annotation {twin.ann_id} of sample {sample.sample_id}: class "
+                f"{str(twin.silent)[:80]!r} is not silent there: run vpo-data verify on its dataset"
+            )
+        pan = _pan(sample, twin.ann_id, twin.counts)
+        found.append(SeenObject(class_index[str(twin.silent)], twin.counts, pan, sounds=False))
+    return tuple(found)
+
+
+def _pan(sample: Sample, ann_id: int, counts: str) -> float:
+    try:
+        return pan_of(counts, sample.height, sample.width)
+    except ValueError as error:
+        raise InputError(
+            f"{INSTANCES}, annotation {ann_id} of sample {sample.sample_id}: {error}: run vpo-data "
+            "verify on its dataset"
+        ) from None
 
 
 def _groups(sample: Sample, per_image: Mapping[int, int], *, imported: bool) -> dict[str, str]:

@@ -18,6 +18,15 @@ from avs_bench.metrics.dataset_level import (
 )
 from avs_bench.metrics.figure import Figure
 from avs_bench.metrics.groups import Grouped, size_band
+from avs_bench.metrics.instances import (
+    InstanceScores,
+    SeenObjects,
+    accuracy_instances,
+    ap50_instances,
+    ap_instances,
+    chance_instances,
+    kept_instances,
+)
 from avs_bench.metrics.listening import (
     ListeningScores,
     deaf_listening,
@@ -69,16 +78,22 @@ __all__ = [
     "Figure",
     "FrameScores",
     "Grouped",
+    "InstanceScores",
     "Interval",
     "ListeningScores",
     "Meter",
     "ModelComparison",
     "Record",
+    "SeenObjects",
     "Spread",
     "VideoScores",
+    "accuracy_instances",
+    "ap50_instances",
+    "ap_instances",
     "blank_record",
     "bootstrap",
     "by_unit",
+    "chance_instances",
     "compare",
     "compare_conditions",
     "compare_models",
@@ -99,6 +114,7 @@ __all__ = [
     "j_and_f_dataset",
     "j_and_f_frame",
     "j_video",
+    "kept_instances",
     "listening_score",
     "listening_score_soft",
     "miou_dataset",

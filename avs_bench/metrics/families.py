@@ -13,6 +13,12 @@ from avs_bench.metrics.dataset_level import (
     pixel_accuracy_dataset,
 )
 from avs_bench.metrics.figure import Figure
+from avs_bench.metrics.instances import (
+    accuracy_instances,
+    ap50_instances,
+    ap_instances,
+    chance_instances,
+)
 from avs_bench.metrics.listening import (
     deaf_listening,
     every_sound_listening,
@@ -42,6 +48,7 @@ FIGURES: Mapping[Family, tuple[RecordFigure, ...]] = {
     ),
     "frame": (miou_frame, fscore_frame, j_and_f_frame),
     "video": (j_video, f_video_official, j_and_f_official, f_video),
+    "instances": (accuracy_instances, chance_instances, ap_instances, ap50_instances),
     "listening": (listening_score, listening_score_soft, every_sound_listening, deaf_listening),
 }
 
@@ -74,6 +81,7 @@ PART_FIGURES: Mapping[Family, tuple[RecordFigure, ...]] = {
     "dataset": (miou_of_present, f1_dataset, fdr_dataset),
     "frame": (miou_of_seen, fscore_of_seen),
     "video": (j_video, f_video_official),
+    "instances": (accuracy_instances, chance_instances, ap50_instances),
     "listening": (listening_score, listening_score_soft, every_sound_listening),
 }
 """For a part of a set. The classes that count are chosen anew in every resample of its interval."""

@@ -4,7 +4,7 @@ A question is a class of which one object is heard and others are in the picture
 the object of which the largest share is predicted as the class; pixels that objects share say
 nothing, so that whoever predicts all of them wins by chance. Average precision is COCO's (Lin et
 al., arXiv 1405.0312): connected components of a class are what is detected, the mean probability of
-the class is their score, rounded to twentieths, and objects that are heard are what is to be found.
+an object is their score, rounded to twentieths, and objects that are heard are what is to be found.
 """
 
 from dataclasses import dataclass, field
@@ -85,7 +85,7 @@ class InstanceScores(Record):
     def of(
         cls, pred: Any, objects: SeenObjects, classes: int, confidence: Any = None
     ) -> "InstanceScores":
-        """Count one picture: class indices [H, W], and the probability of each [H, W], else 1.
+        """Count one picture: class indices [H, W], and how probable an object is [H, W], else 1.
 
         Raises InputError for arrays of other shapes.
         """
@@ -188,38 +188,30 @@ _AP = (
 )
 
 
-def instance_accuracy_dataset(scores: InstanceScores) -> Figure:
+def accuracy_instances(scores: InstanceScores) -> Figure:
     """Share of questions in which the object is chosen that is heard."""
-    return _share("instance_accuracy_dataset", scores, scores.right_units, _CHOICE)
+    return _share("accuracy_instances", scores, scores.right_units, _CHOICE)
 
 
-def instance_kept_dataset(scores: InstanceScores) -> Figure:
+def kept_instances(scores: InstanceScores) -> Figure:
     """Share of questions in which the object is chosen that sounds in the dataset."""
     rules = f"chosen is the object of the sound that the dataset has; {_CHOICE}"
-    return _share("instance_kept_dataset", scores, scores.kept_units, rules)
+    return _share("kept_instances", scores, scores.kept_units, rules)
 
 
-def instance_chance_dataset(scores: InstanceScores) -> Figure:
+def chance_instances(scores: InstanceScores) -> Figure:
     """Share of questions that a guess between the objects of the class gets right."""
-    return _share("instance_chance_dataset", scores, scores.chance_units, _CHOICE)
+    return _share("chance_instances", scores, scores.chance_units, _CHOICE)
 
 
-def instance_ap_dataset(scores: InstanceScores) -> Figure:
+def ap_instances(scores: InstanceScores) -> Figure:
     """COCO's AP of the heard objects, mean over IoU 0.5, 0.55 … 0.95."""
-    return _ap("instance_ap_dataset", scores, f"IoU 0.5 to 0.95; {_AP}", len(THRESHOLDS))
+    return _ap("ap_instances", scores, f"IoU 0.5 to 0.95; {_AP}", len(THRESHOLDS))
 
 
-def instance_ap50_dataset(scores: InstanceScores) -> Figure:
+def ap50_instances(scores: InstanceScores) -> Figure:
     """COCO's AP of the heard objects at IoU 0.5."""
-    return _ap("instance_ap50_dataset", scores, f"IoU 0.5; {_AP}", 1)
-
-
-FIGURES = (
-    instance_accuracy_dataset,
-    instance_chance_dataset,
-    instance_ap_dataset,
-    instance_ap50_dataset,
-)
+    return _ap("ap50_instances", scores, f"IoU 0.5; {_AP}", 1)
 
 
 def _share(name: str, scores: InstanceScores, units: int, rules: str) -> Figure:

@@ -56,7 +56,8 @@ class Meter(Generic[R]):
         """Return the meter of a metric family, with its own figures and then with `figures`.
 
         "dataset" and "frame" take class indices [..., H, W] in [0, classes), 255 ignored; "video"
-        takes the logits [T, H, W] of a video and its masks of 0 and 1; "listening" class indices
+        takes the logits [T, H, W] of a video and its masks of 0 and 1; "instances" class
+        indices [H, W] and the picture's `SeenObjects`; "listening" class indices
         [sounds, H, W], one picture's with several sounds. `options` are those of the class.
         """
         kind: type[Meter[Any]] = cls

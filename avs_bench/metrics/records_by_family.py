@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from avs_bench.metrics.dataset_level import Confusion
+from avs_bench.metrics.instances import InstanceScores
 from avs_bench.metrics.listening import ListeningScores
 from avs_bench.metrics.per_frame import FrameScores
 from avs_bench.metrics.per_video import VideoScores
@@ -17,6 +18,7 @@ RECORDS: Mapping[Family, Callable[[int], Callable[..., Record]]] = {
     "dataset": lambda classes: partial(Confusion.of, classes=classes),
     "frame": lambda classes: partial(FrameScores.of, classes=classes),
     "video": lambda _: partial(VideoScores.of, ignore=IGNORE),
+    "instances": lambda classes: partial(InstanceScores.of, classes=classes),
     "listening": lambda _: partial(ListeningScores.of, ignore=IGNORE),
 }
 """What counts predictions against targets, for so many classes."""
@@ -28,6 +30,8 @@ def blank_record(family: Family, classes: int) -> Record:
         return Confusion.empty(classes)
     if family == "video":
         return VideoScores.empty()
+    if family == "instances":
+        return InstanceScores.empty(classes)
     if family == "listening":
         return ListeningScores.empty()
     nothing = np.zeros(classes, np.int64)

@@ -99,6 +99,13 @@ def _panned(name: str, question: str, value: float) -> Probe:
     return Probe(name, question, SOURCE, hear, unaltered, stereo=True)
 
 
+def _toward_a_twin(name: str, question: str, value: float) -> Probe:
+    def hear(examples: Sequence[Example], _seed: int) -> tuple[Example, ...]:
+        return hearing.toward_a_twin(examples, value)
+
+    return Probe(name, question, SOURCE, hear, unaltered, stereo=True)
+
+
 def _seen(change: PictureChange, key: str) -> MakeProbe:
     """Return the maker of probes that change the picture."""
 
@@ -255,3 +262,13 @@ def _of_pictures() -> tuple[Corruption, ...]:
 
 
 CORRUPTIONS: dict[str, Corruption] = {row.name: row for row in (*_of_sounds(), *_of_pictures())}
+
+TOWARD_TWIN = Corruption(
+    "toward-twin",
+    "sound",
+    "its sound moved to a silent twin",
+    "of the way to the twin",
+    (0.2, 0.4, 0.6, 0.8, 1.0),
+    _toward_a_twin,
+)
+"""No corruption of AVS-C: past the half the right answer is the twin (docs/instances.md)."""

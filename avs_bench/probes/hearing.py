@@ -30,6 +30,26 @@ def own_beside_a_silent_twin(examples: Sequence[Example], _seed: int) -> tuple[E
     return tuple(example for example in examples if example.heard & set(example.silent))
 
 
+def toward_a_twin(examples: Sequence[Example], share: float) -> tuple[Example, ...]:
+    """A sound whose object has silent twins comes from `share` of the way to the nearest of them.
+
+    The rest of the set, and sounds of which several of their class are heard, are left out.
+    """
+    return tuple(_moved(example, share) for example in examples if example.questions)
+
+
+def _moved(example: Example, share: float) -> Example:
+    sources, questions = [], example.questions
+    for source in example.sources:
+        pan = source.pan
+        if source.class_index in questions:
+            _, twins = questions[source.class_index]
+            twin = min((one.pan for one in twins), key=lambda place: (abs(place - pan), place))
+            pan = (1 - share) * pan + share * twin
+        sources.append(replace(source, pan=pan))
+    return replace(example, sources=tuple(sources))
+
+
 def nothing(examples: Sequence[Example], _seed: int) -> tuple[Example, ...]:
     """Nothing is heard: a mix of no sources is digital silence."""
     return tuple(replace(example, sources=()) for example in examples)

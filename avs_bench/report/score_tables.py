@@ -14,6 +14,7 @@ from avs_bench.metrics.families import (
 )
 from avs_bench.metrics.groups import OVERALL
 from avs_bench.report.models import Model, Scored, legend_of, models_of, number_of, scored_by_place
+from avs_bench.report.pan_table import TOWARD_TWIN, pan_tables
 from avs_bench.report.published_rows import PublishedRow, published_rows
 from avs_bench.report.robust_table import robust_tables
 from avs_bench.report.runs import Entry, Place, Run
@@ -27,6 +28,7 @@ FAMILIES = {
     "dataset": "dataset level",
     "frame": "per frame",
     "video": "per video",
+    "instances": "instances by ear",
     "listening": "by ear",
 }
 FALSE_POSITIVES, LOST = "foreground_fpr_dataset", "lost by the probe"
@@ -87,7 +89,7 @@ def tables_of(runs: Sequence[Run], comparisons: Sequence[Table] = ()) -> Tables:
     return Tables(
         score_tables(models),
         tuple(comparisons),
-        (*probe_tables(models), *robust_tables(models)),
+        (*probe_tables(models), *robust_tables(models), *pan_tables(models)),
         group_tables(models),
     )
 
@@ -285,6 +287,8 @@ def _asked(scored: Scored) -> Iterator[_Asked]:
     probes: dict[str, list[tuple[Entry, ProbedSet]]] = {}
     for entry in scored.entries:
         for one in entry.result.probes:
+            if one.probe.startswith(TOWARD_TWIN):  # past the half its own mask is wrong
+                continue
             probes.setdefault(one.probe, []).append((entry, one))
     for name, found in probes.items():
         part = replace(scored, entries=tuple(entry for entry, _ in found))

@@ -6,15 +6,18 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import msgspec
+import numpy as np
 
 from avs_bench.data.class_map import ClassMap
 from avs_bench.metrics import (
     Confusion,
     FrameScores,
+    InstanceScores,
     ListeningScores,
     VideoScores,
     blank_record,
 )
+from avs_bench.metrics.instances import MOST_DETECTIONS
 from avs_bench.metrics.record import UNITS_PER_ONE, Record
 from avs_bench.results.records import ProbedSet, Result, ScoredItem, ScoredSet
 from avs_bench.results.tally import tally_of
@@ -36,7 +39,7 @@ def faults(result: Result) -> Iterator[str]:
         return
     if result.class_map is not None:
         yield from _faults_of_class_map(result.class_map, result.classes)
-    if not result.sets or result.sets[0].family == "listening":
+    if not result.sets or result.sets[0].family in ("instances", "listening"):
         yield "no family was scored that is the dataset's own"
     for title, names in (
         ("class", result.classes),
@@ -132,6 +135,10 @@ def _faults_of_probe(probed: ProbedSet, result: Result) -> Iterator[str]:
     asked = labels_by_item(probed.labelled)
     if _ids(probed.answer) != asked.keys() or not asked.items() <= known.items():
         yield f"probe {probed.probe!r} has other items than the scores with the right sound"
+    if chosen := probed.instances:
+        yield from _faults_of_set(chosen, result)
+        if chosen.family != "instances" or not _ids(chosen) <= asked.keys():
+            yield f"probe {probed.probe!r} has instances of other items than it asked"
 
 
 def labels_by_item(kept: ScoredSet) -> dict[str, object]:
@@ -148,6 +155,8 @@ def _labels(record: Record) -> tuple[int, ...]:
         return tuple(record.areas[2].tolist())
     if isinstance(record, VideoScores):
         return record.frames, record.frames_with_object
+    if isinstance(record, InstanceScores):
+        return record.questions, record.chance_units, *record.objects.tolist()
     if isinstance(record, ListeningScores):
         return record.sounds, record.deaf_hits, record.deaf_iou_units
     assert isinstance(record, FrameScores), "every family is known"
@@ -176,6 +185,8 @@ def _fits(record: Record) -> bool:
         seen = bool((record.frames_with_class <= record.frames).all())
         below = all(bool((u <= most).all()) for u in units)
         return 0 < record.frames <= MAX_FRAMES and seen and below
+    if isinstance(record, InstanceScores):
+        return _is_one_picture(record)
     if isinstance(record, ListeningScores):
         shares = max(record.iou_units, record.deaf_iou_units)
         counts = max(record.hits, record.deaf_hits)
@@ -183,6 +194,19 @@ def _fits(record: Record) -> bool:
         return one and counts <= 1 and shares <= UNITS_PER_ONE
     assert isinstance(record, VideoScores), "every family is known"
     return _is_one_video(record)
+
+
+def _is_one_picture(scores: InstanceScores) -> bool:
+    units = (scores.right_units, scores.kept_units, scores.chance_units)
+    most = np.minimum(scores.objects, scores.given.sum(axis=-1))
+    return (
+        scores.questions <= scores.classes
+        and max(units) <= scores.questions * UNITS_PER_ONE
+        and int(scores.given.max()) <= MOST_DETECTIONS
+        and int(scores.objects.max()) <= MAX_FRAMES
+        and bool((scores.found <= scores.given).all())
+        and bool((scores.found.sum(axis=-1) <= most).all())
+    )
 
 
 def _is_one_video(video: VideoScores) -> bool:

@@ -85,7 +85,8 @@ class ProbedSet:
     """The items of a subset that a probe has a question for, at dataset level.
 
     `question` and `source` are the probe's (`avs_bench.probes`); `seed` chose the sounds. `answer`
-    counts against what is heard, `labelled` against the masks of the items' own sounds.
+    counts against what is heard, `labelled` against the masks of the items' own sounds, and
+    `instances` which of several alike are chosen, where the probe tells sides apart.
     """
 
     probe: str
@@ -94,6 +95,7 @@ class ProbedSet:
     seed: int
     answer: ScoredSet
     labelled: ScoredSet
+    instances: ScoredSet | None = None
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,16 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from avs_bench.data.example import AVSDataset
-from avs_bench.probes import PROBES, RIGHT_SOUND, ProbeCounts, chosen_probes
+from avs_bench.probes import PROBES, RIGHT_SOUND, Probe, ProbeCounts, chosen_probes
 from avs_bench.probes.choice import AT
-from avs_bench.probes.corruptions import CORRUPTIONS
+from avs_bench.probes.corruptions import CORRUPTIONS, TOWARD_TWIN
 from avs_bench.probes.counts import Told
 from avs_bench.results.records import ProbedSet, Result
 from avs_bench.results.tally import Tally, tally_of
 from avs_bench.scoring.answer_files import AnswerFiles
 from avs_bench.scoring.answer_reading import AnswerReader
+from avs_bench.scoring.by_ear import EarScorer
 from avs_bench.scoring.given import Terms, score_given
-from avs_bench.scoring.listening import ListeningScorer
 from avs_bench.scoring.scorers import Answer
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import InputError
@@ -33,26 +33,27 @@ def score_with_probes(
     """Return what `score_given` does, with the answers to `terms.probes`.
 
     The pictures' own sounds are then scored at dataset level too, which probes are held against.
-    The listening score is there as in `score`.
+    What `EarScorer` finds is there as in `score`.
     """
     asked = terms.probes
     chosen_probes(asked)  # refuses an unknown one before anything is read
     own = replace(terms, families=(*terms.families, "dataset")) if asked else terms
     right = own_answers(files) if asked else files
     classes, examples = len(dataset.classes), dataset.subsets[subset]
-    listening = ListeningScorer(classes, examples, asked, terms.probe_seed)
-    both = (*watchers, listening.add)
+    ears = EarScorer(classes, examples, asked, terms.probe_seed)
+    both = (*watchers, ears.add)
     result = score_given(right, dataset, subset, own, command=command, watchers=both, label=label)
     probed = score_given_probes(
-        files, dataset, subset, terms, asked, terms.probe_seed, listening.told_by
+        files, dataset, subset, terms, asked, terms.probe_seed, ears.told_by
     )
-    result = replace(result, sets=(*result.sets, *listening.sets()))
+    result = replace(result, sets=(*result.sets, *ears.sets()))
     tally = tally_of(result)
     if not probed or tally is None:
         return result
     told = replace(tally, probes={one.probe: how for one, how in probed})
     settings = result.settings | told.settings
-    return replace(result, settings=settings, probes=tuple(one for one, _ in probed))
+    probes = ears.probed([one for one, _ in probed])
+    return replace(result, settings=settings, probes=probes)
 
 
 def own_answers(files: AnswerFiles) -> AnswerFiles:
@@ -72,7 +73,7 @@ def score_given_probes(
     terms: Terms,
     probes: Sequence[str],
     seed: int = 0,
-    told_by: Callable[[str], Told | None] = lambda _: None,
+    told_by: Callable[[Probe], Told | None] = lambda _: None,
 ) -> tuple[tuple[ProbedSet, Tally], ...]:
     """Return what answers to probes score, and how they were read.
 
@@ -82,7 +83,7 @@ def score_given_probes(
     """
     examples, classes = dataset.subsets[subset], len(dataset.classes)
     asked = [
-        (_answers_to(one.name, files), ProbeCounts(one, examples, classes, seed, told_by(one.name)))
+        (_answers_to(one.name, files), ProbeCounts(one, examples, classes, seed, told_by(one)))
         for one in chosen_probes(probes)
     ]
     return tuple(_score(counts, answers, dataset, terms) for answers, counts in asked)
@@ -117,4 +118,4 @@ def _folders(name: str) -> set[str]:
 
 
 def _is_probe(name: str) -> bool:
-    return name in PROBES or name.partition(AT)[0] in CORRUPTIONS
+    return name in PROBES or name.partition(AT)[0] in (*CORRUPTIONS, TOWARD_TWIN.name)

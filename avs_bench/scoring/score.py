@@ -21,8 +21,8 @@ from avs_bench.probes.definitions import Pixels, Probe
 from avs_bench.probes.scores import ProbeScorer
 from avs_bench.results.records import Cost, ProbedSet, Result, ScoredSet, SeenCount, versions
 from avs_bench.results.showcase import Showcase
+from avs_bench.scoring.by_ear import EarScorer
 from avs_bench.scoring.evaluate import evaluate, watcher_of
-from avs_bench.scoring.listening import ListeningScorer
 from avs_bench.scoring.translator import Translator
 from vpo_builder.dataset.schema import Subset
 
@@ -60,7 +60,7 @@ def score(
 ) -> Result:
     """Return what a model scores and answers, with the settings that it was opened with.
 
-    A `showcase` and a `translator` are given every answer; what `ListeningScorer` finds comes last.
+    A `showcase` and a `translator` are given every answer; what `EarScorer` finds comes last.
     Raises InputError for a dataset with other classes than the model's that are not mapped, and for
     an unknown class.
     """
@@ -68,9 +68,9 @@ def score(
     dataset, class_map = _scored_data(opened, dataset, subset, questions)
     chosen, examples = chosen_probes(questions.probes), dataset.subsets[subset]
     classes, seed = len(dataset.classes), questions.probe_seed
-    listening = ListeningScorer(classes, examples, questions.probes, seed)
+    ears = EarScorer(classes, examples, questions.probes, seed)
     asked, by_ear = (examples, classes, settings.audio, seed), [p for p in chosen if not p.picture]
-    heard = {p.name: ProbeScorer(p, *asked, listening.told_by(p.name)) for p in by_ear}
+    heard = {p.name: ProbeScorer(p, *asked, ears.told_by(p)) for p in by_ear}
     evaluated = partial(
         evaluate, opened.module, dataset, subset, settings, opened.device, class_map=class_map
     )
@@ -81,7 +81,7 @@ def score(
             families=(*questions.families, *(("dataset",) if questions.probes else ())),
             probes=tuple(heard.values()),
             watch=watcher_of(showcase, dataset) if showcase else None,
-            watchers=[listening.add, *([translator.add] if translator else [])],
+            watchers=[ears.add, *([translator.add] if translator else [])],
             label=label,
         )
         worse = partial(_seen_worse, evaluated, seed=seed, label=label)
@@ -101,8 +101,8 @@ def score(
         classes=dataset.classes,
         command=command,
         versions=versions(torch=str(torch.__version__)),
-        sets=(*sets, *listening.sets()),
-        probes=probed,
+        sets=(*sets, *ears.sets()),
+        probes=ears.probed(probed),
         seen=_seen(opened, dataset, subset),
         class_map=class_map,
         cost=_cost(opened),

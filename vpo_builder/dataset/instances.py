@@ -62,20 +62,17 @@ def draw_outline(counts: str, height: int, width: int) -> NDArray[np.bool_]:
     lowest first, and from the fourth on less the one before the last. Raises ValueError for
     anything that does not fill the picture, or no object.
     """
-    runs = _runs(counts)
-    if min(runs, default=0) < 0 or sum(runs) != height * width:
-        raise ValueError(f"run lengths do not fill {width}x{height} pixels")
+    runs = _filling(counts, height, width)
     pixels = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    if not pixels.any():
-        raise ValueError("no pixel")
     return np.ascontiguousarray(pixels.reshape(width, height).T)
 
 
-def centre_of(pixels: NDArray[np.bool_]) -> float:
-    """Return the pan of an object: the centre of its columns over the width, six decimals."""
-    columns = np.flatnonzero(pixels.any(axis=0))
-    first, last = int(columns[0]), int(columns[-1])
-    width: int = pixels.shape[1]
+def pan_of(counts: str, height: int, width: int) -> float:
+    """Return the centre of an outline's columns over the width, six decimals; raises the same."""
+    ends = np.cumsum(_filling(counts, height, width))
+    starts, ends = ends[:-1:2], ends[1::2]
+    drawn = ends > starts
+    first, last = int(starts[drawn][0]) // height, int(ends[drawn][-1] - 1) // height
     return round((first + last + 1) / 2 / width, 6)
 
 
@@ -89,6 +86,16 @@ def _rows(data: bytes) -> tuple[Instance, ...]:
                 "expected one: build the dataset again"
             )
     return rows
+
+
+def _filling(counts: str, height: int, width: int) -> list[int]:
+    """Return the run lengths of an object in a picture; raise ValueError for any other."""
+    runs = _runs(counts)
+    if min(runs, default=0) < 0 or sum(runs) != height * width:
+        raise ValueError(f"run lengths do not fill {width}x{height} pixels")
+    if not any(runs[1::2]):
+        raise ValueError("no pixel")
+    return runs
 
 
 def _runs(counts: str) -> list[int]:

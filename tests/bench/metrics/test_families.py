@@ -5,6 +5,7 @@ from avs_bench.metrics import (
     Confusion,
     Figure,
     FrameScores,
+    InstanceScores,
     ListeningScores,
     VideoScores,
     f_video_official,
@@ -53,6 +54,7 @@ def test_every_figure_of_a_family_says_so_in_its_name(family):
         "dataset": Confusion.of(labels, labels, 2),
         "frame": FrameScores.of(labels, labels, 2),
         "video": VideoScores.of(labels - 0.5, labels),
+        "instances": InstanceScores.empty(2),
         "listening": ListeningScores.empty(),
     }[family]
     of_training = [SELECTION] if family in SELECTION else []

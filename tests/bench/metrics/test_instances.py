@@ -17,12 +17,12 @@ from avs_bench.metrics.components import components
 from avs_bench.metrics.instances import (
     InstanceScores,
     SeenObjects,
+    accuracy_instances,
+    ap50_instances,
+    ap_instances,
+    chance_instances,
     chosen,
-    instance_accuracy_dataset,
-    instance_ap50_dataset,
-    instance_ap_dataset,
-    instance_chance_dataset,
-    instance_kept_dataset,
+    kept_instances,
 )
 from vpo_builder.runtime.errors import InputError
 
@@ -96,22 +96,22 @@ AP_OF_FIRST = CHANCE * 34 / 101  # the precision at the places up to a recall of
 def test_oracles_score_what_the_formulas_say(answer: Answer, accuracy: float, ap: float) -> None:
     record = scored(answer)
     assert record.questions == 9
-    assert float(instance_accuracy_dataset(record)) == pytest.approx(accuracy, abs=1e-9)
-    assert float(instance_chance_dataset(record)) == pytest.approx(CHANCE, abs=1e-9)
-    for figure in (instance_ap50_dataset, instance_ap_dataset):  # whole objects: all levels agree
+    assert float(accuracy_instances(record)) == pytest.approx(accuracy, abs=1e-9)
+    assert float(chance_instances(record)) == pytest.approx(CHANCE, abs=1e-9)
+    for figure in (ap50_instances, ap_instances):  # whole objects: all levels agree
         assert float(figure(record)) == pytest.approx(ap, abs=1e-9)
 
 
 def test_one_who_hears_the_other_side_is_never_right_with_two_and_half_right_with_swapped() -> None:
     wrong = scored(other_side, (2,))
-    assert float(instance_accuracy_dataset(wrong)) == float(instance_ap50_dataset(wrong)) == 0
-    assert float(instance_accuracy_dataset(scored(other_side, (3,)))) == pytest.approx(1 / 3)
+    assert float(accuracy_instances(wrong)) == float(ap50_instances(wrong)) == 0
+    assert float(accuracy_instances(scored(other_side, (3,)))) == pytest.approx(1 / 3)
 
 
 def test_a_guess_comes_near_chance_and_differs_by_seed() -> None:
     asked = [birds(3, heard) for heard in range(3) for _ in range(200)]
     records = [InstanceScores.of_choices(random(x, n), x, CLASSES) for n, x in enumerate(asked)]
-    accuracy = float(instance_accuracy_dataset(sum(records, InstanceScores.empty(CLASSES))))
+    accuracy = float(accuracy_instances(sum(records, InstanceScores.empty(CLASSES))))
     assert accuracy == pytest.approx(1 / 3, abs=4 * (2 / 9 / 600) ** 0.5)
 
 
@@ -119,8 +119,8 @@ def test_what_is_kept_is_the_object_of_the_dataset_s_own_sound() -> None:
     moved = birds(2, 1)
     seen = SeenObjects(moved.masks, moved.classes, heard=(False, True), own=(True, False))
     record = InstanceScores.of_choices(perfect(seen, 0), seen, CLASSES)
-    assert float(instance_accuracy_dataset(record)) == 1
-    assert float(instance_kept_dataset(record)) == 0
+    assert float(accuracy_instances(record)) == 1
+    assert float(kept_instances(record)) == 0
     assert not record.objects.any()
 
 
@@ -141,8 +141,8 @@ def test_of_a_class_that_sounds_throughout_nothing_is_asked() -> None:
     for one in (whole, alone):
         record = InstanceScores.of(perfect(one, 0), one, CLASSES)
         assert record.questions == 0
-        assert np.isnan(float(instance_accuracy_dataset(record)))
-        assert float(instance_ap_dataset(record)) == 1
+        assert np.isnan(float(accuracy_instances(record)))
+        assert float(ap_instances(record)) == 1
 
 
 def test_other_shapes_and_classes_are_refused() -> None:
@@ -239,5 +239,5 @@ def test_average_precision_is_that_of_pycocotools(seed: int) -> None:
     if not total.objects.any():
         return
     ap, ap50 = ap_of_coco(pictures)
-    assert float(instance_ap_dataset(total)) == pytest.approx(ap, abs=1e-9)
-    assert float(instance_ap50_dataset(total)) == pytest.approx(ap50, abs=1e-9)
+    assert float(ap_instances(total)) == pytest.approx(ap, abs=1e-9)
+    assert float(ap50_instances(total)) == pytest.approx(ap50, abs=1e-9)

@@ -16,10 +16,10 @@ from tests.builder.small_corpus import farm
 from tests.shared_material import CORPUS, needs_corpus
 from vpo_builder.dataset.instances import (
     INSTANCES,
-    centre_of,
     decode_instances,
     decode_silent,
     draw_outline,
+    pan_of,
 )
 from vpo_builder.dataset.manifest import MANIFEST, META, Manifest, read_manifest
 from vpo_builder.rendering.mix import centre_tiled, mix
@@ -92,8 +92,7 @@ def outlines_as_drawn_by_coco(manifest: Manifest, coco: Path) -> tuple[int, int]
             drawn = draw_outline(counts, sample.height, sample.width)
             assert np.array_equal(drawn, one.annToMask(row).astype(bool))
         for source in sample.sources:
-            drawn = draw_outline(known[source.ann_id], sample.height, sample.width)
-            assert centre_of(drawn) == source.pan
+            assert pan_of(known[source.ann_id], sample.height, sample.width) == source.pan
         heard = {source.category for source in sample.sources}
         unheard = sorted(name for name in sample.silent if name in heard)
         assert sorted(str(twin.silent) for twin in twins) == unheard

@@ -8,10 +8,10 @@ from pycocotools import mask as coco_mask
 
 from vpo_builder.dataset.instances import (
     Instance,
-    centre_of,
     decode_instances,
     decode_silent,
     draw_outline,
+    pan_of,
 )
 from vpo_builder.dataset.manifest import encode_lines
 from vpo_builder.rendering.mask import horizontal_centre
@@ -26,7 +26,7 @@ def test_an_outline_and_its_pan_are_those_of_pycocotools(
     pixels[height // 2, width // 2] = True
     code = coco_mask.encode(np.asfortranarray(pixels, np.uint8))
     assert np.array_equal(draw_outline(code["counts"].decode(), height, width), pixels)
-    assert centre_of(pixels) == horizontal_centre(code, width)
+    assert pan_of(code["counts"].decode(), height, width) == horizontal_centre(code, width)
 
 
 def test_long_runs_take_several_units() -> None:
@@ -42,8 +42,9 @@ def test_long_runs_take_several_units() -> None:
 )
 def test_a_code_that_draws_nothing_or_leaves_its_picture_is_refused(counts: str) -> None:
     assert draw_outline("22", 2, 2).sum() == 2
-    with pytest.raises(ValueError, match=r"run|pixel"):
-        draw_outline(counts, 2, 2)
+    for read in (draw_outline, pan_of):
+        with pytest.raises(ValueError, match=r"run|pixel"):
+            read(counts, 2, 2)
 
 
 def test_an_annotation_has_one_outline_in_a_sample() -> None:
