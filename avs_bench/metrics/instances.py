@@ -227,7 +227,7 @@ def _ap(name: str, scores: InstanceScores, rules: str, levels: int) -> Figure:
     given = scores.given[sounding, ::-1].cumsum(axis=-1)
     recall = found / scores.objects[sounding, None]
     precision = np.maximum.accumulate(ratio(found, given, empty=0.0)[..., ::-1], axis=-1)[..., ::-1]
-    reached = recall[..., None, :] >= RECALLS[:, None]  # [levels, classes, 101, steps]
-    first = reached.argmax(axis=-1)
-    at = np.take_along_axis(precision, first, axis=-1)
-    return Figure(name, float(np.where(reached.any(axis=-1), at, 0.0).mean()), rules)
+    passed = np.searchsorted(RECALLS, recall, side="right")  # places up to each step's recall
+    places = np.diff(passed, axis=-1, prepend=0)
+    value = (precision * places).sum(axis=-1).mean() / len(RECALLS)
+    return Figure(name, float(value), rules)

@@ -7,12 +7,13 @@ from avs_bench.metrics import accuracy_instances, chance_instances, kept_instanc
 from avs_bench.metrics.families import RecordFigure
 from avs_bench.report.models import Model, Scored, legend_of, number_of, scored_by_place
 from avs_bench.report.runs import Place
-from avs_bench.report.table import Row, Table, unique
+from avs_bench.report.table import Number, Row, Table, unique
 from avs_bench.results.records import Result, ScoredSet
 
 TOWARD_TWIN = "toward-twin@"
 OWN_PLACE = "its own place"
-FIGURES: tuple[RecordFigure, ...] = (kept_instances, accuracy_instances, chance_instances)
+LEADING: RecordFigure = kept_instances
+OTHERS: tuple[RecordFigure, ...] = (accuracy_instances, chance_instances)
 CURVE = (
     "toward-twin@1 to @5: the sound comes from 20, 40, 60, 80 and 100 % of the way to the nearest "
     "silent twin. Who hears sides keeps the object up to the half and chooses the twin past it; "
@@ -29,7 +30,7 @@ def pan_tables(models: Sequence[Model]) -> tuple[Table, ...]:
 
 def _table(place: Place, scored: Sequence[Scored]) -> Table:
     rows = tuple(row for one in scored for row in _rows(one))
-    named = [figure(scored[0].overall) for figure in FIGURES]
+    named = [figure(scored[0].overall) for figure in (LEADING, *OTHERS)]
     return Table(
         f"{place.data}, instances as the sound moves",
         words=("model", "heard from", "pictures"),
@@ -41,7 +42,10 @@ def _table(place: Place, scored: Sequence[Scored]) -> Table:
 
 
 def _rows(scored: Scored) -> Iterator[Row]:
-    """Yield a row for each place, beginning with the sound's own, over the same pictures."""
+    """Yield a row for each place, beginning with the sound's own, over the same pictures.
+
+    What is kept alone has an interval.
+    """
     moved = [_chosen(entry.result) for entry in scored.entries]
     names = [name for name in moved[0] if all(name in one for one in moved)]
     for name in ([OWN_PLACE] if names else []) + names:
@@ -49,7 +53,9 @@ def _rows(scored: Scored) -> Iterator[Row]:
             one.get(name) or _asked(entry.scores, next(iter(one.values())))
             for entry, one in zip(scored.entries, moved, strict=True)
         ]
-        numbers = [number_of([one.by_unit() for one in sets], figure) for figure in FIGURES]
+        overalls = [one.overall for one in sets]
+        numbers = [number_of([one.by_unit() for one in sets], LEADING)]
+        numbers += [Number.over_seeds([figure(record) for record in overalls]) for figure in OTHERS]
         words = (scored.label, name, str(len(sets[0].items)))
         yield Row(words, tuple(numbers), scored.model.name)
 
