@@ -4,7 +4,6 @@ Where no picture of a dataset has several, as in AVSBench, the second is that of
 probe: a sound of nothing in the picture, whose right answer is empty. Needs no torch.
 """
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -34,8 +33,7 @@ class ListeningScorer:
         self, classes: int, examples: Sequence[Example], probes: Collection[str] = (), seed: int = 0
     ) -> None:
         self._classes = classes
-        units = Counter(x.unit for x in examples if x.groups.get("picture") == "counterfactual")
-        self._missing = {unit: count for unit, count in units.items() if count > 1}
+        self._missing = _heard_with_several(examples)
         self._pairs = not self._missing and PAIRING in probes
         if self._pairs:
             asked = probed_examples(PROBES[PAIRING], examples, seed)
@@ -65,6 +63,16 @@ class ListeningScorer:
     def sets(self) -> tuple[ScoredSet, ...]:
         """Return an item for each picture, as one set; none where no picture asks anything."""
         return (scored_set("listening", self._classes, self._items),) if self._items else ()
+
+
+def _heard_with_several(examples: Sequence[Example]) -> dict[str, int]:
+    """Return how many sounds each such picture has; a manifest may give a picture two sizes."""
+    sizes: dict[str, list[tuple[int, int]]] = {}
+    for one in examples:
+        if one.groups.get("picture") == "counterfactual":
+            sizes.setdefault(one.unit, []).append((one.height, one.width))
+    alike = {unit: found for unit, found in sizes.items() if len(set(found)) == 1}
+    return {unit: len(found) for unit, found in alike.items() if len(found) > 1}
 
 
 def _copied(labels: Any) -> Labels:

@@ -21,6 +21,7 @@ from avs_bench.results.records import Result
 from benchmarks.listening.goals import (
     HEARD,
     ByVariant,
+    heard,
     listening_gain,
     rate,
     rate_under,
@@ -47,6 +48,7 @@ from matplotlib import pyplot
 
 COLOURS = ("#8a8a8a", "#b8912b", "#9a56a8", "#2f6fb0", "#d0662b", "#3a8f5c")
 WIDTH = 100
+LISTENING = ("listening_score", "listening_score_soft")
 
 
 def write_document(study: Study, outcomes: Sequence[Outcome], path: Path) -> str:
@@ -120,17 +122,18 @@ def _introduction(study: Study, runs: ByVariant) -> str:
 
 def _table(runs: ByVariant) -> str:
     lines = [
-        "| variant | miou_dataset | "
+        f"| variant | {' | '.join(LISTENING)} | miou_dataset | "
         + " | ".join(f"FPR, {HEARD[probe]}" for probe in PROBES)
         + " | "
         + " | ".join(f"of the twin's, {HEARD[probe]}" for probe in PROBES)
         + " | listening gain |",
-        "|---|" + "---:|" * (2 + 2 * len(PROBES)),
+        "|---|" + "---:|" * (2 + len(LISTENING) + 2 * len(PROBES)),
     ]
     for variant in VARIANTS:
         kept = runs[variant.name]
         cells = [
             variant.title,
+            *(_spread([heard(name)(o.result) for o in kept], 3) for name in LISTENING),
             _spread([score(o.result) for o in kept], 3),
             *(_spread([rate(o.result, probe) for o in kept], 4) for probe in PROBES),
             *(_spread(ratios(runs, variant, probe), 2) for probe in PROBES),
@@ -142,8 +145,12 @@ def _table(runs: ByVariant) -> str:
 
 def _notes() -> str:
     return _paragraphs(
-        "Mean ± standard deviation over seeds. `miou_dataset`: one confusion matrix over the whole "
-        "subset, background included, absent classes 0, 255 ignored. FPR: the share of pixels in "
+        "Mean ± standard deviation over seeds. `listening_score`: the share of pictures in which "
+        "every sound gets its object, `listening_score_soft`: the mean IoU of the sounds, both "
+        "above what one answer to all sounds of a picture would reach: 0 for a model that ignores "
+        "the sound, 1 for one without an error ([definition](listening-score.md)). "
+        "`miou_dataset`: one confusion matrix over the whole subset, background included, absent "
+        "classes 0, 255 ignored. FPR: the share of pixels in "
         "which nothing heard is seen that are predicted as an object (`foreground_fpr_dataset`), "
         "under the probes of `avs-bench eval --probe`; then the same divided by that of the "
         "visual-only twin of the same seed. Listening gain: miou_dataset with the right sound "
@@ -166,7 +173,8 @@ def _contrast(runs: ByVariant, variant: Variant) -> str:
         f"cross-entropy alone ({PLAIN.title}); the intervals are 95 % paired bootstrap intervals "
         "over pictures, p is a paired permutation test:"
     )
-    words = [_wins("miou_dataset", score, runs, variant, higher=True)]
+    words = [_wins(name, heard(name), runs, variant, higher=True) for name in LISTENING]
+    words += [_wins("miou_dataset", score, runs, variant, higher=True)]
     words += [
         _wins(f"False positives with {HEARD[probe]}", rate_under(probe), runs, variant)
         for probe in PROBES
@@ -278,6 +286,8 @@ def _units(result: Result) -> dict[str, Record]:
 
 
 def _spread(values: Sequence[float], digits: int) -> str:
+    if np.isnan(values).any():
+        return "–"
     mean = f"{np.mean(values):.{digits}f}"
     return f"{mean} ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean
 

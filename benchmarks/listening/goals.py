@@ -62,6 +62,11 @@ def score(result: Result) -> float:
     return miou_dataset(result.sets[0].overall).value
 
 
+def heard(name: str) -> Callable[[Result], float]:
+    """Return what gives a figure of listening on test; NaN where no picture has several sounds."""
+    return lambda result: result.figures[name].value if result.listening else math.nan
+
+
 def rate(result: Result, probe: str) -> float:
     """Return the share of pixels in which nothing heard is seen that are predicted as objects."""
     return foreground_fpr_dataset(_probed(result, probe).answer.overall).value

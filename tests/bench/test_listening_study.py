@@ -14,6 +14,7 @@ from benchmarks.listening.study import (
     LISTENER,
     PROBES,
     TWIN,
+    VARIANTS,
     Cost,
     Job,
     Outcome,
@@ -21,7 +22,7 @@ from benchmarks.listening.study import (
     Variant,
     jobs_of,
 )
-from tests.bench.report.made_results import CLASSES, result
+from tests.bench.report.made_results import CLASSES, by_ear, result
 
 PIXELS = 1000
 
@@ -65,6 +66,24 @@ def test_a_twin_that_learnt_nothing_proves_nothing() -> None:
     }
     assert math.isnan(ratios(runs, LISTENER, "silence")[0])
     assert all("**missed**" in line for line in list(verdicts(runs, LISTENER))[2:])
+
+
+def test_the_table_begins_with_the_listening_score_of_every_variant() -> None:
+    document = pytest.importorskip("benchmarks.listening.document", exc_type=ImportError)
+    runs = {
+        variant.name: [
+            replace(one, result=replace(one.result, sets=(*one.result.sets, by_ear(3 * seed, 12))))
+            for seed in range(2)
+            for one in [outcome(variant, seed, 500, 50)]
+        ]
+        for variant in VARIANTS
+    }
+    heads, _, *lines = document._table(runs).splitlines()
+    assert heads.startswith("| variant | listening_score | listening_score_soft | miou_dataset |")
+    assert len(lines) == len(VARIANTS)
+    assert all("| 0.125 ± 0.177 | 0.125 ± 0.177 | 0.667 ± 0.000 |" in line for line in lines)
+    runs[TWIN.name] = [outcome(TWIN, seed, 500, 50) for seed in range(2)]
+    assert "| visual only | – | – | 0.667 ± 0.000 |" in document._table(runs)
 
 
 def test_jobs_come_seed_by_seed_so_that_a_stopped_study_has_whole_rounds(tmp_path: Path) -> None:

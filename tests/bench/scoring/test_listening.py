@@ -235,6 +235,17 @@ def test_a_picture_is_scored_once_complete_whatever_the_order(tmp_path):
     assert kept.overall.sounds == 6
 
 
+def test_a_picture_that_a_manifest_gives_two_sizes_is_left_out(tmp_path):
+    dataset = read_dataset(write_pictures(tmp_path, 2, 2))
+    first, *others = dataset.subsets["test"]
+    scorer = ListeningScorer(len(dataset.classes), (replace(first, height=8, width=8), *others))
+    for example in dataset.subsets["test"]:
+        mask = np.full((8, 8), min(example.heard), np.uint8)
+        scorer.add(Answer(example, mask, mask, lambda: np.zeros(0)))
+    ((kept,),) = (one.items for one in scorer.sets())
+    assert kept.item_id == "2"
+
+
 class TestPairsOfVideos:
     """Each frame with its own sound, and with that of a category that is not in it."""
 
