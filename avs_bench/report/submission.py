@@ -95,7 +95,8 @@ def write_submission(path: Path, submission: Submission) -> None:
 def is_submission(path: Path) -> bool:
     """Return whether a file calls itself a submission, whatever else is in it."""
     try:
-        return msgspec.json.decode(read_limited(path), type=dict[str, Any]).get("kind") == KIND
+        data = read_limited(path, "submission")
+        return msgspec.json.decode(data, type=dict[str, Any]).get("kind") == KIND
     except (InputError, ValueError, RecursionError):
         return False
 
@@ -107,7 +108,7 @@ def read_submission(path: Path) -> Submission:
     left, for figures or rules that are not those of the counts, and for a run given twice.
     """
     try:
-        content = msgspec.json.decode(read_limited(path), type=dict[str, Any])
+        content = msgspec.json.decode(read_limited(path, "submission"), type=dict[str, Any])
         if content.get("kind") != KIND:
             raise InputError(
                 f"{path}: no submission: avs-bench report RUN --submit FILE writes one"

@@ -72,7 +72,7 @@ def results_of(checkpoint: Path) -> tuple[Result, ...]:
 def read_result(path: Path) -> Result:
     """Return the result in a file; raise InputError for anything else, whoever made it."""
     try:
-        data = read_limited(path)
+        data = read_limited(path, "scores")
         version = msgspec.json.decode(data, type=dict[str, Any]).get("format")
         if version != FORMAT:
             raise InputError(
@@ -87,10 +87,9 @@ def read_result(path: Path) -> Result:
     return result
 
 
-def read_limited(path: Path) -> bytes:
-    """Return a regular file's bytes, at most MAX_BYTES; raise InputError for any other."""
+def read_limited(path: Path, wanted: str) -> bytes:
+    """Return a regular file's bytes, at most MAX_BYTES; raise InputError: "no <wanted>" there."""
     try:
         return read_regular(path, MAX_BYTES)
     except OSError as error:
-        what = "expected a file that avs-bench wrote"
-        raise InputError(f"{path}: cannot be read: {error.strerror}: {what}") from None
+        raise InputError(f"{path}: no {wanted}: {error.strerror}: give another path") from None

@@ -133,7 +133,9 @@ class TestARefusedOne:
         assert "no submission: avs-bench report RUN --submit" in self.refused(
             tmp_path / "x.json", one
         )
-        assert "no submission" in self.refused(tmp_path / "none.json", one)
+        assert "no submission: No such file" in self.refused(tmp_path / "none.json", one)
+        (tmp_path / "zero.json").symlink_to("/dev/zero")
+        assert "no submission: is no regular file" in self.refused(tmp_path / "zero.json", one)
 
     def test_was_sent_already(self, one, tmp_path):
         again = tmp_path / "again.json"
