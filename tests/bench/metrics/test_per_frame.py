@@ -145,3 +145,31 @@ def test_label_out_of_range_names_frame_and_pixel():
 def test_a_row_of_labels_is_no_frame():
     with pytest.raises(InputError, match="H, W"):
         FrameScores.of(np.zeros(4, int), np.zeros(4, int), 2)
+
+
+@pytest.mark.parametrize(
+    ("figure", "name", "per_class"),
+    [
+        (miou_frame, "miou_frame", iou_per_class_frame),
+        (fscore_frame, "fscore_frame", fscore_per_class_frame),
+    ],
+)
+def test_a_mean_over_chosen_classes_is_theirs_and_says_so(figure, name, per_class):
+    scores = FrameScores.of(*label_maps(2), CLASSES)
+    among = figure(scores, among=(1, 3))
+    assert among.value == close(per_class(scores)[[1, 3]].mean())
+    assert among.rules.endswith("; over classes [1, 3]")
+    assert figure(scores).rules.endswith("; background included")
+    for made in (among, figure(scores)):
+        assert (made.name, made.note) == (name, "")
+        assert made.rules.startswith("mean over the frames in which the class is predicted or true")
+    none = figure(scores, among=())
+    assert np.isnan(none.value)
+    assert none.note == "no class is left to average"
+
+
+def test_the_f_of_frames_names_its_weight():
+    scores = FrameScores.of(*label_maps(2), CLASSES)
+    assert "; beta squared = 0.3; background" in fscore_frame(scores).rules
+    assert (j_and_f_frame(scores).name, j_and_f_frame(scores).note) == ("j_and_f_frame", "")
+    assert j_and_f_frame(scores).rules.endswith("; background included")

@@ -110,3 +110,48 @@ def test_nothing_counted_has_no_value():
     assert all(map(math.isnan, (none.miou, none.f, none.fpr)))
     assert g_miou(none, [none]).note
     assert math.isnan(g_fpr([]).value)
+
+
+def test_without_a_counted_pixel_there_is_no_score_and_every_figure_says_so():
+    nothing = sound_scores([Confusion.empty(2)])
+    assert all(map(math.isnan, (nothing.miou, nothing.f, nothing.fpr)))
+    for figure in (
+        g_miou(nothing, [nothing]),
+        g_f(nothing, [nothing]),
+        g_fpr([nothing]),
+        g_fpr([]),
+    ):
+        assert math.isnan(figure.value)
+        assert figure.note.startswith("no pixel is counted")
+
+
+def test_frames_of_ignored_pixels_are_left_out_of_the_others_means():
+    half = Confusion(2, [[4, 0], [2, 2]])
+    assert sound_scores([Confusion.empty(2), half]) == sound_scores([half])
+
+
+def test_every_class_but_background_is_the_object():
+    """Class 1 called 2 is right: 4 of 8 labelled pixels are, and 1 of 12 is predicted beside."""
+    scores = sound_scores([Confusion(3, [[3, 1, 0], [2, 2, 2], [2, 0, 0]])])
+    assert scores.miou == pytest.approx(4 / 9)
+    assert scores.fpr == pytest.approx(5 / 12)
+    assert scores.f == pytest.approx(max(1.3 * 8 / (0.3 * 8 + 12), 1.3 * 4 / (0.3 * 8 + 5)))
+
+
+def test_a_model_that_is_wrong_with_both_sounds_has_the_harmonic_mean_of_nothing():
+    right, wrong = SoundScores(miou=0, f=0, fpr=1), SoundScores(miou=1, f=1, fpr=1)
+    assert (g_miou(right, [wrong]).value, g_f(right, [wrong]).value) == (0, 0)
+
+
+def test_the_g_figures_say_what_they_are_means_of():
+    one = SoundScores(miou=0.5, f=0.25, fpr=0.125)
+    told = {
+        g_miou(one, [one]): "harmonic mean of mIoU and 1 - mean mIoU over the wrong sounds",
+        g_f(one, [one]): "harmonic mean of F and 1 - mean F over the wrong sounds",
+        g_fpr([one]): "share of each frame's pixels predicted, mean over frames",
+    }
+    for figure, rules in told.items():
+        assert figure.rules.startswith(rules)
+        assert figure.rules.endswith("; any class is the object; ignored pixels not counted")
+        assert figure.note == ""
+    assert g_fpr([one, SoundScores(0, 0, 0.375)]).value == 0.25
