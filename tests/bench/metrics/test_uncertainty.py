@@ -1,4 +1,5 @@
 import math
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -222,7 +223,14 @@ class TestSeeds:
         assert str(spread) == "miou_dataset 62.00 ± 2.00 % (3 runs)"
 
     def test_one_run_has_no_spread(self):
-        assert math.isnan(over_seeds([Figure("miou_dataset", 0.6, "rules")]).sd)
+        with warnings.catch_warnings(action="error"):  # nor does numpy complain of it
+            spread = over_seeds([Figure("miou_dataset", 0.6, "rules")])
+        assert math.isnan(spread.sd)
+        assert (spread.mean, spread.note) == (0.6, "")
+
+    def test_two_runs_have_a_spread(self):
+        spread = over_seeds([Figure("miou_dataset", value, "rules") for value in (0.6, 0.64)])
+        assert (spread.sd, spread.note) == (pytest.approx(0.04 / math.sqrt(2)), "")
 
     def test_the_best_threshold_may_differ_between_seeds(self):
         random = np.random.default_rng(4)
