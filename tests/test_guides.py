@@ -76,6 +76,10 @@ def test_the_listening_score_is_what_its_page_works_out():
     run_page(DOCS / "listening-score.md")
 
 
+def test_instances_by_ear_are_what_their_page_works_out():
+    run_page(DOCS / "instances.md", done=("avs-bench",))  # run by tests/bench/scoring
+
+
 AVSS_ONLY = ("miou_frame_padded_224", "fscore_frame_padded_224")
 PAGE = """# A page
 ```python title="a/mine.py"

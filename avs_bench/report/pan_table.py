@@ -48,6 +48,7 @@ def _rows(scored: Scored) -> Iterator[Row]:
     """
     moved = [_chosen(entry.result) for entry in scored.entries]
     names = [name for name in moved[0] if all(name in one for one in moved)]
+    names.sort(key=lambda name: (not name.startswith(TOWARD_TWIN), name))  # the curve first
     for name in ([OWN_PLACE] if names else []) + names:
         sets = [
             one.get(name) or _asked(entry.scores, next(iter(one.values())))

@@ -8,14 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco_mask
 
 from avs_bench.checkpoints.choice import ModelChoice
 from avs_bench.checkpoints.opening import open_model
-from avs_bench.commands.main import main
 from avs_bench.data.class_map import read_class_map
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.vpo import read_vpo
@@ -31,10 +29,12 @@ from avs_bench.scoring.by_ear import EarScorer
 from avs_bench.scoring.score import Questions, score
 from avs_bench.scoring.scorers import Answer
 from tests.builder.dataset_by_hand import Picture, finish, mask_png, write_dataset
+from tests.markdown_pages import blocks_of, commands_of, run_command
 from vpo_builder.dataset.instances import INSTANCES, Instance, draw_outline
 from vpo_builder.dataset.manifest import encode_lines, read_manifest
 from vpo_builder.runtime.errors import InputError
 
+GUIDE = Path(__file__).resolve().parents[3] / "docs" / "instances.md"
 CLIP = "ggggggggggg_000070"
 LEFT, RIGHT = (8, 40), (56, 88)
 HEIGHT, WIDTH, CAT = 64, 96, 2
@@ -196,29 +196,29 @@ def test_outlines_of_anybody_are_checked_before_they_are_drawn(
     assert "\n" not in str(caught.value)
 
 
-def run(*words: object) -> str:
-    said = CliRunner().invoke(main, [str(word) for word in words])
-    assert said.exit_code == 0, said.output
-    return said.output
-
-
-def test_score_takes_another_program_s_maps_and_prints_the_curve(
-    msmi: Path, dataset: AVSDataset, tmp_path: Path
+def test_the_guide_s_commands_score_another_program_s_maps_and_print_the_curve(
+    msmi: Path, dataset: AVSDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").symlink_to(msmi.parents[1])
+    (shell,) = [block for block in blocks_of(GUIDE.read_text()) if block.language == "sh"]
+    _eval, write_sounds, score_answers = commands_of(shell)
+    written = run_command(write_sounds, {})
+    assert "toward-twin@5: 4 sounds" in written
     asked = [("right-sound", list(dataset.subsets["test"]), False)]
     asked += [
         (probe.name, list(probe.hear(dataset.subsets["test"], 0)), probe.mirrors)
         for probe in chosen_probes(PROBES)
     ]
     for name, examples, mirrored in asked:
-        (tmp_path / "mine" / name).mkdir(parents=True)
+        (tmp_path / "answers" / name).mkdir(parents=True)
         for heard in examples:
             pixels = Image.fromarray(answer(heard, perfect(heard, mirrored)))
-            pixels.save(tmp_path / "mine" / name / f"{heard.example_id}.png")
-    said = run("score", tmp_path / "mine", "--data", msmi, "--probe", ",".join(PROBES))
+            pixels.save(tmp_path / "answers" / name / f"{heard.example_id}.png")
+    said = run_command(score_answers, {})
     assert "VPO-MSMI, test, instances by ear" in said
     assert "VPO-MSMI, test, instances as the sound moves" in said
-    (result,) = read_results(tmp_path / "mine-scores")
+    (result,) = read_results(tmp_path / "answers-scores")
     own, probed = scored(dataset, perfect)
     assert next(one for one in result.sets if one.family == "instances") == own
     for one in result.probes:
