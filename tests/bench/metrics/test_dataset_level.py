@@ -91,6 +91,16 @@ class TestParityWithThePublishedCode:
         assert "rounded" in fdr_dataset(confusion, official=True).rules
         assert fdr_dataset(confusion, official=True).name != fdr_dataset(confusion).name
 
+    @pytest.mark.parametrize("figure", [fdr_dataset, f1_dataset, f03_dataset])
+    def test_an_official_figure_is_the_exact_one_to_four_decimals(self, figure):
+        confusion = Confusion(3, [[7, 1, 2], [1, 2, 0], [3, 0, 5]])
+        exact, rounded = figure(confusion), figure(confusion, official=True)
+        assert rounded.value == round(exact.value, 4) != exact.value
+        assert rounded.name == f"{exact.name}_official"
+        assert rounded.rules == f"{exact.rules}; rounded to 4 decimals as the published code does"
+        nothing = Confusion.empty(3)
+        assert figure(nothing, official=True).note == figure(nothing).note
+
 
 class TestCounting:
     @given(seeds, st.sampled_from(["uint8", "int16", "int32", "int64", "uint16"]))
@@ -288,6 +298,33 @@ class TestFigures:
             assert "whole set" in figure.rules
             assert "ignored" in figure.rules
             assert figure.name in str(figure)
+
+    def test_figures_of_precision_and_recall_are_their_formulas(self):
+        confusion = Confusion(3, [[8, 2, 0], [4, 6, 0], [0, 0, 0]])  # class 2 occurs nowhere
+        precisions, recalls = np.array([8 / 12, 6 / 8]), np.array([8 / 10, 6 / 10])
+        assert float(fdr_dataset(confusion)) == close((1 - precisions).mean())
+        for figure, beta2 in ((f1_dataset, 1), (f03_dataset, 0.3)):
+            below = beta2 * precisions + recalls
+            assert float(figure(confusion)) == close(
+                ((1 + beta2) * precisions * recalls / below).mean()
+            )
+            assert figure(confusion).rules.endswith(f"; beta squared = {beta2:g}")
+        assert float(pixel_accuracy_dataset(confusion)) == close(14 / 20)
+
+    def test_figures_say_how_absent_classes_and_background_count(self):
+        confusion = Confusion(2, [[4, 1], [1, 2]])
+        zero, skipped = "a class absent from prediction and target counts 0", "0/0 skipped"
+        told = {
+            miou_dataset: (zero, "background included"),
+            miou_foreground_dataset: (zero, "without background"),
+            fdr_dataset: (skipped, "background included"),
+            f1_dataset: (skipped, "background included; beta"),
+            foreground_fpr_dataset: ("NaN without background", "lower is better"),
+        }
+        for figure, (absent, background) in told.items():
+            assert absent in figure(confusion).rules
+            assert background in figure(confusion).rules
+            assert figure(confusion).note == ""
 
     def test_j_and_f_says_what_it_is_the_mean_of(self):
         figure = j_and_f_dataset(Confusion(2, [[4, 1], [1, 2]]))

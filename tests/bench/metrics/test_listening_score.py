@@ -260,3 +260,25 @@ def test_parts_that_are_decided_one_by_one_are_decided_well(monkeypatch):
     tried = deaf_scores(targets).mean(axis=1).max()
     monkeypatch.setattr(listening, "MOST_DEAF_MASKS", 1)
     assert deaf_scores(targets).mean(axis=1).max() == tried == 0.5
+
+
+@pytest.mark.parametrize(
+    ("figure", "name", "rules"),
+    [
+        (listening_score, "listening_score", "every sound of a picture above 0.5; pictures with"),
+        (listening_score_soft, "listening_score_soft", "mean over a picture's sounds, then over"),
+    ],
+)
+def test_both_scores_have_names_rules_and_reasons_to_be_none(figure, name, rules):
+    targets = objects(4, 4)
+    one_for_all = ListeningScores(1, 2, 1, 1, iou_units=2**40, deaf_iou_units=2**40)
+    reasons = {
+        "": ListeningScores.of(targets, targets),
+        listening.NO_GROUP: ListeningScores.empty(),
+        "one answer is right for all sounds": one_for_all,
+    }
+    for note, scores in reasons.items():
+        made = figure(scores)
+        assert (made.name, made.note) == (name, note)
+        assert made.rules.startswith(rules)
+        assert math.isnan(made.value) == bool(note)
