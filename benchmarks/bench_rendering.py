@@ -1,11 +1,12 @@
-"""Rendering VPO-SS and VPO-MS, pictures a second, against a straightforward script.
+"""Rendering a build from mp4 clips, pictures a second, against a straightforward script.
 
-Both write the media of the same plan: pictures, masks and clips (`media.py`: 640 × 480 JPEGs of
-COCO's weight, flacs of 44.1 kHz stereo, about as many clips as samples). Ours is what a build does
-between planning and auditing, with checks and hashes. The baseline (`plain_rendering.py`) is
-`annToMask`, Pillow and one ffmpeg process a clip, told by the plan what to write; its annotations
-are read before its time begins. One core for both; then ours with one and with two workers, each
-on as many cores. Workers are started before the time begins, as a build starts them once.
+Both write the media of the same plan of VPO-SS and VPO-MS: pictures, masks and clips (`media.py`:
+640 × 480 JPEGs of COCO's weight, mp4s with 44.1 kHz stereo AAC, about as many clips as samples).
+Ours is what a build does between planning and auditing, with checks and hashes. The baseline
+(`plain_rendering.py`) is `annToMask`, Pillow and PyAV in one process, told by the plan what to
+write; its annotations are read before its time begins. One core for both; then ours with one and
+with two workers, each on as many cores. Workers are started before the time begins, as a build
+starts them once.
 
 Checked: the same pictures byte for byte, the same masks pixel for pixel, the same clips as far as
 `bench_audio.py` says.
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import PIL
 from bench_audio import refuse_other_sound
 from full_size import Sources, benchmark_folder
 from measuring import (
@@ -36,7 +38,7 @@ from measuring import (
 )
 from media import media_sources
 from PIL import Image
-from plain_rendering import PlainSample, convert_plainly, render_plainly
+from plain_rendering import PlainSample, convert_in_process, library_version, render_plainly
 from pycocotools.coco import COCO
 
 from vpo_builder.build import request
@@ -51,7 +53,7 @@ from vpo_builder.rendering.images import render_images
 from vpo_builder.runtime.executors import SerialExecutor, local_executor
 from vpo_builder.runtime.tasks import Executor
 
-GOAL, SECOND_CORE = 3.0, 1.8
+GOAL, SECOND_CORE = 1.5, 1.8
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def ours(work: Work, executor: Executor, out: Path) -> None:
 
 def our_clips(work: Work, executor: Executor, out: Path) -> None:
     """The clips of `ours`."""
+    out.mkdir(exist_ok=True)  # a build's folder is there before its clips
     folder = ClipFolder(out / "audios", work.clips, work.config, executor)
     refuse_difference("unusable clips", folder.check(work.clip_ids), {})
 
@@ -117,7 +120,7 @@ def theirs(work: Work, coco: COCO, palette: Sequence[int], out: Path) -> None:
     render_plainly(coco, samples, palette)
     paths = {clip.clip_id: clip.path for clip in work.clips}
     for name in work.clip_ids:
-        convert_plainly(paths[name], out / "audios" / f"{name}.wav")
+        convert_in_process(paths[name], out / "audios" / f"{name}.wav")
 
 
 def refuse_other_media(work: Work, here: Path, there: Path) -> None:
@@ -191,7 +194,7 @@ def bound_of_one(found: Measured) -> str:
     """Say where our time on one core goes."""
     return (
         f"preparing the clips takes {found.clips_share:.0%} of our time, measured in this run; "
-        "what bounds that stands at audio preparation's row for flac, 44.1 kHz stereo"
+        "what bounds that stands at audio preparation's row for mp4, 44.1 kHz stereo"
     )
 
 
@@ -220,10 +223,11 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=120)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    sources = media_sources(options.images)
+    sources = media_sources(options.images, ".mp4")
     with in_silence():
         coco = both_parts(sources)
-    rows = Rows("rendering, pictures a second", "annToMask, Pillow, one ffmpeg process a clip")
+    against = f"annToMask, Pillow {PIL.__version__}, {library_version()}"
+    rows = Rows("rendering from mp4 clips, pictures a second", against)
     splits: tuple[Split, ...] = ("ss", "ms")
     for split in splits:
         with in_silence():
