@@ -107,16 +107,22 @@ def test_empty_prediction_scores_background_only():
     scores = FrameScores.of(np.zeros_like(target), target, CLASSES)
     assert scores.classes_seen == [0, 3]
     assert iou_per_class_frame(scores) == close(np.array([(15 / 16 + 1) / 2, 0, 0, 0, 0, 0]))
+    f = 1.3 * 15 / 16 / (0.3 * 15 / 16 + 1)  # of the frame with one pixel of class 3
+    assert fscore_per_class_frame(scores) == close(np.array([(f + 1) / 2, 0, 0, 0, 0, 0]))
 
 
 def test_all_ignored_frames_have_no_class():
     target = np.full((3, 4, 4), 255)
     scores = FrameScores.of(np.ones((3, 4, 4), int), target, CLASSES)
     assert (scores.frames, scores.classes_seen) == (3, [])
+    seen = FrameScores.of(np.ones((1, 4, 4), int), np.ones((1, 4, 4), int), CLASSES)
     for figure in (miou_frame, fscore_frame, j_and_f_frame):
         assert np.isnan(float(figure(scores)))
+        assert (figure(scores).name, figure(scores).rules) == (
+            figure(seen).name,
+            figure(seen).rules,
+        )
         assert figure(scores).note.startswith("no pixel is counted")
-    seen = FrameScores.of(np.ones((1, 4, 4), int), np.ones((1, 4, 4), int), CLASSES)
     assert miou_frame(scores + seen) == miou_frame(seen)
 
 
