@@ -298,8 +298,9 @@ def test_one_frame_with_an_object_is_its_batch_s_mean():
     target = np.zeros((1, 2, 4, 4), np.uint8)
     target[0, 0, :2] = 1
     logits = np.where(target > 0, 5.0, -5.0)
-    _, f = official_batches([VideoScores.of(logits[0], target[0])], 1)
-    assert f.value == pytest.approx(1)
+    scores = VideoScores.of(logits[0], target[0])
+    _, f = official_batches([scores], 1)
+    assert f.value == f_video_official(scores).value == pytest.approx(1)
 
 
 def test_every_figure_of_videos_names_itself_and_its_rules_and_of_none_a_reason():

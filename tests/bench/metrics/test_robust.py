@@ -153,3 +153,12 @@ def test_the_g_figures_say_what_they_are_means_of():
         assert figure.rules.endswith("; any class is the object; ignored pixels not counted")
         assert figure.note == ""
     assert g_fpr([one, SoundScores(0, 0, 0.375)]).value == 0.25
+
+
+def test_one_labelled_pixel_is_an_object_and_none_has_no_f():
+    one = sound_scores([Confusion(2, [[8, 1], [0, 1]])])
+    assert (one.miou, one.f) == pytest.approx((1 / 2, 1.3 / (0.3 + 2)))
+    with warnings.catch_warnings(action="error"):
+        silent = sound_scores([Confusion(2, [[6, 2], [0, 0]])])
+    assert (silent.miou, silent.fpr) == (0.75, 0.25)
+    assert math.isnan(silent.f)
