@@ -1,3 +1,4 @@
+import warnings
 from functools import partial
 
 import numpy as np
@@ -130,7 +131,10 @@ class TestThresholds:
 
     def test_infinite_logits_are_certain(self):
         logits = np.array([-np.inf, -1e30, 0, 1e30, np.inf], np.float32)
-        assert probabilities_of(logits, ()).tolist() == [0, 0, 0.5, 1, 1]
+        with warnings.catch_warnings(action="error"):  # numpy would warn of what overflows
+            probabilities = probabilities_of(logits, ())
+        assert probabilities.tolist() == [0, 0, 0.5, 1, 1]
+        assert probabilities.dtype == np.float32
 
 
 class TestDefinition:
