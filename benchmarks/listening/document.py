@@ -26,6 +26,7 @@ from benchmarks.listening.goals import (
     rate,
     rate_under,
     ratios,
+    reached,
     score,
     verdicts,
 )
@@ -59,30 +60,43 @@ def write_document(study: Study, outcomes: Sequence[Outcome], path: Path) -> str
     figures = path.parent / path.stem
     write_atomically(figures / "curves.svg", _curves(runs))
     captions = write_pictures(study, runs, figures)
-    found = [line for variant in (LISTENER, SCORED) for line in verdicts(runs, variant)]
     sections = [
         "# Does it listen?",
-        _introduction(study, runs),
+        answer(runs),
         "## Scores on test",
         _table(runs),
         _notes(),
         "## Against the goals",
-        "\n".join(found),
+        _goals(runs, _by_variant(longer)),
         "## Contrastive against none",
-        _contrast(runs, LISTENER),
-        "## Shuffled pairs scored too, against none",
-        _contrast(runs, SCORED),
+        _contrast(runs),
         "## Curves on val",
         f"![miou_dataset on val by epoch]({path.stem}/curves.svg)",
-        _convergence(runs, (TWIN, LISTENER, SCORED)),
-        *_longer(_by_variant(longer)),
         "## Pictures",
         captions,
-        "## Cost",
-        _cost(study, budgeted, longer),
+        "## What was run",
+        _introduction(study, runs),
+        _cost(study, budgeted),
     ]
     write_atomically(path, ("\n\n".join(sections) + "\n").encode())
-    return "\n".join(found)
+    return "\n".join(line for variant in (LISTENER, SCORED) for line in verdicts(runs, variant))
+
+
+def answer(runs: ByVariant) -> str:
+    """Return the answer to the title in one sentence, and what it does not say."""
+    _, above_twin, *_ = reached(runs, LISTENER)
+    follows = "a model that follows the sound" if above_twin.met else "no model that listens"
+    scores = {v: np.mean([score(o.result) for o in runs[v.name]]) for v in (TWIN, LISTENER)}
+    gain = np.mean([listening_gain(o.result) for o in runs[LISTENER.name]])
+    published, ours = (np.mean(ratios(runs, v, "silence")) for v in (LISTENER, SCORED))
+    return _paragraphs(
+        f"**The published contrastive loss gives {follows} (miou_dataset {scores[LISTENER]:.3f}, "
+        f"{gain:.3f} of it by listening; {scores[TWIN]:.3f} for its twin without ears) and has in "
+        f"silence {published:.3f} of that twin's false positives; scoring the shuffled pairs too "
+        f"leaves {ours:.3f} of them.**",
+        "The pictures are drawn and the sounds synthesised: this says what the method does on data "
+        "that anyone can build (`make listen`), and nothing about photographs.",
+    )
 
 
 def _by_variant(outcomes: Sequence[Outcome]) -> ByVariant:
@@ -99,35 +113,29 @@ def _introduction(study: Study, runs: ByVariant) -> str:
     pictures = len({example.unit for kept in subsets.values() for example in kept})
     sizes = ", ".join(f"{len(kept)} {name}" for name, kept in subsets.items())
     counterfactual = sum(e.groups["picture"] == "counterfactual" for e in subsets["test"])
+    train, image = result.settings["train"], result.settings["image"]
     return _paragraphs(
-        f"Made by `make listen`. A synthetic VPO-SS of {pictures:,} pictures ({sizes} samples; "
-        f"manifest `{result.dataset_sha256[:12]}`): drawn pictures with objects that could sound "
-        f"but do not, and synthesised sounds. {counterfactual:,} of the test samples share their "
-        "picture with another one that has another sound, so that the picture alone cannot say "
-        "what to segment.",
-        f"Every variant is the `listening` preset ({result.settings['train']['epochs']} epochs, "
-        f"crops of {result.settings['image']['crop']} pixels, batch "
-        f"{result.settings['train']['batch_size']}, from scratch) with {len(study.seeds)} seeds, "
-        "and differs only in how it takes the sound in and in its loss. The contrastive loss is "
-        f"the published one; {SCORED.title}, is a change of ours to it: a cross-entropy on the "
-        "wrongly accompanied half of the batch as well, whose target is background where the "
-        "class that is heard is not in the picture (`pairs.cross_entropy_weight`), and a tenth "
-        "each of these pairs hears silence and noise (`pairs.silence_rate`, `pairs.noise_rate`): "
-        "only the absent class's sound is new to it in test. Settings were "
-        "chosen on val; best.pt is the best epoch on val; test was scored once.",
-        "The pictures are drawn: the table says what the method does on data that anyone can "
-        "build, and nothing about real photographs.",
+        f"A synthetic VPO-SS of {pictures:,} pictures ({sizes} samples; manifest "
+        f"`{result.dataset_sha256[:12]}`) with objects that could sound but do not. "
+        f"{counterfactual:,} of the test samples share their picture with another one that has "
+        "another sound, so that the picture alone cannot say what to segment.",
+        f"Every variant is the `listening` preset ({train['epochs']} epochs, crops of "
+        f"{image['crop']} pixels, batch {train['batch_size']}, from scratch) with "
+        f"{len(study.seeds)} seeds, and differs only in how it takes the sound in and in its loss. "
+        f"{SCORED.title}, is a change of ours: cross-entropy on the wrongly accompanied half of "
+        "the batch too, whose target is background where the class that is heard is not in the "
+        "picture (`pairs.cross_entropy_weight`); a tenth each of these pairs hears silence and "
+        "noise (`pairs.silence_rate`, `pairs.noise_rate`), so that only the absent class's sound "
+        "is new to it in test. Settings were chosen on val, and the best epoch; test was scored "
+        "once.",
     )
 
 
 def _table(runs: ByVariant) -> str:
+    scores = " | ".join((*LISTENING, "miou_dataset", *(f"FPR, {HEARD[p]}" for p in PROBES)))
     lines = [
-        f"| variant | {' | '.join(LISTENING)} | miou_dataset | "
-        + " | ".join(f"FPR, {HEARD[probe]}" for probe in PROBES)
-        + " | "
-        + " | ".join(f"of the twin's, {HEARD[probe]}" for probe in PROBES)
-        + " | listening gain |",
-        "|---|" + "---:|" * (2 + len(LISTENING) + 2 * len(PROBES)),
+        f"| variant | {scores} | listening gain |",
+        "|---|" + "---:|" * (2 + len(LISTENING) + len(PROBES)),
     ]
     for variant in VARIANTS:
         kept = runs[variant.name]
@@ -135,8 +143,11 @@ def _table(runs: ByVariant) -> str:
             variant.title,
             *(_spread([heard(name)(o.result) for o in kept], 3) for name in LISTENING),
             _spread([score(o.result) for o in kept], 3),
-            *(_spread([rate(o.result, probe) for o in kept], 4) for probe in PROBES),
-            *(_spread(ratios(runs, variant, probe), 2) for probe in PROBES),
+            *(
+                f"{_spread([rate(o.result, probe) for o in kept], 4)} "
+                f"({np.mean(ratios(runs, variant, probe)):.2f})"
+                for probe in PROBES
+            ),
             _spread([listening_gain(o.result) for o in kept], 3),
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -147,93 +158,76 @@ def _notes() -> str:
     return _paragraphs(
         "Mean ± standard deviation over seeds. `listening_score`: the share of pictures in which "
         "every sound gets its object, `listening_score_soft`: the mean IoU of the sounds, both "
-        "above what one answer to all sounds of a picture would reach: 0 for a model that ignores "
-        "the sound, 1 for one without an error ([definition](listening-score.md)). "
-        "`miou_dataset`: one confusion matrix over the whole subset, background included, absent "
-        "classes 0, 255 ignored. FPR: the share of pixels in "
-        "which nothing heard is seen that are predicted as an object (`foreground_fpr_dataset`), "
-        "under the probes of `avs-bench eval --probe`; then the same divided by that of the "
-        "visual-only twin of the same seed. Listening gain: miou_dataset with the right sound "
-        "minus with silence."
+        "above what one answer to all sounds of a picture would reach "
+        "([definition](listening-score.md)). FPR: the share of pixels in which nothing heard is "
+        "seen that are predicted as an object (`foreground_fpr_dataset`), under the probes of "
+        "`avs-bench eval --probe`; in brackets the mean of its ratios to the visual-only twin's of "
+        "the same seed. Listening gain: miou_dataset with the right sound minus with silence."
     )
 
 
-def _contrast(runs: ByVariant, variant: Variant) -> str:
-    lines = []
-    kept = zip(runs[variant.name], runs[PLAIN.name], strict=True)
-    for number, (with_it, without) in enumerate(kept):
-        one = compare(_units(with_it.result), _units(without.result), miou_dataset)
-        lines.append(
-            f"- seed {number}: {one.first.value:.3f} with, {one.second.value:.3f} without; "
-            f"difference {one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}], "
-            f"p = {one.p_value:.4f}"
-        )
-    said = _paragraphs(
-        f"The same model, data, seeds and steps, with the loss of {variant.title} and with the "
-        f"cross-entropy alone ({PLAIN.title}); the intervals are 95 % paired bootstrap intervals "
-        "over pictures, p is a paired permutation test:"
-    )
-    words = [_wins(name, heard(name), runs, variant, higher=True) for name in LISTENING]
-    words += [_wins("miou_dataset", score, runs, variant, higher=True)]
-    words += [
-        _wins(f"False positives with {HEARD[probe]}", rate_under(probe), runs, variant)
-        for probe in PROBES
+def _goals(runs: ByVariant, longer: ByVariant) -> str:
+    columns = [(variant.title, list(reached(runs, variant))) for variant in (LISTENER, SCORED)]
+    if longer:
+        title = f"{LISTENER.title}, {longer[LISTENER.name][0].job.epochs} epochs"
+        columns.append((title, list(reached(longer, LISTENER))))
+    lines = [f"| | goal | {' | '.join(title for title, _ in columns)} |"]
+    lines.append("|---|---|" + "---:|" * len(columns))
+    for rows in zip(*(found for _, found in columns), strict=True):
+        cells = [f"{one.value}, {one.verdict}" for one in rows]
+        lines.append(f"| {rows[0].said} | {rows[0].goal} | {' | '.join(cells)} |")
+    return "\n\n".join(["\n".join(lines), *_beyond(longer)])
+
+
+def _beyond(longer: ByVariant) -> list[str]:
+    """Return what is to be said of the runs beyond the budget, nothing if there are none."""
+    said = [
+        f"{outcome.job.variant.title} reaches {score(outcome.result):.3f} in {outcome.job.epochs}"
+        for (outcome,) in longer.values()
     ]
-    return "\n\n".join([said, "\n".join(lines), "\n".join(words)])
+    return [_paragraphs(f"Beyond the budget, one seed: {'; '.join(said)} epochs.")] if said else []
+
+
+def _contrast(runs: ByVariant) -> str:
+    variants = (LISTENER, SCORED)
+    lines = [
+        f"| with – without | {' | '.join(variant.title for variant in variants)} |",
+        "|---|" + "---:|" * len(variants),
+    ]
+    differences = [_differences(runs, variant) for variant in variants]
+    for number, cells in enumerate(zip(*differences, strict=True)):
+        lines.append(f"| miou_dataset, seed {number} | {' | '.join(cells)} |")
+    figures = [(name, heard(name), True) for name in LISTENING]
+    figures += [("miou_dataset", score, True)]
+    figures += [(f"FPR, {HEARD[probe]}", rate_under(probe), False) for probe in PROBES]
+    for name, figure, higher in figures:
+        cells = tuple(_wins(figure, runs, variant, higher=higher) for variant in variants)
+        lines.append(f"| {name}, seeds in which it is better | {' | '.join(cells)} |")
+    said = _paragraphs(
+        f"The same model, data, seeds and steps, with each loss and with the cross-entropy alone "
+        f"({PLAIN.title}); 95 % paired bootstrap intervals over pictures, p of a paired "
+        "permutation test:"
+    )
+    return "\n\n".join([said, "\n".join(lines)])
+
+
+def _differences(runs: ByVariant, variant: Variant) -> list[str]:
+    """Say for each seed what the loss adds to the score."""
+    pairs = zip(runs[variant.name], runs[PLAIN.name], strict=True)
+    found = [compare(_units(a.result), _units(b.result), miou_dataset) for a, b in pairs]
+    return [
+        f"{o.difference:+.3f} [{o.low:+.3f}, {o.high:+.3f}], p = {o.p_value:.4f}" for o in found
+    ]
 
 
 def _wins(
-    name: str,
-    figure: Callable[[Result], float],
-    runs: ByVariant,
-    variant: Variant,
-    *,
-    higher: bool = False,
+    figure: Callable[[Result], float], runs: ByVariant, variant: Variant, *, higher: bool
 ) -> str:
     with_it, without = ([figure(o.result) for o in runs[kept.name]] for kept in (variant, PLAIN))
+    if np.isnan([*with_it, *without]).any():
+        return "–"
     better = sum((a > b) == higher for a, b in zip(with_it, without, strict=True) if a != b)
-    worse = sum((a < b) == higher for a, b in zip(with_it, without, strict=True) if a != b)
-    won = "**better**" if better == len(with_it) else "**worse**" if worse == len(with_it) else ""
-    return (
-        f"- {name}: {_spread(with_it, 4)} with it, {_spread(without, 4)} without; better in "
-        f"{better} of {len(with_it)} seeds{won and ', ' + won}."
-    )
-
-
-def _convergence(runs: ByVariant, variants: Sequence[Variant]) -> str:
-    said = []
-    for variant in variants:
-        halves = []
-        for outcome in runs[variant.name]:
-            values = [value for _, value in _validations(outcome)]
-            halves.append((values[2 * len(values) // 3], max(values)))
-        before, best = np.mean(halves, axis=0)
-        said.append(f"{variant.title} from {before:.3f} after two thirds of the run to {best:.3f}")
-    return _paragraphs(f"On val, the mean over seeds went on: {'; '.join(said)}.")
-
-
-def _longer(runs: ByVariant) -> list[str]:
-    """Return the section on the runs beyond the budget, nothing if there are none."""
-    if not runs:
-        return []
-    said = [f"{kept[0].job.variant.title} for {kept[0].job.epochs}" for kept in runs.values()]
-    lines = []
-    for (outcome,) in runs.values():
-        rates = ", ".join(f"{HEARD[probe]} {rate(outcome.result, probe):.4f}" for probe in PROBES)
-        lines.append(
-            f"- {outcome.job.variant.title}: miou_dataset {score(outcome.result):.3f}, FPR: {rates}"
-        )
-    return [
-        "## Where they end",
-        _paragraphs(
-            f"Outside the budget (`--longer`), one seed and more epochs: {', '.join(said)} epochs. "
-            "The twin shows what the picture alone can give, the listener whether the budget "
-            "bounds it."
-        ),
-        "\n".join(lines),
-        "\n".join(verdicts(runs, LISTENER)),
-        _convergence(runs, (TWIN, LISTENER)),
-    ]
+    return f"{better} of {len(with_it)}"
 
 
 def _curves(runs: ByVariant) -> bytes:
@@ -253,23 +247,15 @@ def _curves(runs: ByVariant) -> bytes:
     return buffer.getvalue()
 
 
-def _cost(study: Study, outcomes: Sequence[Outcome], longer: Sequence[Outcome]) -> str:
+def _cost(study: Study, outcomes: Sequence[Outcome]) -> str:
     total = sum(o.cost.processor_seconds for o in outcomes) / 60
     by_clock = sum(o.cost.seconds for o in outcomes) / 60
-    lines = [
-        f"{len(outcomes)} jobs, {study.jobs} side by side: {total:.0f} processor minutes for "
-        f"training and evaluation, {total / study.jobs:.0f} minutes where {study.jobs} cores are "
-        f"free. The jobs took {by_clock:.0f} minutes by the clock, one after the other.",
-    ]
-    for variant in VARIANTS:
-        kept = [o.cost.processor_seconds / 60 for o in outcomes if o.job.variant is variant]
-        lines.append(f"- {variant.title}: {np.mean(kept):.1f} processor minutes a job")
-    for outcome in longer:
-        minutes = outcome.cost.processor_seconds / 60
-        title = f"{outcome.job.variant.title}, {outcome.job.epochs} epochs"
-        lines.append(f"- {title}, beyond the budget: {minutes:.1f} processor minutes")
     machine = f"{platform.machine()}, torch {torch.__version__}, {study.device} device"
-    return "\n".join([_paragraphs(lines[0]), "", *lines[1:], "", f"Machine: {machine}."])
+    return _paragraphs(
+        f"{len(outcomes)} jobs, {study.jobs} side by side: {total:.0f} processor minutes, "
+        f"{total / study.jobs:.0f} minutes where {study.jobs} cores are free, {by_clock:.0f} by "
+        f"the clock one after the other. Machine: {machine}."
+    )
 
 
 def _validations(outcome: Outcome) -> list[tuple[int, float]]:

@@ -5,6 +5,7 @@ Every figure is taken from the counts of a finished run.
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,31 +21,40 @@ HEARD = {"silence": "silence", "noise": "noise", "off-screen": "an absent class"
 ByVariant = dict[str, list[Outcome]]
 
 
+@dataclass(frozen=True)
+class Reached:
+    """What a variant reached of one goal."""
+
+    said: str
+    goal: str
+    value: str
+    met: bool
+
+    @property
+    def verdict(self) -> str:
+        """Whether that is enough."""
+        return "**met**" if self.met else "**missed**"
+
+
+def reached(runs: ByVariant, variant: Variant) -> Iterator[Reached]:
+    """Yield what the variant reached of each goal."""
+    listener = float(np.mean([score(o.result) for o in runs[variant.name]]))
+    gap = listener - float(np.mean([score(o.result) for o in runs[TWIN.name]]))
+    for said, goal, value in (
+        ("miou_dataset", SCORE_GOAL, listener),
+        ("miou_dataset above the visual-only twin", TWIN_GAP_GOAL, gap),
+    ):
+        yield Reached(said, f"at least {goal}", f"{value:.3f}", value >= goal)
+    for probe, goal in RATIO_GOALS.items():
+        ratio = float(np.mean(ratios(runs, variant, probe)))
+        said = f"false positives with {HEARD[probe]}"
+        yield Reached(said, f"under {goal}", f"{ratio:.3f} of the twin's", ratio < goal)
+
+
 def verdicts(runs: ByVariant, variant: Variant) -> Iterator[str]:
     """Yield a line for each goal: what the variant reached, and whether it is enough."""
-    listener = np.mean([score(o.result) for o in runs[variant.name]])
-    twin = np.mean([score(o.result) for o in runs[TWIN.name]])
-    yield _verdict(
-        f"{variant.title} reaches miou_dataset {listener:.3f}",
-        f"at least {SCORE_GOAL}",
-        listener >= SCORE_GOAL,
-    )
-    yield _verdict(
-        f"the visual-only twin stays {listener - twin:.3f} below it",
-        f"at least {TWIN_GAP_GOAL}",
-        listener - twin >= TWIN_GAP_GOAL,
-    )
-    for probe, goal in RATIO_GOALS.items():
-        ratio = np.mean(ratios(runs, variant, probe))
-        yield _verdict(
-            f"with {HEARD[probe]} its false-positive rate is {ratio:.3f} of the twin's",
-            f"under {goal}",
-            ratio < goal,
-        )
-
-
-def _verdict(said: str, goal: str, met: bool) -> str:
-    return f"- {said}: goal {goal}, **{'met' if met else 'missed'}**."
+    for one in reached(runs, variant):
+        yield f"- {variant.title}: {one.said} {one.value}: goal {one.goal}, {one.verdict}."
 
 
 def ratios(runs: ByVariant, variant: Variant, probe: str) -> list[float]:

@@ -1,6 +1,7 @@
 """The verdicts of the listening study, from planted scores."""
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pytest
 
 from avs_bench.metrics import Confusion
 from avs_bench.results.records import ProbedSet, Result, ScoredSet, scored_item, scored_set
+from benchmarks.listening.document import _contrast, _goals, _notes, _table, answer
 from benchmarks.listening.goals import ratios, verdicts
 from benchmarks.listening.study import (
     LISTENER,
     PROBES,
+    SCORED,
     TWIN,
     VARIANTS,
     Cost,
@@ -57,6 +60,40 @@ def test_goals_are_met_or_missed_by_the_counts() -> None:
     assert "0.250 of the twin's: goal under 0.05, **missed**" in silence
     assert "**missed**" in noise  # 0.25 is not under 0.25
     assert "**met**" in absent
+
+
+def test_the_document_begins_with_the_answer_in_one_sentence_of_the_runs() -> None:
+    runs = {
+        TWIN.name: [outcome(TWIN, 0, 100, 200)],
+        LISTENER.name: [outcome(LISTENER, 0, 500, 50)],
+        SCORED.name: [outcome(SCORED, 0, 500, 10)],
+    }
+    said = answer(runs).split("**")[1]
+    assert said.count(". ") == 0
+    assert "a model that follows the sound (miou_dataset 0.667" in " ".join(said.split())
+    assert "0.250 of that twin's" in " ".join(said.split())
+    assert "leaves 0.050 of them" in " ".join(said.split())
+    deaf = runs | {LISTENER.name: runs[TWIN.name]}
+    assert "no model that listens" in " ".join(answer(deaf).split())
+
+
+def test_what_is_kept_in_docs_has_the_shape_that_is_written() -> None:
+    text = (Path(__file__).parents[2] / "docs/listening.md").read_text(encoding="utf-8")
+    runs = {v.name: [outcome(v, seed, 500, 50) for seed in range(3)] for v in VARIANTS}
+    runs[TWIN.name] = [outcome(TWIN, seed, 100, 200) for seed in range(3)]
+    longer = {}
+    for variant in (TWIN, LISTENER):
+        one = outcome(variant, 0, 500, 50)
+        longer[variant.name] = [replace(one, job=replace(one.job, epochs=15))]
+    for made in (answer(runs), _table(runs), _notes(), _goals(runs, longer), _contrast(runs)):
+        shape = [_without_figures(line) for line in made.split("\n\n")]
+        kept = _without_figures(text)
+        assert all(part in kept for part in shape), shape
+
+
+def _without_figures(text: str) -> str:
+    words = re.sub(r"[+-]?(nan|\d+(\.\d+)?)|\*\*(met|missed)\*\*", "#", text)
+    return " ".join(words.split())
 
 
 def test_a_twin_that_learnt_nothing_proves_nothing() -> None:
