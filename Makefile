@@ -16,7 +16,7 @@ SS := $(DATA)/VPO/VPO-SS
 TINY := $(RUNS)/tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report board test test-media prove-resume prove-latex prove-kills fuzz mutants dist lint bench listen clean
+.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report board docs test test-media prove-resume prove-latex prove-notebook prove-kills fuzz mutants dist lint bench listen clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ board: $(EVERYTHING) ## train six small models and rank their submissions: runs/
 	test -e $(SS)/manifest.meta.json || $(MAKE) vpo-ss
 	$(BIN)/python -m benchmarks.sample_board --data $(DATA) --runs $(RUNS)/board --out $(RUNS)/board/page $(ARGS)
 
+docs: $(EVERYTHING) ## build the guides and the reference as a site, strictly: build/docs/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
 test: $(EVERYTHING) ## run the tests
 	$(BIN)/python -m pytest -q -n auto $(ARGS)
 
@@ -67,6 +70,9 @@ prove-kills: $(EVERYTHING) ## kill every other command twenty times, and fill th
 
 fuzz: $(EVERYTHING) ## spoil every kind of input for ten minutes: no traceback, no hang, no write outside
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz $(ARGS)
+
+prove-notebook: $(EVERYTHING) ## run docs/quickstart.ipynb in a kernel (half a minute)
+	$(BIN)/python -m pytest -q -m proof tests/test_notebook.py $(ARGS)
 
 prove-latex: $(EVERYTHING) ## typeset a report with pdflatex (apt-get install texlive-latex-recommended poppler-utils)
 	$(BIN)/python -m pytest -q -rs -m proof tests/bench/report/test_latex.py $(ARGS)
@@ -114,5 +120,5 @@ $(BUILDER): $(BIN)/python $(SETUP)
 	@touch $@
 
 $(EVERYTHING): $(BIN)/python $(SETUP)
-	$(PIP) --editable ".[bench,dev,onnx,ray,tensorboard]"
+	$(PIP) --editable ".[bench,dev,docs,onnx,ray,tensorboard]"
 	@touch $@ $(BUILDER)

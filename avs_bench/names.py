@@ -7,9 +7,10 @@ OWN_FAMILIES: tuple[OwnFamily, ...] = get_args(OwnFamily)
 """Metrics over the whole set at once; mean over frames; mean over videos. Never in one table."""
 
 Family = Literal[OwnFamily, "instances", "listening"]
-FAMILIES: tuple[Family, ...] = get_args(Family)
 """Those that papers score a dataset in; which of several alike is heard; and mean over pictures
 that are heard with several sounds. The last two are scored wherever there are such."""
+FAMILIES: tuple[Family, ...] = get_args(Family)
+"""All of them, by name."""
 
 ProbeName = Literal["silence", "noise", "off-screen", "shuffled", "single", "swap-channels"]
 PROBE_NAMES: tuple[ProbeName, ...] = get_args(ProbeName)

@@ -62,7 +62,7 @@ class Page:
         """Return the width that the page takes on a phone 360 pixels wide."""
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
         try:
-            assert self.run("return innerWidth") == PHONE["width"]
+            self.wait(f"innerWidth === {PHONE['width']}")
             return int(self.run("return document.documentElement.scrollWidth"))
         finally:
             self.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

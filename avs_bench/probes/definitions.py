@@ -153,6 +153,7 @@ PROBES: dict[str, Probe] = {
         ),
     )
 }
+"""By name; what a program adds is asked like the others."""
 
 
 def probed_examples(

@@ -10,7 +10,7 @@ import pytest
 
 from avs_bench.metrics import Confusion
 from avs_bench.results.records import ProbedSet, Result, ScoredSet, scored_item, scored_set
-from benchmarks.listening.document import _contrast, _goals, _notes, _table, answer
+from benchmarks.listening.document import _goals, answer
 from benchmarks.listening.goals import ratios, verdicts
 from benchmarks.listening.study import (
     LISTENER,
@@ -85,7 +85,7 @@ def test_what_is_kept_in_docs_has_the_shape_that_is_written() -> None:
     for variant in (TWIN, LISTENER):
         one = outcome(variant, 0, 500, 50)
         longer[variant.name] = [replace(one, job=replace(one.job, epochs=15))]
-    for made in (answer(runs), _table(runs), _notes(), _goals(runs, longer), _contrast(runs)):
+    for made in (answer(runs), _goals(runs, longer)):
         shape = [_without_figures(line) for line in made.split("\n\n")]
         kept = _without_figures(text)
         assert all(part in kept for part in shape), shape
