@@ -82,16 +82,16 @@ def test_two_processes_have_the_curve_of_one_in_float32(tmp_path):
     assert chaos < 30 * rounding
 
 
-def readme_torchrun() -> list[str]:
-    """Return the words of the one line of the README that trains in several processes."""
-    lines = (ROOT / "README.md").read_text().splitlines()
+def shown_torchrun() -> list[str]:
+    """Return the words of the one line of the guide to training that takes several processes."""
+    lines = (ROOT / "docs" / "train.md").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith("torchrun --"))
     return shlex.split(line)
 
 
-def test_the_readmes_torchrun_line_trains_stops_and_resumes_in_two_processes(folder, tmp_path):
+def test_the_guides_torchrun_line_trains_stops_and_resumes_in_two_processes(folder, tmp_path):
     assert folder == tmp_path / "data/VPO/VPO-SS"  # where the line looks
-    words = readme_torchrun()
+    words = shown_torchrun()
     out = tmp_path / words[words.index("--out") + 1]
     smaller = (*SMALL, "model.name=tiny", "loader.workers=0", "train.batch_size=4")
     many = (*smaller, "train.epochs=12", "train.checkpoint_steps=1")
