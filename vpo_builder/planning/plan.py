@@ -98,10 +98,17 @@ def _refuse_without_sound(
             "classes, or lower filters.min_area_fraction"
         )
     if live.available.isdisjoint((o.category, item.subset) for item in kept for o in item.objects):
+        listed = f"no class has a usable clip: {len(clips)} clips are listed"
+        if unusable:
+            raise InputError(
+                f"{listed} and all that were asked for cannot be used: "
+                f"{_counted(unusable.values())}; check what --vggsound or --sounds names"
+            )
+        seen, heard = {item.subset for item in kept}, {subset for _, subset in live.available}
         raise InputError(
-            f"no class has a usable clip: {len(clips)} clips are listed and all that were asked "
-            f"for cannot be used: {_counted(unusable.values())}; check the folder given by "
-            "--vggsound"
+            f"{listed}, but no class is seen and heard in the same subset (pictures are in "
+            f"{', '.join(sorted(seen))}, clips in {', '.join(sorted(heard)) or 'none'}): give "
+            "more of either"
         )
 
 

@@ -147,11 +147,15 @@ def _key(name: str) -> Key | None:
     return youtube_id, int(first), None if second is None else int(second)
 
 
-def _keys(row: Named) -> tuple[Key, Key, Key]:
-    """Return what names may say of a clip: its start, or start and end in ms or in seconds."""
+def _keys(row: Named) -> tuple[Key, ...]:
+    """Return what names may say of a clip: its start, or start and end, in seconds or in ms.
+
+    A start in ms alone is how AudioSet's strong lists name a clip.
+    """
     first, last = row.start, row.start + CLIP_SECONDS
     return (
         (row.youtube_id, first, None),
+        *([(row.youtube_id, 1000 * first, None)] if first else []),
         (row.youtube_id, 1000 * first, 1000 * last),
         (row.youtube_id, first, last),
     )

@@ -73,7 +73,7 @@ def test_weak_lists_are_read_with_names_licences_and_recordings(tmp_path: Path) 
 def test_of_the_strong_lists_what_sounds_in_the_seconds_that_are_heard_counts(
     tmp_path: Path,
 ) -> None:
-    folder = write_audioset(tmp_path, "-0RWZT-miFs_000420.wav", "aaaaaaaaaaa_000030.wav")
+    folder = write_audioset(tmp_path, "-0RWZT-miFs_420000.wav", "aaaaaaaaaaa_000030.wav")
     (folder / "unbalanced_train_segments.csv").write_text(WEAK)
     (folder / "audioset_train_strong.tsv").write_text(
         "segment_id\tstart_time_seconds\tend_time_seconds\tlabel\n"
@@ -81,9 +81,12 @@ def test_of_the_strong_lists_what_sounds_in_the_seconds_that_are_heard_counts(
         "-0RWZT-miFs_420000\t3.0\t4.0\t/m/07qrkrw\n"  # 0.5 s
         "aaaaaaaaaaa_30000\t6.1\t10.0\t/m/07qrkrw\n"  # 0.4 s
     )
-    assert told(selected(folder)) == {
+    sounds = selected(folder)
+    assert told(sounds) == {
         "audioset--0RWZT-miFs_000420": ("-0RWZT-miFs", ("cat meowing",), "train")
     }
+    (path,) = sounds.paths.values()
+    assert path.name == "-0RWZT-miFs_420000.wav"  # as the strong lists name it
 
 
 def test_a_clip_of_both_parts_is_test(tmp_path: Path) -> None:
