@@ -12,7 +12,7 @@ from avs_bench.commands.options import PATH, TRANSLATE, hold, listed, tell_trans
 from avs_bench.names import OWN_FAMILIES, RESIZES, VALUES, OwnFamily, Resize, Values
 from vpo_builder.dataset.schema import SUBSETS, Subset
 from vpo_builder.runtime.command_help import examples
-from vpo_builder.runtime.errors import one_line_errors
+from vpo_builder.runtime.errors import InputError, one_line_errors
 from vpo_builder.runtime.outside_text import say
 
 if TYPE_CHECKING:
@@ -140,6 +140,8 @@ def score(
         say(write_template(predictions, dataset, subset, command))
         return
     home = out or full.parent / f"{title}-scores"
+    _refuse_inside(home, dataset.folder, "the dataset")
+    _refuse_inside(home, full, "the answers")
     _score(predictions, dataset, subset, terms, command, home, examples, translate=translate)
 
 
@@ -190,6 +192,14 @@ def _score(
     if translator:
         tell_translation(home, result, translator.translation(result))
     say(stored)
+
+
+def _refuse_inside(home: Path, kept: Path, what: str) -> None:
+    """Raise InputError for scores that would lie among files that others wrote."""
+    if home.resolve().is_relative_to(kept.resolve()):
+        raise InputError(
+            f"{home}: lies in {what}, which scoring leaves as it is: give another --out"
+        )
 
 
 def _command(predictions: Path, folder: Path, subset: Subset, terms: Terms) -> str:

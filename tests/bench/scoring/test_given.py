@@ -62,6 +62,14 @@ def test_the_command_leaves_scores_that_a_report_takes(answers, folder, tmp_path
     assert reported.output.split("\n\n- Per cent.")[0] in scored.output
 
 
+def test_nothing_is_written_into_the_dataset_or_among_the_answers(answers, folder):
+    for out, place in ((folder / "new", "the dataset"), (answers, "the answers")):
+        before = sorted(out.parent.rglob("*"))
+        said = one_line(run("score", answers, "--data", folder, "--out", out))
+        assert f"{out}: lies in {place}, which scoring leaves as it is" in said
+        assert sorted(out.parent.rglob("*")) == before
+
+
 def test_seeds_of_a_method_are_one_row_and_two_methods_are_compared(
     answers, folder, dataset, tmp_path
 ):
