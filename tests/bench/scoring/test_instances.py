@@ -280,3 +280,18 @@ def test_the_stereo_preset_of_cavp_is_scored_by_ear(
         assert probed.instances is not None
         assert probed.instances.overall.questions == 4
     assert not list(faults(result))
+
+
+def test_a_sound_moves_to_the_nearest_of_several_twins(dataset: AVSDataset) -> None:
+    example = dataset.subsets["test"][0]
+    sounding, twin = example.objects
+    three = (replace(sounding, pan=0.5), replace(twin, pan=0.1), replace(twin, pan=0.8))
+    source = replace(example.sources[0], pan=0.5)
+    bus = replace(source, class_index=1, pan=0.3)
+    crowded = replace(example, objects=three, sources=(source, bus))
+    alone = replace(example, objects=three[:1])
+    pans = []
+    for probe in chosen_probes(["toward-twin"]):
+        (heard,) = probe.hear([crowded, alone], 0)
+        pans.append([round(one.pan, 6) for one in heard.sources])
+    assert pans == [[0.56, 0.3], [0.62, 0.3], [0.68, 0.3], [0.74, 0.3], [0.8, 0.3]]
