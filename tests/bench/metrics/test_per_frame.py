@@ -179,3 +179,17 @@ def test_the_f_of_frames_names_its_weight():
     assert "; beta squared = 0.3; background" in fscore_frame(scores).rules
     assert (j_and_f_frame(scores).name, j_and_f_frame(scores).note) == ("j_and_f_frame", "")
     assert j_and_f_frame(scores).rules.endswith("; background included")
+
+
+def test_a_class_that_is_only_predicted_occurs_and_so_does_one_that_is_missed():
+    pred, target = np.zeros((3, 2, 2), int), np.zeros((3, 2, 2), int)
+    pred[0, 0, 0], target[1, 0, 0] = 2, 4
+    scores = FrameScores.of(pred, target, CLASSES)
+    assert scores.frames_with_class.tolist() == [3, 0, 1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("name", ["pred", "target"])
+def test_logits_are_refused_by_their_name(name):
+    maps = {"pred": np.zeros((2, 3, 3), int), "target": np.zeros((2, 3, 3), int)}
+    with pytest.raises(InputError, match=f"^{name}: expected class indices"):
+        FrameScores.of(**{**maps, name: np.zeros((2, 3, 3))}, classes=2)

@@ -243,6 +243,10 @@ class TestErrors:
         with pytest.raises(InputError, match=r"\[2, 3, 3\] != \[2, 3, 4\]"):
             VideoScores.of(np.zeros((2, 3, 3)), np.zeros((2, 3, 4), int))
 
+    def test_a_mask_of_fractions_is_named(self):
+        with pytest.raises(InputError, match=r"^target: "):
+            VideoScores.of(np.zeros((2, 3, 3)), np.full((2, 3, 3), 0.5))
+
     @pytest.mark.parametrize("shape", [(3, 3), (0, 3, 3), (1, 1, 2, 3, 3)])
     def test_what_is_no_video(self, shape):
         with pytest.raises(InputError, match="T, H, W"):
