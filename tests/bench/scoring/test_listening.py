@@ -246,6 +246,23 @@ def test_a_picture_that_a_manifest_gives_two_sizes_is_left_out(tmp_path):
     assert kept.item_id == "2"
 
 
+def test_a_picture_with_one_mask_asks_nothing_and_its_size_is_that_of_all_its_objects(tmp_path):
+    dataset = read_dataset(write_pictures(tmp_path, 2, 2))
+    scorer = ListeningScorer(len(dataset.classes), dataset.subsets["test"])
+    for example in dataset.subsets["test"]:
+        mask = np.zeros((10, 10), np.uint8)
+        mask[0 if example.unit == "1" else min(example.heard), :3] = 1  # 3 % is small, 6 % is not
+        scorer.add(Answer(example, mask, mask, lambda: np.zeros(0)))
+    ((kept,),) = (one.items for one in scorer.sets())
+    assert (kept.item_id, kept.groups["size"]) == ("2", ("medium",))
+
+
+def test_a_probe_adds_nothing_where_pictures_have_several_sounds_of_their_own(tmp_path):
+    dataset = read_dataset(write_pictures(tmp_path, 2, 2))
+    scorer = ListeningScorer(len(dataset.classes), dataset.subsets["test"], ("off-screen",))
+    assert scorer.told_by("off-screen") is None
+
+
 class TestPairsOfVideos:
     """Each frame with its own sound, and with that of a category that is not in it."""
 
@@ -287,7 +304,8 @@ class TestPairsOfVideos:
         assert list(faults(result)) == []
 
     def test_there_are_none_without_the_probe_and_none_of_ms3(self, s4, tmp_path):
-        assert ListeningScorer(2, s4.subsets["test"], ("silence",)).sets() == ()
+        assert ListeningScorer(2, s4.subsets["test"], ("silence",)).told_by("off-screen") is None
+        assert ListeningScorer(2, s4.subsets["test"], ("off-screen",)).told_by("silence") is None
         ms3 = read_dataset(write_ms3(tmp_path / "ms3"))
         assert ListeningScorer(2, ms3.subsets["test"]).told_by("off-screen") is None
         with pytest.raises(InputError, match="probe off-screen: none of 5 examples"):
