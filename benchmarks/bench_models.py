@@ -2,12 +2,13 @@
 
 `make bench-models` prints, for each model's forward pass and training step, ours and the plain
 script's a second (`plain_models.py`, same parameters, same inputs): medians of runs taken in
-turns. The plain side is float32 as published; ours runs with channels-last memory, once in float32
-and once with bf16 products (autocast). Before anything is timed, outputs and gradients of both
-sides are held against each other in float64, and bf16's loss against float32's (within 2 %). A
-training step is forward, cross-entropy on the own sounds plus the mean square of the features (it
-stands for the contrastive term, so that both halves get a gradient) and backward. Batches hold 2
-images of 224 × 224, or 2 clips of 5 frames.
+turns, equally often. In float32 the plain side has the default memory format, as published; in
+bf16 it is the same script under autocast with channels-last memory, as a user would speed it up.
+Ours has channels-last memory in both. Before anything is timed, outputs and gradients of both
+sides are held against each other in float64, and each bf16 loss against float32's (within 2 %).
+A training step is forward, cross-entropy on the own sounds plus the mean square of the features
+(it stands for the contrastive term, so that both halves get a gradient) and backward. Batches
+hold 2 images of 224 × 224, or 2 clips of 5 frames.
 
 By default the three models with a goal are run; `--all` adds the others.
 """
@@ -48,21 +49,20 @@ Run = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Case:
-    """A model and how many times faster its training step is to be than the plain one."""
+    """A model and what to reach beside it: in float32 its step is only not to be slower."""
 
     name: str
     classes: int
     options: dict[str, Any]
-    step_goal: float = 1.0
     bf16_goal: float | None = None
     memory_goal: float | None = None
     repeats: int = 9
 
 
 CASES = [
-    Case("cavp-deeplabv3plus-r50", 22, {}, step_goal=1.2, bf16_goal=2.0),
-    Case("tpavi-r50", 1, GIVEN, step_goal=1.3, memory_goal=0.7, repeats=3),
-    Case("avsegformer-r50", 1, GIVEN, memory_goal=1.0, repeats=3),
+    Case("cavp-deeplabv3plus-r50", 22, {}, bf16_goal=1.1),
+    Case("tpavi-r50", 1, GIVEN, bf16_goal=1.5, memory_goal=0.7, repeats=3),
+    Case("avsegformer-r50", 1, GIVEN, bf16_goal=1.0, memory_goal=1.0, repeats=3),
 ]
 OTHERS = [
     Case("cavp-deeplabv3plus-r101", 22, {}),
@@ -77,6 +77,20 @@ OTHERS = [
 def plain(model: nn.Module) -> Run:
     """The published operations in the default memory format."""
     return partial(plain_forward, model)
+
+
+def plain_bf16(model: nn.Module) -> Run:
+    """The same operations with bf16 products and channels-last memory."""
+    for weight in model.parameters():
+        if weight.dim() == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+
+    def run(images: Tensor, sounds: Tensor) -> tuple[Tensor, Tensor]:
+        flat = images.flatten(0, -4).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            return plain_forward(model, flat.view(images.shape), sounds)
+
+    return run
 
 
 def ours(model: nn.Module, *, precision: Precision = "fp32") -> Run:
@@ -95,6 +109,7 @@ SIDES: dict[str, Callable[[nn.Module], Run]] = {
     "ours": ours,
     "bf16": partial(ours, precision="bf16"),
     "plain": plain,
+    "plain bf16": plain_bf16,
 }
 
 
@@ -176,8 +191,9 @@ def timed(call: Callable[..., Tensor], case: Case, side: int, repeats: int) -> d
             if i:
                 times[name].append(time.perf_counter() - started)
             results.setdefault(name, result)
-    if call is step and abs(results["bf16"] / results["plain"] - 1) > BF16_TOLERANCE:
-        sys.exit(f"{case.name}: bf16's loss is {results['bf16']}, float32's {results['plain']}")
+    for name in ("bf16", "plain bf16"):
+        if call is step and abs(results[name] / results["plain"] - 1) > BF16_TOLERANCE:
+            sys.exit(f"{case.name}: loss of {name}: {results[name]}, float32: {results['plain']}")
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
@@ -227,19 +243,17 @@ def measure(case: Case, side: int, repeats: int) -> None:
     """Check and time one model."""
     worst = check_equal(case)
     title = f"{case.name}, {side} px, {torch.get_num_threads()} threads"
-    against = f"plain eager float32 (equal in float64 within {worst:.0e})"
+    equal = f"(equal in float64 within {worst:.0e})"
     passes, steps = (timed(call, case, side, repeats) for call in (forward, step))
-    rows = Rows(title, against)
-
-    def add(name: str, call: str, found: dict[str, float], goal: float | None) -> None:
-        bound = BOUND.get(case.name, "") if call == "ours" else ""
-        aim = None if goal is None else at_least(goal)
-        rows.add(name, 1 / found[call], 1 / found["plain"], "/s", aim, bound=bound)
-
-    add("forward", "ours", passes, 1.0)
-    add("forward, bf16", "bf16", passes, None)
-    add("training step", "ours", steps, case.step_goal)
-    add("training step, bf16", "bf16", steps, case.bf16_goal if has_bfloat16() else None)
+    sixteen = Rows(title, f"plain eager bf16, channels-last, torch {torch.__version__}")
+    goal = case.bf16_goal if has_bfloat16() else None
+    for name, found, aim in (("forward", passes, None), ("training step", steps, goal)):
+        here, there = (1 / found[side] for side in ("bf16", "plain bf16"))
+        sixteen.add(f"{name}, bf16", here, there, "/s", aim and at_least(aim))
+    rows = Rows(title, f"plain eager float32, torch {torch.__version__} {equal}")
+    for name, found in (("forward", passes), ("training step", steps)):
+        here, there = (1 / found[side] for side in ("ours", "plain"))
+        rows.add(name, here, there, "/s", at_least(1.0), bound=BOUND.get(case.name, ""))
     if case.memory_goal:
         peaks = [
             in_fresh_process(__file__, "--peak", case.name, which, "--side", side)["mebibytes"]
