@@ -183,9 +183,16 @@ class LoaderSettings:
 
 @dataclass(frozen=True)
 class EvalSettings:
-    """Pictures, or clips, per forward pass; scores do not depend on it."""
+    """Pictures, or clips, per forward pass; scores do not depend on it.
+
+    The arithmetic is scoring's and prediction's own, whatever a run trains in: "auto" is decided
+    anew on each device.
+    """
 
     batch_size: Annotated[int, Range(1, 65536)]
+    precision: Annotated[AskedPrecision, Later("fp32")]
+    channels_last: Annotated[bool, Later(False)]
+    compiled: Annotated[bool, Later(False)]
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from avs_bench.config import Settings, read_preset
 from avs_bench.data.batch import Batch
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.loader import plain_batches, training_batches, training_order
-from avs_bench.data.tensors import normalise
+from avs_bench.data.tensors import labels_on, normalise
 from avs_bench.data.vpo import read_vpo
 from avs_bench.models import build_model
 from avs_bench.models.execution import store_channels_last
@@ -182,7 +182,7 @@ def _plain_step(bench: Bench, batch: Batch, *, narrow: bool) -> Callable[[], obj
         store_channels_last(model)
     optimiser = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
     front_end = needs_of(model).front_end
-    targets = batch.targets.to(bench.device)
+    targets = labels_on(batch.targets, bench.device)
 
     def step() -> None:
         optimiser.zero_grad(set_to_none=True)

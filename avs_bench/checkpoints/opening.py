@@ -32,7 +32,7 @@ from avs_bench.checkpoints.run_checkpoint import (
     trained_model,
 )
 from avs_bench.checkpoints.state_dicts import read_state_dict
-from avs_bench.config import PRESETS, ModelSettings, Settings, read_preset
+from avs_bench.config import PRESETS, AskedPrecision, ModelSettings, Settings, read_preset
 from avs_bench.data.example import AVSDataset
 from avs_bench.models.own import OwnModel, own_model, refuse_unfit
 from avs_bench.models.protocol import Needs, needs_of
@@ -91,6 +91,13 @@ class OpenedModel:
         """Return the same model with pictures of another size."""
         image = replace(self.settings.image, long_side=long_side)
         return replace(self, settings=replace(self.settings, image=image))
+
+    def computing_in(self, precision: AskedPrecision | None) -> "OpenedModel":
+        """Return the same model scoring and predicting in a precision, or in its settings'."""
+        if precision is None:
+            return self
+        evaluation = replace(self.settings.evaluation, precision=precision)
+        return replace(self, settings=replace(self.settings, evaluation=evaluation))
 
     def refuse_other_classes(self, dataset: AVSDataset) -> None:
         """Raise InputError unless the dataset has the model's classes.

@@ -12,12 +12,14 @@ from avs_bench.checkpoints.choice import ModelChoice
 from avs_bench.commands.options import (
     LABELS,
     PATH,
+    PRECISION,
     TRANSLATE,
     hold,
     listed,
     model_options,
     tell_translation,
 )
+from avs_bench.config import AskedPrecision
 from avs_bench.names import OWN_FAMILIES, PROBE_NAMES
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.dataset.schema import SUBSETS, Subset
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
     help="Best and worst examples kept for the report, of each.",
 )
 @TRANSLATE
+@PRECISION
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, auto.")
 @one_line_errors
 def evaluate(
@@ -97,6 +100,7 @@ def evaluate(
     class_map: str,
     examples: int,
     translate: bool,
+    precision: AskedPrecision | None,
     device: str,
 ) -> None:
     """Score a model on a subset; the counts are stored beside its checkpoint.
@@ -123,12 +127,13 @@ def evaluate(
     if home.is_dir() or choice.is_on_hub:  # else there is no checkpoint, which will be told
         hold(home)
     showcase, translator = Showcase(examples), Translator() if translate else None
+    opened = open_model(choice, open_device(device), dataset.name)
     result = score(
-        open_model(choice, open_device(device), dataset.name),
+        opened.computing_in(precision),
         dataset,
         subset,
         questions,
-        command=_command(choice, folder, subset, questions),
+        command=_command(choice, folder, subset, questions, precision),
         showcase=showcase if examples else None,
         translator=translator,
         label=f"{dataset.name} {subset}",
@@ -148,7 +153,13 @@ def evaluate(
     say(stored)
 
 
-def _command(choice: ModelChoice, folder: Path, subset: Subset, questions: Questions) -> str:
+def _command(
+    choice: ModelChoice,
+    folder: Path,
+    subset: Subset,
+    questions: Questions,
+    precision: AskedPrecision | None,
+) -> str:
     """The evaluation as it can be typed again, whatever was left to defaults."""
     words: list[object] = ["avs-bench", "eval", *choice.words()]
     words += ["--data", folder, "--subset", subset]
@@ -160,4 +171,6 @@ def _command(choice: ModelChoice, folder: Path, subset: Subset, questions: Quest
         words += ["--unseen", ",".join(questions.unseen)]
     if questions.class_map:
         words += ["--class-map", questions.class_map]
+    if precision:
+        words += ["--precision", precision]
     return shlex.join(map(str, words))

@@ -6,12 +6,12 @@ import functools
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from avs_bench.checkpoints.choice import ModelChoice
-from avs_bench.config import PRESETS
+from avs_bench.config import PRESETS, AskedPrecision
 from vpo_builder.runtime.command_help import PresetOption
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.output_lock import RUN_LOCK, output_lock
@@ -97,6 +97,13 @@ def model_options(what: str, *further: Option, needs_weights: bool = True) -> Op
         return made
 
     return decorated
+
+
+PRECISION: Option = click.option(
+    "--precision",
+    type=click.Choice(get_args(AskedPrecision)),
+    help="Of products; auto is bf16 where the device has it. Without: as the settings say, fp32.",
+)
 
 
 def tell_translation(folder: Path, result: Result, translation: Translation) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from avs_bench.checkpoints.choice import ModelChoice
-from avs_bench.commands.options import LABELS, PATH, hold, model_options
+from avs_bench.commands.options import LABELS, PATH, PRECISION, hold, model_options
+from avs_bench.config import AskedPrecision
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.runtime.command_help import PresetCommand, examples
 from vpo_builder.runtime.errors import one_line_errors
@@ -31,6 +32,7 @@ from vpo_builder.runtime.outside_text import say
 @click.option("--fps", default="1", show_default=True, help="Masks a second, or native.")
 @click.option("--long-side", type=click.IntRange(32), help="Pixels the model sees, at most.")
 @click.option("--attention", is_flag=True, help="Show the audio-visual attention too.")
+@PRECISION
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, auto.")
 @one_line_errors
 def predict(
@@ -41,6 +43,7 @@ def predict(
     fps: str,
     long_side: int | None,
     attention: bool,
+    precision: AskedPrecision | None,
     device: str,
 ) -> None:
     """Predict what sounds in INPUTS: pictures with a recording, videos, or folders of them.
@@ -58,7 +61,7 @@ def predict(
 
     tasks = tasks_of(inputs, audio, out, read_rate(fps))
     hold(out)
-    opened = open_model(choice, open_device(device))
+    opened = open_model(choice, open_device(device)).computing_in(precision)
     if long_side:
         opened = opened.seeing(long_side)
     made = predict_all(

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from avs_bench.config import AskedPrecision, Settings, Tf32, TrainSettings
+from avs_bench.config import AskedPrecision, Precision, Settings, Tf32, TrainSettings
 from avs_bench.models.output import AVSOutput, as_output
-from avs_bench.models.protocol import Needs, needs_of
+from avs_bench.models.protocol import Needs, SeesOnce, needs_of
 from avs_bench.runtime.device import computes_bf16
 from vpo_builder.runtime.errors import InputError
 
@@ -38,6 +38,12 @@ class Execution:
         """Return how a run trains."""
         return cls(train.channels_last, train.compiled, train.precision, train.tf32)
 
+    @classmethod
+    def of_scoring(cls, settings: Settings) -> "Execution":
+        """Return how a model is scored and predicts; TF32 is as in its training."""
+        own = settings.evaluation
+        return cls(own.channels_last, own.compiled, own.precision, settings.train.tf32)
+
     def on(self, device: torch.device) -> "Execution":
         """Return what it is on a device, without "auto".
 
@@ -53,6 +59,13 @@ class Execution:
         if computes_bf16(device):
             return replace(self, precision="bf16", channels_last=True)
         return replace(self, precision="fp32")
+
+    @property
+    def computed_in(self) -> Precision:
+        """The precision, once it is decided."""
+        if self.precision == "auto":
+            raise ValueError("auto is decided by a device: see `on`")
+        return self.precision
 
     def said(self, device: torch.device) -> str:
         """Return it in words, such as "bf16, channels-last"."""
@@ -70,7 +83,10 @@ class ExecutedModel:
         if execution.channels_last:
             store_channels_last(model)
         self._model, self._execution = model, execution
-        self._run: Callable[..., Any] = torch.compile(model) if execution.compiled else model
+        self._run = self._maybe_compiled(model)
+        self.sees_once = isinstance(model, SeesOnce)
+        if isinstance(model, SeesOnce):
+            self._see, self._hear = map(self._maybe_compiled, (model.see, model.hear))
 
     @property
     def needs(self) -> Needs:
@@ -79,10 +95,27 @@ class ExecutedModel:
 
     def __call__(self, images: Tensor, *inputs: Tensor | None) -> AVSOutput:
         """Return what the model's `forward` does with these inputs."""
-        if self._execution.channels_last and images.ndim == 4:
-            images = images.contiguous(memory_format=torch.channels_last)
+        images = self._laid_out(images)
         with _in_precision(self._execution.precision, images.device):
             return as_output(self._run(images, *inputs), images)
+
+    def see(self, images: Tensor, *valid: Tensor | None) -> Any:
+        """Return what a model that sees once, see `SeesOnce`, sees of images."""
+        with _in_precision(self._execution.precision, images.device):
+            return self._see(self._laid_out(images), *valid)
+
+    def hear(self, seen: Any, sounds: Tensor) -> Any:
+        """Return what such a model says of them with these sounds."""
+        with _in_precision(self._execution.precision, sounds.device):
+            return self._hear(seen, sounds)
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        if self._execution.channels_last and images.ndim == 4:
+            return images.contiguous(memory_format=torch.channels_last)
+        return images
+
+    def _maybe_compiled(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        return torch.compile(call) if self._execution.compiled else call
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:

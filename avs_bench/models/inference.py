@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from avs_bench.data.batch import Batch
 from avs_bench.data.clips import ClipLayout
 from avs_bench.data.tensors import normalise
+from avs_bench.models.execution import ExecutedModel, Execution
 from avs_bench.models.output import AVSOutput, as_output
-from avs_bench.models.protocol import SeesOnce, needs_of
+from avs_bench.models.protocol import needs_of
 from avs_bench.runtime.device import on_device
 from vpo_builder.runtime.errors import InputError
 
@@ -36,13 +37,18 @@ def answer(model: Model, images: Tensor, waveforms: Tensor, clips: ClipLayout | 
 
 @torch.inference_mode()
 def run_hearings(
-    model: nn.Module, images: Tensor, sounds: Iterable[Tensor], clips: ClipLayout | None = None
+    model: nn.Module | ExecutedModel,
+    images: Tensor,
+    sounds: Iterable[Tensor],
+    clips: ClipLayout | None = None,
 ) -> Iterator[AVSOutput]:
     """Run a model on images with one set of waveforms after the other, as `answer` with each.
 
     What a model sees of the images is computed once, if it can be.
     """
-    if not isinstance(model, SeesOnce):
+    if not isinstance(model, ExecutedModel):
+        model = ExecutedModel(model, Execution())
+    if not model.sees_once:
         yield from (answer(model, images, waveforms, clips) for waveforms in sounds)
         return
     front_end, packed = needs_of(model).front_end, _packed_by(model, clips)
@@ -63,7 +69,7 @@ def _packed_by(model: Model, clips: ClipLayout | None) -> ClipLayout | None:
     return clips if needs_of(model).frames > 1 else None
 
 
-def segment(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
+def segment(model: nn.Module | ExecutedModel, batch: Batch, device: torch.device) -> Tensor:
     """Return logits [B, classes, H', W'], float32 on `device`, at the size of the targets.
 
     Raises InputError naming the first example whose logits are not numbers.
@@ -73,7 +79,7 @@ def segment(model: nn.Module, batch: Batch, device: torch.device) -> Tensor:
 
 @torch.inference_mode()
 def segment_hearings(
-    model: nn.Module, hearings: Sequence[Batch], device: torch.device
+    model: nn.Module | ExecutedModel, hearings: Sequence[Batch], device: torch.device
 ) -> Iterator[Tensor]:
     """Yield what `segment` returns for each of several batches that show the same pictures."""
     first = hearings[0]

@@ -15,6 +15,7 @@ from avs_bench.data.audio import Waveform
 from avs_bench.data.clips import ClipLayout
 from avs_bench.data.images import resized
 from avs_bench.data.tensors import to_tensor
+from avs_bench.models.execution import ExecutedModel, Execution, rounding
 from avs_bench.models.inference import answer, predicted_classes, resized_logits
 from avs_bench.models.own import errors_in
 from avs_bench.painting import Pixels
@@ -43,6 +44,8 @@ class Segmenter:
 
     def __init__(self, opened: OpenedModel, attention: bool = False) -> None:
         self.opened, self.attention = opened, attention
+        self._execution = Execution.of_scoring(opened.settings).on(opened.device)
+        self._model = ExecutedModel(opened.module, self._execution)
 
     def predict(self, pictures: Sequence[Pixels], sounds: Sequence[Waveform]) -> list[Prediction]:
         """Return a prediction for each RGB picture [H, W, 3], all of one size, at that size.
@@ -54,8 +57,9 @@ class Segmenter:
         images = torch.stack([self._seen(picture) for picture in pictures]).to(device)
         waveforms = torch.from_numpy(np.stack(sounds)).to(device)
         clips = ClipLayout((len(pictures),), frames) if frames > 1 else None
-        with torch.inference_mode(), errors_in(self.opened.name, "prediction"):
-            output = answer(self.opened.module, images, waveforms, clips)
+        doing = errors_in(self.opened.name, "prediction")
+        with torch.inference_mode(), rounding(self._execution.tf32), doing:
+            output = answer(self._model, images, waveforms, clips)
         if not output.logits.isfinite().all():
             raise InputError(
                 f"{self.opened.name}: the model's logits are not numbers: its weights are damaged "

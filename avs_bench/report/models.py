@@ -42,7 +42,7 @@ class Scored:
     """What a model scored in one place with one checkpoint: an entry for each of its seeds.
 
     `name` is the model's, with the checkpoint where the place has several of the model; `label`
-    says too if training has seen what is scored.
+    says too if training has seen what is scored, and if it was not scored in float32.
     """
 
     model: Model
@@ -52,7 +52,7 @@ class Scored:
     @property
     def label(self) -> str:
         """What the rows of tables call it."""
-        return f"{self.name}{self.seen_mark}"
+        return f"{self.name}{self.seen_mark}{self.precision_mark}"
 
     @property
     def first(self) -> Entry:
@@ -69,6 +69,12 @@ class Scored:
         """What follows its name where training has seen pictures that are scored."""
         seen = next((e.result.seen for e in self.entries if e.result.seen), None)
         return f" (HAS SEEN {seen.train + seen.val} OF {seen.of})" if seen else ""
+
+    @property
+    def precision_mark(self) -> str:
+        """What follows its name where it was not scored in float32."""
+        precisions = sorted({entry.result.precision for entry in self.entries} - {"fp32"})
+        return f" (SCORED IN {', '.join(precisions).upper()})" if precisions else ""
 
     @property
     def told_by(self) -> str:
@@ -147,18 +153,18 @@ def scored_by_place(models: Sequence[Model]) -> dict[Place, list[Scored]]:
 
 
 def _scored(entries: Iterable[Entry], of_run: dict[str, Model]) -> list[Scored]:
-    groups: dict[tuple[str, str], list[Entry]] = {}
+    groups: dict[tuple[str, str, str], list[Entry]] = {}
     for entry in entries:
-        key = of_run[entry.run].name, entry.result.checkpoint
+        key = of_run[entry.run].name, entry.result.checkpoint, entry.result.precision
         groups.setdefault(key, []).append(entry)
-    checkpoints = Counter(name for name, _ in groups)
+    checkpoints = Counter(name for name, *_ in groups)
     return [
         Scored(
             of_run[group[0].run],
             name if checkpoints[name] == 1 else f"{name}, {checkpoint}",
             tuple(group),
         )
-        for (name, checkpoint), group in groups.items()
+        for (name, checkpoint, _), group in groups.items()
     ]
 
 

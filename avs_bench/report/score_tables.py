@@ -49,6 +49,10 @@ SEEN = (
     "HAS SEEN n OF m: training saw n of the m pictures that are scored here: figures too high to "
     "compare with those of a model that saw none."
 )
+ROUNDED = (
+    "SCORED IN BF16 or FP16: by a model that rounded its products to 16 bits: figures differ from "
+    "those of fp32 by rounding, either way."
+)
 MAPPED = (
     "Classes mapped: the model was trained for another class table, so these figures compare with "
     "none of the whole table. Probabilities of classes that mean one add up, the model's other "
@@ -166,6 +170,7 @@ def doubts_of(scored: Sequence[Scored]) -> list[str]:
     """Return what keeps figures from being compared with others: marks, and mapped classes."""
     marks = {ON_TEST: any(one.on_test for one in scored)}
     marks |= {SEEN: any(one.seen_mark for one in scored)}
+    marks |= {ROUNDED: any(one.precision_mark for one in scored)}
     marks |= {MAPPED: any(one.first.result.class_map for one in scored)}
     return [meaning for meaning, shown in marks.items() if shown]
 
@@ -209,7 +214,7 @@ def _score_row(scored: Scored, figures: Sequence[RecordFigure]) -> Row:
     checkpoint = first.result.checkpoint
     if any(epochs):  # published weights do not say theirs
         checkpoint += f", epoch {', '.join(map(str, epochs))}"
-    name = f"{scored.model.name}{scored.seen_mark}"
+    name = f"{scored.model.name}{scored.seen_mark}{scored.precision_mark}"
     words = (name, scored.told_by, checkpoint, str(len(first.scores.items)))
     has_seen_test = scored.on_test or bool(scored.seen_mark)
     return Row(words, tuple(map(scored.number, figures)), scored.model.name, has_seen_test)

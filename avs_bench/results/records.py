@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from avs_bench.config import AS_PUBLISHED
+from avs_bench.config import AS_PUBLISHED, Precision
 from avs_bench.data.class_map import ClassMap
 from avs_bench.metrics import Confusion, Family, Figure, Record, blank_record, by_unit
 from avs_bench.metrics.families import FIGURES
@@ -135,7 +135,8 @@ class Result:
     those of everything that touches a figure. `seen` counts pictures of the subset that training
     has seen, None where it has seen none or cannot be told. With a `class_map` the dataset has
     another class table than the model, and `classes` are those that are scored. `cost` is None
-    where no model was run. There is no clock in it: equal inputs give equal files.
+    where no model was run, and `precision` what it computed in. There is no clock in it: equal
+    inputs give equal files.
     """
 
     model: str
@@ -157,6 +158,7 @@ class Result:
     seen: SeenCount | None = None
     class_map: ClassMap | None = None
     cost: Cost | None = None
+    precision: Precision = "fp32"
     format: int = FORMAT
 
     @property
@@ -181,6 +183,8 @@ class Result:
     def file_stem(self) -> str:
         """The name of its files, which another evaluation of the same run does not share."""
         stem = f"{self.checkpoint}-{self.dataset.lower()}-{self.subset}"
+        if self.precision != "fp32":
+            stem += f"-{self.precision}"
         if self.class_map is None:
             return stem
         rule = re.sub(r"[^\w-]+", "-", self.class_map.rule)

@@ -17,6 +17,7 @@ from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.loader import plain_batches
 from avs_bench.metrics import Confusion
 from avs_bench.metrics.threshold_curve import probabilities_of
+from avs_bench.models.execution import ExecutedModel, Execution, rounding
 from avs_bench.models.inference import object_logits, predicted_classes, segment_hearings
 from avs_bench.names import OwnFamily
 from avs_bench.probes.scores import ProbeScorer
@@ -97,11 +98,12 @@ def evaluate(
     scorers = [scorer_of(name, len(dataset.classes), examples) for name in chosen]
     own = _share(examples, processes)
     batches = plain_batches(dataset, own, settings, change, pinned=device.type == "cuda")
-    segmented = partial(_segmented, model, device, class_map)
+    execution = Execution.of_scoring(settings).on(device)
+    segmented = partial(_segmented, ExecutedModel(model, execution), device, class_map)
     told = [*(scorer.add for scorer in scorers), *watchers]
     scored = _scored(segmented, batches, told, probes, watch, stopped_by)
     total = sum(example.mask is not None for example in own)
-    with closing(batches):
+    with closing(batches), rounding(execution.tf32):
         for _ in progress(scored, total, label) if label else scored:
             continue
     if processes.largest(stopped_by()):
@@ -110,7 +112,10 @@ def evaluate(
 
 
 def _segmented(
-    model: nn.Module, device: torch.device, class_map: ClassMap | None, hearings: Sequence[Batch]
+    model: ExecutedModel,
+    device: torch.device,
+    class_map: ClassMap | None,
+    hearings: Sequence[Batch],
 ) -> Iterator[Tensor]:
     """Return logits for each of several batches of the same pictures, in the scored table."""
     answers = segment_hearings(model, hearings, device)

@@ -14,6 +14,7 @@ from avs_bench.checkpoints.seen_pictures import count_seen
 from avs_bench.data.class_map import ClassMap, read_class_map
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import class_indices, with_unseen_groups
+from avs_bench.models.execution import Execution
 from avs_bench.models.own import errors_in
 from avs_bench.names import OwnFamily
 from avs_bench.probes import chosen_probes
@@ -106,6 +107,7 @@ def score(
         seen=_seen(opened, dataset, subset),
         class_map=class_map,
         cost=_cost(opened),
+        precision=Execution.of_scoring(settings).on(opened.device).computed_in,
     )
 
 

@@ -105,6 +105,23 @@ def test_published_weights_are_scored_under_their_authors_names(folder, tmp_path
     assert run("report", path.parent).exit_code == 0
 
 
+def test_a_precision_of_scoring_is_said_by_the_result_and_the_report(folder, tmp_path):
+    path = tmp_path / "weights" / "official.pth"
+    path.parent.mkdir()
+    write_published(path, 7)
+    asked = ("eval", "--checkpoint", path, "--preset", "tiny", "--set", "image.long_side=48")
+    for further in ((), ("--precision", "bf16")):
+        scored = run(*asked, "--examples", 0, "--data", folder, *further)
+        assert scored.exit_code == 0, scored.output
+    plain, rounded = sorted(read_results(path.parent), key=lambda result: result.precision)[::-1]
+    assert (plain.precision, rounded.precision) == ("fp32", "bf16")
+    assert rounded.file_stem == "official-vpo-ss-test-bf16"
+    assert rounded.command == f"{plain.command} --precision bf16"
+    reported = run("report", path.parent)
+    assert reported.exit_code == 0, reported.output
+    assert "tiny (SCORED IN BF16)" in reported.output
+
+
 def test_published_weights_that_do_not_fit_are_one_line(folder, tmp_path):
     path = tmp_path / "official.pth"
     write_published(path, 22)

@@ -6,6 +6,7 @@ import torch
 from avs_bench.config import read_preset
 from avs_bench.models import build_model
 from avs_bench.models.execution import ExecutedModel, Execution, rounding, settings_on
+from avs_bench.models.inference import answer, run_hearings
 from avs_bench.models.profiling import profile, timed
 from avs_bench.models.resnet import BasicBlock, ResNet
 from avs_bench.models.tpavi import TPAVI
@@ -35,6 +36,21 @@ def test_results_stay_within_rounding(inputs, execution, tolerance):
         reference = model(*inputs).logits
         ours = ExecutedModel(model, execution)(*inputs)
     assert relative(ours.logits.float(), reference) < tolerance
+
+
+@pytest.mark.parametrize("execution", [Execution(), Execution(True, precision="bf16")])
+def test_a_picture_seen_once_is_heard_in_the_same_arithmetic(execution):
+    model = build_model("tiny", 5).eval()
+    images = torch.randint(0, 255, (2, 3, 64, 64)).byte()
+    sounds = torch.randn(2, 1, 48_000) / 10
+    (seen_once,) = run_hearings(ExecutedModel(model, execution), images, [sounds])
+    with torch.inference_mode():
+        whole = answer(ExecutedModel(model, execution), images, sounds, None)
+        plain = answer(model, images, sounds, None)
+    assert seen_once.scores.dtype == whole.scores.dtype
+    assert torch.equal(seen_once.scores, whole.scores)
+    assert torch.equal(whole.scores, plain.scores) == (execution.precision == "fp32")
+    assert relative(whole.scores.float(), plain.scores) < 0.2
 
 
 def test_channels_last_is_for_models_with_3d_convolutions_too():

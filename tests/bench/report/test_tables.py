@@ -412,6 +412,21 @@ class TestComparison:
             comparison_tables([*runs, run("b", elsewhere)])
 
 
+def test_scores_of_16_bits_are_marked_and_are_no_other_seed():
+    rounded = result(pictures(0.5), precision="bf16")
+    (table,) = score_tables_of(
+        [run("r", result(pictures(0.6))), run("s", rounded, result(pictures(0.7)))]
+    )
+    assert [row.words[0] for row in table.rows[:3]] == [
+        "tiny (r)",
+        "tiny (s) (SCORED IN BF16)",
+        "tiny (s)",
+    ]
+    assert any(line.startswith("SCORED IN BF16 or FP16") for line in table.legend)
+    (plain,) = score_tables_of([run("r", result(pictures(0.6)))])
+    assert not any(line.startswith("SCORED IN") for line in plain.legend)
+
+
 def test_a_model_that_has_seen_what_is_scored_is_marked_and_does_not_compete():
     scored = pictures(0.9), pictures(0.5, seed=1), pictures(0.6, seed=2)
     results = [result(one, model=f"m{n}", seed=n) for n, one in enumerate(scored)]

@@ -24,6 +24,24 @@ def batched(settings, size):
     return replace(settings, evaluation=replace(settings.evaluation, batch_size=size))
 
 
+@pytest.mark.parametrize(("precision", "made"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_scoring_computes_in_a_precision_of_its_own_and_lays_maps_out(
+    model, dataset, settings, precision, made
+):
+    seen = []
+    layers = [module for module in model.modules() if isinstance(module, nn.Conv2d)]
+    keep = layers[0].register_forward_hook(lambda _m, given, out: seen.append((given[0], out)))
+    own = replace(settings.evaluation, precision=precision, channels_last=precision == "bf16")
+    weights = [parameter.clone() for parameter in model.parameters()]
+    (scores,) = evaluate(model, dataset, "test", replace(settings, evaluation=own), CPU)
+    keep.remove()
+    assert {out.dtype for _, out in seen} == {made}
+    channels_last = [x.is_contiguous(memory_format=torch.channels_last) for x, _ in seen]
+    assert channels_last == [precision == "bf16"] * len(seen)
+    assert len(scores.items) == 3
+    assert all(map(torch.equal, weights, model.parameters()))
+
+
 def test_scores_do_not_depend_on_the_batch_and_cover_every_group(model, dataset, settings):
     one, all_at_once = (
         evaluate(model, dataset, "test", batched(settings, size), CPU)[0] for size in (1, 8)
