@@ -62,8 +62,7 @@ def score(
     """Return what a model scores and answers, with the settings that it was opened with.
 
     A `showcase` and a `translator` are given every answer; what `EarScorer` finds comes last.
-    Raises InputError for a dataset with other classes than the model's that are not mapped, and for
-    an unknown class.
+    Raises InputError for an unknown class, and for classes that are not the model's nor mapped.
     """
     settings, origin = opened.settings, opened.origin
     dataset, class_map = _scored_data(opened, dataset, subset, questions)
