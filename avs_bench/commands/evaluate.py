@@ -29,6 +29,7 @@ from vpo_builder.runtime.outside_text import say
 
 if TYPE_CHECKING:
     from avs_bench.names import OwnFamily
+    from avs_bench.results.records import Result
     from avs_bench.scoring.score import Questions
 
 
@@ -145,12 +146,16 @@ def evaluate(
     if translator:
         tell_translation(home, result, translator.translation(result))
     if result.seen:
-        say(
-            f"warning: training has seen pictures of this {subset}: {result.seen}; build with "
-            "vpo-build --exclude to score here",
-            err=True,
-        )
+        _warn_of_seen(result)
     say(stored)
+
+
+def _warn_of_seen(result: Result) -> None:
+    say(
+        f"warning: training has seen pictures of this {result.subset}: {result.seen}; build with "
+        "vpo-build --exclude to score here",
+        err=True,
+    )
 
 
 def _command(
