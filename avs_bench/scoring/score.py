@@ -163,8 +163,10 @@ def _seen(opened: OpenedModel, dataset: AVSDataset, subset: Subset) -> SeenCount
 
 
 def _cost(opened: OpenedModel) -> Cost:
+    """Count two items and halve: of one, small pictures leave a norm a single value."""
     parameters = sum(p.numel() for p in opened.module.parameters())
-    return Cost(parameters, count_flops(opened.module, *opened.needs.example(1, opened.device)))
+    flops = count_flops(opened.module, *opened.needs.example(2, opened.device))
+    return Cost(parameters, flops // 2)
 
 
 def _sha256(files: Sequence[Path]) -> str:
