@@ -16,7 +16,7 @@ SS := $(DATA)/VPO/VPO-SS
 TINY := $(RUNS)/tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report board docs test test-media prove-resume prove-latex prove-notebook prove-kills fuzz mutants dist lint bench listen clean
+.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report board docs test test-media prove-resume prove-latex prove-processes prove-notebook prove-kills fuzz mutants dist lint bench listen clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,11 @@ fuzz: $(EVERYTHING) ## spoil every kind of input for ten minutes: no traceback, 
 
 prove-notebook: $(EVERYTHING) ## run docs/quickstart.ipynb in a kernel (half a minute)
 	$(BIN)/python -m pytest -q -m proof tests/test_notebook.py $(ARGS)
+
+prove-processes: $(EVERYTHING) ## long runs of several processes, every kill of a build, official models in ONNX (minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto -m proof tests/bench/training/test_distributed.py \
+	    tests/bench/training/test_endings.py tests/builder/fetching/test_crashes.py \
+	    tests/bench/models/test_exporting.py $(ARGS)
 
 prove-latex: $(EVERYTHING) ## typeset a report with pdflatex (apt-get install texlive-latex-recommended poppler-utils)
 	$(BIN)/python -m pytest -q -rs -m proof tests/bench/report/test_latex.py $(ARGS)

@@ -15,6 +15,7 @@ from tests.avsbench_trees import S4_VIDEOS, write_s4
 from tests.bench.conftest import SMALL
 from tests.builder import dataset_by_hand
 from tests.builder.dataset_by_hand import PICTURES, Picture, write_dataset
+from tests.markdown_pages import blocks_of
 from vpo_builder.classes import CLASS_TABLE, class_rows, read_class_table
 from vpo_builder.dataset.schema import ClassRow
 from vpo_builder.sources.vggsound import known_labels
@@ -164,8 +165,8 @@ def write_table(
 def test_the_guide_s_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = Path(__file__).parents[3] / "docs" / "other-classes.md"
     commands, table = [], []
-    for block in page.read_text().split("```")[1::2]:
-        (commands if "avs-bench" in block else table).extend(block.strip().splitlines())
+    for block in blocks_of(page.read_text()):
+        (commands if block.language == "sh" else table).extend(block.text.strip().splitlines())
     monkeypatch.chdir(tmp_path)
     ours = class_rows(read_class_table(CLASS_TABLE, "captions", known_labels()))
     cow = Picture(9, "test", (("cow", "iiiiiiiiiii_000090"),))
@@ -177,11 +178,11 @@ def test_the_guide_s_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "data/avsbench_data_single_plus"
     )
     Path("vggsound_bench").symlink_to("plus/vggsound_bench")
-    write_s4(Path("avsbench_data"), S4_VIDEOS[4:5])
+    write_s4(Path("avsbench"), S4_VIDEOS[4:5])
     Path("classes.csv").write_text("\n".join(table) + "\n")
     said = []
     for command in commands:
-        program, *words = shlex.split(command)
+        program, *words = shlex.split(command, comments=True)
         assert program == "avs-bench"
         said.append(passed(*words, *(SETS if words[0] == "train" else BARE)))
     assert "held out ease-ood: left out 1 of 5 train" in said[0]

@@ -16,6 +16,7 @@ from tests.bench.models.small_models import small_avsegformer
 from vpo_builder.runtime.errors import InputError
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("name", "options", "image", "sound"),
     [

@@ -62,6 +62,7 @@ def apart(one, other):
     return max(abs(a[name] - b[name]) for a, b in pairs for name in a)
 
 
+@pytest.mark.proof
 def test_two_processes_have_the_curve_of_one_in_float32(tmp_path):
     folder = write_dataset(tmp_path / "data", PICTURES)
     weights = warm_weights(folder, tmp_path / "warm.pt")
@@ -89,6 +90,7 @@ def shown_torchrun() -> list[str]:
     return shlex.split(line)
 
 
+@pytest.mark.proof
 def test_the_guides_torchrun_line_trains_stops_and_resumes_in_two_processes(folder, tmp_path):
     assert folder == tmp_path / "data/VPO/VPO-SS"  # where the line looks
     words = shown_torchrun()

@@ -143,6 +143,7 @@ def test_scoring_stops_in_every_process_if_one_was_told_to(settings, dataset):
         evaluate(model, dataset, "val", settings, CPU, processes=BesideOneThatWasStopped())
 
 
+@pytest.mark.proof
 def test_two_processes_average_and_end_as_one_run(folder, tmp_path):
     pytest.importorskip("tensorboard", reason="tensorboard is not installed")
     out = tmp_path / "run"

@@ -63,5 +63,5 @@ def test_without_it_training_never_looks_at_test(settings, dataset, tmp_path):
     fit(settings, blind, tmp_path / "run", device=CPU, announce=said.append)
     assert not any("TEST" in line for line in said)
     published = replace(settings, train=replace(settings.train, selection="test-as-published"))
-    with pytest.raises(InputError, match="its test subset is empty and shall choose"):
+    with pytest.raises(InputError, match="its test subset is empty, so it cannot choose"):
         fit(published, blind, tmp_path / "other", device=CPU, announce=said.append)

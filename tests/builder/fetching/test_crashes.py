@@ -108,6 +108,7 @@ def complete(out: Path) -> set[str]:
     return clips | coco | table
 
 
+@pytest.mark.proof
 def test_a_build_killed_at_any_change_of_state_resumes_to_the_same_bytes(
     server: Loopback, options: FetchOptions, tmp_path: Path
 ) -> None:
