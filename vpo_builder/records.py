@@ -14,7 +14,10 @@ import msgspec
 
 from vpo_builder.dataset.schema import Sample, Subset
 from vpo_builder.dataset.sound_credits import SoundCredit
+from vpo_builder.dataset.untrusted import LARGEST_ID
 
+ListedId = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ID)]
+"""An id in a list of COCO's shape, checked while the list is decoded."""
 Home = Literal["train", "val", "test", "divided"]
 """What a list of images is for: train gives val too, and a divided one all three subsets."""
 
@@ -121,7 +124,7 @@ class Photo(msgspec.Struct, frozen=True, gc=False):
     it shows none; nobody looked for any other.
     """
 
-    id: int
+    id: ListedId
     width: int
     height: int
     file_name: str = ""
@@ -138,7 +141,7 @@ class ObjectMask(msgspec.Struct, frozen=True, gc=False):
     Other producers leave out what has a default here. No area is that of the mask.
     """
 
-    id: int
+    id: ListedId
     image_id: Annotated[int, msgspec.Meta(ge=-(10**18), le=10**18)]  # so that 64 bits hold it
     category_id: int
     area: float | None = None

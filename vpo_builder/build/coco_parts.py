@@ -2,10 +2,11 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace as changed
 from typing import Any
 
+import numpy as np
 from msgspec.structs import replace
 
 from vpo_builder.dataset.untrusted import LARGEST_ID
@@ -14,6 +15,7 @@ from vpo_builder.records import ObjectMask, Photo
 from vpo_builder.rendering.mask import BrokenMaskError, segmentation_area
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.coco import CocoPart
+from vpo_builder.sources.object_columns import ObjectColumns
 
 
 def side_by_side(parts: Sequence[CocoPart]) -> tuple[CocoPart, ...]:
@@ -25,7 +27,9 @@ def side_by_side(parts: Sequence[CocoPart]) -> tuple[CocoPart, ...]:
     """
     for first, other in itertools.combinations(parts, 2):
         _refuse_shared_ids("image", first, first.photos, other, other.photos)
-        _refuse_shared_ids("annotation", first, first.objects, other, other.objects)
+        ours, theirs = (ObjectColumns.of(part.objects).number for part in (first, other))
+        if np.intersect1d(ours, theirs, assume_unique=True).size:
+            _refuse_shared_ids("annotation", first, first.objects, other, other.objects)
     number_of: dict[str, int] = {}
     for part in parts:
         for number, name in sorted(part.category_names.items()):
@@ -39,12 +43,14 @@ def with_added_ids(part: CocoPart, to_images: int, to_annotations: int) -> CocoP
     if not to_images and not to_annotations:
         return part
     photos = tuple(replace(photo, id=photo.id + to_images) for photo in part.photos)
-    objects = tuple(
-        replace(row, id=row.id + to_annotations, image_id=row.image_id + to_images)
-        for row in part.objects
-    )
-    for kind, rows in (("image", photos), ("annotation", objects)):
-        largest = max(map(attrgetter("id"), rows), default=0)
+    objects = ObjectColumns.of(part.objects)
+    number, image = objects.number + to_annotations, objects.image + to_images
+    objects = changed(objects, number=number, image=image)
+    numbers = [photo.id for photo in photos]
+    for kind, largest in (
+        ("image", max(numbers, default=0)),
+        ("annotation", number.max(initial=0)),
+    ):
         if largest > LARGEST_ID:
             raise InputError(
                 f"{part.path}: {kind} id {largest} is above {LARGEST_ID}: give a smaller "
@@ -85,7 +91,7 @@ def annotated_in_part(part: CocoPart, class_of: Mapping[str, str]) -> Iterator[i
 
 
 def _refuse_shared_ids(
-    kind: str, first: CocoPart, rows: Sequence[Any], other: CocoPart, others: Sequence[Any]
+    kind: str, first: CocoPart, rows: Iterable[Any], other: CocoPart, others: Iterable[Any]
 ) -> None:
     of_first = {row.id: row for row in rows}
     shared = {row.id: row for row in others if row.id in of_first}
@@ -115,34 +121,31 @@ def _renumbered(part: CocoPart, number_of: dict[str, int]) -> CocoPart:
     }
     if not change:
         return part
-    objects = tuple(
-        replace(row, category_id=change[row.category_id]) if row.category_id in change else row
-        for row in part.objects
-    )
+    objects = ObjectColumns.of(part.objects)
+    category = [change.get(number, number) for number in objects.category.tolist()]
+    objects = changed(objects, category=np.array(category, np.int64))
     kept = {number: name for name, number in number_of.items() if name in names.values()}
     return part.changed(objects=objects, category_names=kept)
 
 
 def _with_areas(part: CocoPart) -> CocoPart:
-    objects = part.objects
-    if any(row.area is None for row in objects):
+    objects = ObjectColumns.of(part.objects)
+    missing = np.flatnonzero(np.isnan(objects.area)).tolist()
+    if missing:
         sizes = {photo.id: (photo.height, photo.width) for photo in part.photos}
-        objects = tuple(
-            row if row.area is not None else replace(row, area=_area(row, sizes.get(row.image_id)))
-            for row in objects
-        )
-    outlined = (row for row in objects if row.area and _has_outline(row))
-    if objects and next(outlined, None) is None:
+        area = objects.area.copy()
+        for place in missing:
+            row = objects[place]
+            area[place] = _area(row, sizes.get(row.image_id))
+        objects = changed(objects, area=area)
+    outlined = (objects.area != 0) & (objects.outline_bytes > EMPTY_OUTLINE)
+    if len(objects) and not outlined.any():
         raise InputError(
             f"{part.path}: none of its {len(objects)} annotations of sounding categories has an "
-            f"area and an outline, the first being {min(row.id for row in objects)}: expected "
+            f"area and an outline, the first being {objects.number.min()}: expected "
             "segmentation to be polygons or run lengths"
         )
     return part.changed(objects=objects)
-
-
-def _has_outline(row: ObjectMask) -> bool:
-    return memoryview(row.segmentation).nbytes > EMPTY_OUTLINE
 
 
 def _area(row: ObjectMask, size: tuple[int, int] | None) -> float:
@@ -150,7 +153,7 @@ def _area(row: ObjectMask, size: tuple[int, int] | None) -> float:
 
     Those of the whole image where it cannot be read: it is looked at later, and the reason told.
     """
-    if size is None or not _has_outline(row):
+    if size is None or memoryview(row.segmentation).nbytes <= EMPTY_OUTLINE:
         return 0.0
     try:
         return float(segmentation_area(bytes(row.segmentation), *size))

@@ -1,6 +1,7 @@
 """Reads all sources into one corpus: photos and objects of lists of masks, clips of sounds."""
 
 import itertools
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -19,13 +20,22 @@ from vpo_builder.config import SubsetSettings
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.documents.documents import Attribution
 from vpo_builder.planning.matching import image_subsets
-from vpo_builder.records import ArchiveMember, ObjectMask, Photo, Rejection, Sounds
+from vpo_builder.records import ArchiveMember, Photo, Rejection, Sounds
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.captions import Captions, read_captions
-from vpo_builder.sources.coco import FILE_NAME, OWN_FILE_NAME, CocoPart, License, read_coco
+from vpo_builder.sources.coco import (
+    FILE_NAME,
+    OWN_FILE_NAME,
+    CocoPart,
+    License,
+    read_coco,
+    wanted_of,
+)
 from vpo_builder.sources.image_sources import ImageSource
 from vpo_builder.sources.json_files import JsonFile
+from vpo_builder.sources.object_columns import ObjectColumns
 from vpo_builder.sources.recordings import AUDIO_FOLDERS, has_recordings
+from vpo_builder.sources.side_files import NO_SIDE_FILES, SideFiles
 from vpo_builder.sources.vggsounder import read_vggsounder
 
 
@@ -55,9 +65,9 @@ class Corpus:
         return {number: classes[name] for number, name in names.items() if name in classes}
 
     @cached_property
-    def objects(self) -> tuple[ObjectMask, ...]:
+    def objects(self) -> ObjectColumns:
         """The objects of every part."""
-        return tuple(itertools.chain.from_iterable(part.objects for part in self.parts))
+        return ObjectColumns.joined([ObjectColumns.of(part.objects) for part in self.parts])
 
     @cached_property
     def folders(self) -> dict[int, Path]:
@@ -127,19 +137,34 @@ def read_corpus(
     table: tuple[SoundingClass, ...],
     subsets: SubsetSettings,
     vggsounder: Path | None = None,
+    side_files: SideFiles = NO_SIDE_FILES,
 ) -> Corpus:
     """Return the corpus of lists of masks and of the sounds, for the classes of a table.
 
     `vggsounder` is the csv that says which labels can be heard in which clips of VGGSound.
+    `side_files` hold what was kept of long jsons; nothing is kept of folders of masks, nor of
+    captions in several files.
     """
     classes = classes_by_category(table)
     described = PERSON in classes.values()
     with ThreadPoolExecutor(1) as thread:
         lists = [
-            None if source.masks.is_dir() else JsonFile(source.masks, thread) for source in sources
+            None
+            if source.masks.is_dir()
+            else JsonFile(
+                source.masks,
+                thread,
+                side_files.of(source.masks, *wanted_of(classes, _names(source))),
+            )
+            for source in sources
         ]
         told = [
-            [JsonFile(path, thread) for path in source.captions if described] for source in sources
+            [
+                JsonFile(path, thread, side_files.of(path, "captions"))
+                for path in source.captions
+                if described
+            ]
+            for source in sources
         ]
         sounds = read_sounds()
         read = [
@@ -179,11 +204,14 @@ def _read_list(
     if file is None:
         values = source.values or values_of_categories(table)
         return read_own_masks(source, values, classes)
-    names = OWN_FILE_NAME if source.name else FILE_NAME
-    part = read_coco(file, source.pictures, classes, names)
+    part = read_coco(file, source.pictures, classes, _names(source))
     part = with_added_ids(part, source.add_to_image_ids, source.add_to_annotation_ids)
     licence = License(0, source.licence, source.licence_url)
     return part.changed(licence=licence, elsewhere=source.elsewhere)
+
+
+def _names(source: ImageSource) -> re.Pattern[str]:
+    return OWN_FILE_NAME if source.name else FILE_NAME
 
 
 def _in_subsets(

@@ -13,6 +13,7 @@ from vpo_builder.dataset.places import dataset_folder
 from vpo_builder.dataset.schema import Split
 from vpo_builder.publishing.funnel import Funnel
 from vpo_builder.runtime.executors import ExecutorKind
+from vpo_builder.sources.side_files import NO_SIDE_FILES, SideFiles
 
 Config_co = TypeVar(
     "Config_co", bound=BuildConfig | SinglePlusConfig | ImportConfig, covariant=True
@@ -64,11 +65,15 @@ def needed(folder: Path | None) -> Path:
 
 @dataclass(frozen=True)
 class Work:
-    """How the work is done: in how many processes, of whom, and whether damage stops it."""
+    """How the work is done: in how many processes, of whom, and whether damage stops it.
+
+    `side_files` hold what an earlier plan kept of the lists; they change no byte of what comes out.
+    """
 
     workers: int = 1
     executor: ExecutorKind = "local"
     strict: bool = False
+    side_files: SideFiles = NO_SIDE_FILES
 
 
 @dataclass(frozen=True)

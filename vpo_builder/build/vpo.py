@@ -92,12 +92,18 @@ def read_material(request: VpoRequest) -> Material:
         labels = frozenset(label for row in table for label in row.labels)
         parts = [other.select(frozenset(classes_of_labels(table))) for other in lists]
         if sources.wants_vggsound:
-            parts.insert(0, read_vggsound(needed(sources.vggsound), labels, sources.vggsound_csv))
+            where = (needed(sources.vggsound), labels, sources.vggsound_csv)
+            parts.insert(0, read_vggsound(*where, request.work.side_files))
         return united(parts)
 
     with without_collecting():
         corpus = read_corpus(
-            image_sources(request), read_sounds, table, config.subsets, sources.vggsounder
+            image_sources(request),
+            read_sounds,
+            table,
+            config.subsets,
+            sources.vggsounder,
+            request.work.side_files,
         )
     if not request.supply.fetches:
         refuse_absent_folders(corpus, sources.vggsound)
@@ -295,7 +301,7 @@ def _count(request: VpoRequest, material: Material, publication: Publication) ->
     unread = dict.fromkeys(row.record for row in corpus.rejections if row.kind == "image")
     return count_funnel(
         [*(photo.id for photo, _ in corpus.photos), *unread],
-        {row.id: row.image_id for row in corpus.objects},
+        dict(zip(corpus.objects.number.tolist(), corpus.objects.image.tolist(), strict=True)),
         [row.clip_id for row in corpus.sounds.rows],
         corpus.sounds.label_counts,
         classes_of_labels(corpus.table),

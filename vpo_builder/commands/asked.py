@@ -40,11 +40,10 @@ class Asked:
         read.
         """
         from vpo_builder.build.from_manifest import read_published
-        from vpo_builder.build.request import BuildRequest, Sources, Work
+        from vpo_builder.build.request import BuildRequest, Sources
         from vpo_builder.classes import class_table_of
-        from vpo_builder.runtime.executors import default_workers
 
-        what, choices, sources, running = self.what, self.choices, self.sources, self.running
+        what, choices, sources = self.what, self.choices, self.sources
         manifest = None if what.from_manifest is None else read_published(what.from_manifest)
         split = what.split if manifest is None else manifest.meta.split
         if split is None:
@@ -66,7 +65,7 @@ class Asked:
             ),
             config=self._config(split, manifest),
             seed=(choices.seed or 0) if manifest is None else manifest.meta.seed,
-            work=Work(running.workers or default_workers(), running.executor, running.strict),
+            work=self.running.work(),
             published=manifest,
             allow_substitutes=what.allow_substitutes,
         )

@@ -13,6 +13,7 @@ from vpo_builder.dataset.schema import Split
 from vpo_builder.runtime.errors import InputError
 
 if TYPE_CHECKING:
+    from vpo_builder.build.request import Work
     from vpo_builder.fetching.fetch_request import FetchOptions
 
 
@@ -143,3 +144,14 @@ class Running(HowToRun):
     """How a build's work is done."""
 
     strict: bool
+    side_files: Literal["time", "hash", "off"]
+
+    def work(self) -> "Work":
+        """Return how the work is done."""
+        from vpo_builder.build.request import Work
+        from vpo_builder.runtime.executors import default_workers
+        from vpo_builder.sources.side_files import NO_SIDE_FILES, users_side_files
+
+        by_hash, off = self.side_files == "hash", self.side_files == "off"
+        side_files = NO_SIDE_FILES if off else users_side_files(by_hash=by_hash)
+        return Work(self.workers or default_workers(), self.executor, self.strict, side_files)

@@ -213,6 +213,14 @@ _RUNNING = OptionGroup(
         Option(
             ["--strict"], is_flag=True, help="Publish nothing if an image, mask or clip is broken."
         ),
+        Option(
+            ["--side-files"],
+            type=Choice(["time", "hash", "off"]),
+            default="time",
+            show_default=True,
+            help="What is kept of long lists in your cache folder, so that they are planned from "
+            "sooner: trusted by a list's size and time, by its hash too, or none.",
+        ),
     ),
 )
 GROUPS = {

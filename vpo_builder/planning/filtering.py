@@ -8,7 +8,6 @@ images at once: COCO has half a million objects of sounding categories, and drop
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from vpo_builder.records import (
     Reason,
     Rejection,
 )
+from vpo_builder.sources.object_columns import ObjectColumns
 
 Flags = NDArray[np.bool_]
 
@@ -59,7 +59,7 @@ def filter_images(
     the annotations beside which their image may show others of their class, not annotated.
     """
     table = _ObjectTable(
-        photos, tuple(objects), class_of, config.filters.min_area_fraction, in_part
+        photos, ObjectColumns.of(objects), class_of, config.filters.min_area_fraction, in_part
     )
     lone = config.filters.repeats == "sounding" and split != "msmi"
     mute = table.repeating if lone else np.zeros_like(table.repeating)
@@ -125,7 +125,7 @@ class _ObjectTable:
     def __init__(
         self,
         photos: Sequence[tuple[Photo, Subset]],
-        rows: Sequence[ObjectMask],
+        rows: ObjectColumns,
         class_of: Mapping[int, str],
         min_area_fraction: float,
         in_part: Collection[int],
@@ -133,15 +133,11 @@ class _ObjectTable:
         self.photos, self._rows, self._class_of = photos, rows, class_of
         names = {name: code for code, name in enumerate(sorted(set(class_of.values())))}
         codes = {category: names[name] for category, name in class_of.items()}
-        size = len(rows)
-        self.image = self._places(np.fromiter(map(attrgetter("image_id"), rows), np.int64, size))
-        self.number = np.fromiter(map(attrgetter("id"), rows), np.int64, size)
-        category = map(attrgetter("category_id"), rows)
-        code = np.fromiter(map(codes.__getitem__, category), np.int64, size)
-        crowd = np.fromiter(map(attrgetter("iscrowd"), rows), np.bool_, size)
-        area = np.fromiter(map(attrgetter("area"), rows), np.float64, size)
-        # `[]` and `[[]]`, undecoded, are no outline.
-        outline = np.fromiter((memoryview(row.segmentation).nbytes for row in rows), np.int64, size)
+        self.image, self.number = self._places(rows.image), rows.number
+        listed, place = np.unique(rows.category, return_inverse=True)
+        code = np.array([codes[number] for number in listed.tolist()], np.int64)[place]
+        crowd, area = rows.crowd, rows.area
+        outline = rows.outline_bytes  # `[]` and `[[]]`, undecoded, are no outline
         listed = self.image != NOT_LISTED
         smallest = [min_area_fraction * photo.width * photo.height for photo, _ in photos]
         self.whole: Flags = listed & (area > 0) & (outline > EMPTY_OUTLINE)

@@ -2,14 +2,14 @@
 
 import math
 import re
-from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 from msgspec.structs import replace as replaced
 
 from vpo_builder.dataset.untrusted import LARGEST_AREA, LARGEST_ID, LARGEST_SIDE
@@ -18,6 +18,8 @@ from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.archives import member_named
 from vpo_builder.sources.coco_folders import names_of
 from vpo_builder.sources.json_files import JsonFile
+from vpo_builder.sources.object_columns import DTYPES, ObjectColumns
+from vpo_builder.sources.side_files import Blob, Column, Kept
 
 _NAME = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,120}"
 FILE_NAME = re.compile(rf"(?:{_NAME}/){{0,4}}{_NAME}\.(?i:jpg|jpeg|png)", re.ASCII)
@@ -38,7 +40,7 @@ class License(msgspec.Struct, frozen=True):
 
 
 class _Category(msgspec.Struct, frozen=True):
-    id: int
+    id: Annotated[int, msgspec.Meta(ge=-(10**18), le=10**18)]  # so that 64 bits hold it
     name: str
 
 
@@ -49,6 +51,8 @@ class _Instances(msgspec.Struct, frozen=True):
     licenses: list[License] | None = None
 
 
+_Head = tuple[list[Photo], list[_Category], list[License]]
+_HEAD = "head"
 UNKNOWN = License(0, "", "")
 
 
@@ -63,7 +67,7 @@ class CocoPart:
 
     path: Path
     photos: tuple[Photo, ...]
-    objects: tuple[ObjectMask, ...]
+    objects: tuple[ObjectMask, ...] | ObjectColumns
     category_names: dict[int, str]
     licenses: tuple[License, ...]
     images: Path
@@ -104,7 +108,7 @@ class CocoPart:
 def read_coco(
     file: JsonFile,
     images: Path,
-    wanted: Container[str],
+    wanted: Collection[str],
     names: re.Pattern[str] = FILE_NAME,
 ) -> CocoPart:
     """Return a part with the objects of the `wanted` categories; its images lie in `images`.
@@ -113,17 +117,57 @@ def read_coco(
     for a missing folder, a json that is cut short or of another shape, a repeated id, and a file
     name that is not of `names`.
     """
-    path = file.path
+    part = None if file.kept is None else _of_kept(file, file.kept, images, wanted, names)
+    if part is not None:
+        return part
     instances, sha256 = file.decode(_Instances)
-    _refuse_two_meanings("category", instances.categories, path)
-    _refuse_two_meanings("licence", instances.licenses or [], path)
-    categories = {category.id: category.name for category in instances.categories}
-    keep = {number for number, name in categories.items() if name in wanted}
+    _refuse_two_meanings("category", instances.categories, file.path)
+    _refuse_two_meanings("licence", instances.licenses or [], file.path)
+    keep = {category.id for category in instances.categories if category.name in wanted}
     photos = sorted(map(_with_file_name, instances.images), key=attrgetter("id"))
-    objects = [row for row in instances.annotations if row.category_id in keep]
-    _check_ids(photos, objects, path, names)
-    licenses = tuple(instances.licenses or ())
-    return CocoPart(path, tuple(photos), tuple(objects), categories, licenses, images, sha256)
+    objects = ObjectColumns.of(row for row in instances.annotations if row.category_id in keep)
+    head = (photos, instances.categories, instances.licenses or [])
+    part = _part(head, objects, file.path, images, sha256)
+    _check(part, names)
+    file.keep(lambda: _to_keep(head, objects))
+    return part
+
+
+def wanted_of(wanted: Collection[str], names: re.Pattern[str] = FILE_NAME) -> tuple[str, ...]:
+    """Return what `read_coco` wants of a list, as its side file is told apart by it."""
+    return "coco", names.pattern, *sorted(wanted)
+
+
+def _part(head: _Head, objects: ObjectColumns, path: Path, images: Path, sha256: str) -> CocoPart:
+    photos, categories, licenses = head
+    names = {category.id: category.name for category in categories}
+    return CocoPart(path, tuple(photos), objects, names, tuple(licenses), images, sha256)
+
+
+def _to_keep(head: _Head, objects: ObjectColumns) -> dict[str, Column]:
+    encoded = msgspec.msgpack.encode(head)
+    return {_HEAD: Blob(len(encoded), [encoded]), **objects.to_keep()}
+
+
+def _of_kept(
+    file: JsonFile, kept: Kept, images: Path, wanted: Collection[str], names: re.Pattern[str]
+) -> CocoPart | None:
+    """Return the part that was kept of a list, None, with a word, if it is not as it was written.
+
+    It is checked like the list, since whoever may write there could have written anything.
+    """
+    try:
+        encoded, *columns = kept.checked({_HEAD: "|u1", **DTYPES})
+        head = msgspec.msgpack.decode(encoded.tobytes(), type=_Head)
+        part = _part(head, ObjectColumns.of_kept(columns), file.path, images, kept.sha256)
+        _check(part, names)
+        numbers = [number for number, name in part.category_names.items() if name in wanted]
+        if not np.isin(ObjectColumns.of(part.objects).category, numbers).all():
+            raise ValueError("an annotation of another category")
+    except (ValueError, msgspec.MsgspecError, InputError) as error:
+        file.refuse_kept(error)
+        return None
+    return part
 
 
 def _with_file_name(photo: Photo) -> Photo:
@@ -148,12 +192,10 @@ def _refuse_two_meanings(kind: str, rows: Sequence[_Category | License], path: P
             raise InputError(f"{path}: {kind} id {row.id} stands there twice and differs")
 
 
-def _check_ids(
-    photos: list[Photo], objects: list[ObjectMask], path: Path, names: re.Pattern[str]
-) -> None:
-    for photo in photos:
-        if not 0 <= photo.id <= LARGEST_ID:
-            raise InputError(f"{path}: image id {photo.id} is outside [0, {LARGEST_ID}]")
+def _check(part: CocoPart, names: re.Pattern[str]) -> None:
+    """Raise InputError for a photo of no plain name or size, and for an id that stands twice."""
+    path = part.path
+    for photo in part.photos:
         if not names.fullmatch(photo.file_name):
             raise InputError(
                 f"{path}: image {photo.id}: file_name {photo.file_name!r} is not a plain file "
@@ -165,11 +207,11 @@ def _check_ids(
                 f"{path}: image {photo.id}: size {photo.width}x{photo.height}: expected sides in "
                 f"[1, {LARGEST_SIDE}] and at most {LARGEST_AREA} pixels"
             )
-    for kind, rows in (("image", photos), ("annotation", objects)):
-        ids = set(map(attrgetter("id"), rows))
-        if len(ids) < len(rows):
-            counts = Counter(row.id for row in rows)
-            twice = min(number for number, count in counts.items() if count > 1)
-            raise InputError(f"{path}: {kind} id {twice} stands there twice: expected once")
-        if ids and not (min(ids) >= 0 and max(ids) <= LARGEST_ID):
+    of_photos = np.fromiter(map(attrgetter("id"), part.photos), np.int64, len(part.photos))
+    for kind, ids in (("image", of_photos), ("annotation", ObjectColumns.of(part.objects).number)):
+        ordered = np.sort(ids)
+        twice = ordered[1:][ordered[1:] == ordered[:-1]]
+        if twice.size:
+            raise InputError(f"{path}: {kind} id {twice[0]} stands there twice: expected once")
+        if ordered.size and not 0 <= ordered[0] <= ordered[-1] <= LARGEST_ID:
             raise InputError(f"{path}: {kind} ids are outside [0, {LARGEST_ID}]")

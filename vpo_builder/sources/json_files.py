@@ -1,6 +1,7 @@
 """Reads COCO's json files ahead: a thread reads and hashes them while others are decoded."""
 
 import hashlib
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -9,17 +10,45 @@ import msgspec
 
 from vpo_builder.runtime.errors import BAD_JSON, InputError
 from vpo_builder.runtime.regular_files import read_regular
+from vpo_builder.sources.side_files import NO_SIDE_FILES, Column, Kept, SideFile
 
 T = TypeVar("T")
 
 
 class JsonFile:
-    """A json file that a thread is asked to read at once; reading and hashing need no lock."""
+    """A json file that a thread is asked to read at once; reading and hashing need no lock.
 
-    def __init__(self, path: Path, threads: ThreadPoolExecutor) -> None:
-        self.path = path
-        self._data = threads.submit(read_regular, path, None)
-        self._sha256 = threads.submit(lambda: hashlib.sha256(self._data.result()).hexdigest())
+    Where its side file holds what is kept of it, that is read instead.
+    """
+
+    def __init__(
+        self, path: Path, threads: ThreadPoolExecutor, side: SideFile | None = None
+    ) -> None:
+        self.path, self._threads = path, threads
+        self._side = side or NO_SIDE_FILES.of(path)
+        self._kept = threads.submit(self._side.load)
+        self._read()
+
+    def _read(self) -> None:
+        self._data = self._threads.submit(
+            lambda: b"" if self._kept.result() else read_regular(self.path, None)
+        )
+        self._sha256 = self._threads.submit(lambda: hashlib.sha256(self._data.result()).hexdigest())
+
+    @property
+    def kept(self) -> Kept | None:
+        """What is kept of the file as it is now."""
+        return self._kept.result()
+
+    def refuse_kept(self, error: Exception) -> None:
+        """Have the file itself read, since what was kept of it is not as it was written."""
+        self._side.refuse(error)
+        self._kept = self._threads.submit(lambda: None)
+        self._read()
+
+    def keep(self, columns: Callable[[], Mapping[str, Column]]) -> None:
+        """Have what was decoded of the file kept for the next time."""
+        self._threads.submit(lambda: self._side.keep(self._sha256.result(), columns()))
 
     def decode(self, kind: type[T]) -> tuple[T, str]:
         """Return the file decoded as `kind`, and its sha256; raise InputError naming the file."""

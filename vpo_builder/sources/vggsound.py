@@ -5,14 +5,17 @@ import hashlib
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+import msgspec
 
 from vpo_builder.records import ClipRow, Sounds
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.sources.files_below import folders_below, seen_below
 from vpo_builder.sources.recordings import find_recordings
+from vpo_builder.sources.side_files import NO_SIDE_FILES, Blob, Kept, SideFiles
 
 CSV_NAME = "vggsound.csv"
 
@@ -20,6 +23,8 @@ YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}", re.ASCII)
 START_SECOND = re.compile(r"[0-9]{1,6}", re.ASCII)
 SPLITS = frozenset({"train", "test"})
 LABELS = Path(__file__).with_name("vggsound_labels.txt")
+
+_Table = tuple[list[ClipRow], dict[str, int]]
 
 
 class _FaultError(ValueError):
@@ -40,19 +45,41 @@ def find_table(folder: Path) -> Path | None:
     return next(found, None)
 
 
-def read_vggsound(folder: Path, wanted: frozenset[str], table: Path | None = None) -> Sounds:
+def read_vggsound(
+    folder: Path,
+    wanted: frozenset[str],
+    table: Path | None = None,
+    side_files: SideFiles = NO_SIDE_FILES,
+) -> Sounds:
     """Return the rows of VGGSound's csv with a wanted label and the files found for them.
 
     The csv is `table`, or lies in `folder` at any depth, or beside it if that is an archive.
     Raises InputError naming file and line for a wrong number of columns, an id that is not
     eleven of YouTube's characters, a start that is no second, an unknown label or split, and a
-    clip that stands there twice.
+    clip that stands there twice. `side_files` may hold what was kept of the csv.
     """
     path = table or find_table(folder)
     if path is None:
         raise InputError(
             f"{folder}: no {CSV_NAME} at any depth: {seen_below(folder)}: give it by --vggsound-csv"
         )
+    rows, label_counts, sha256 = _read_rows(path, wanted, side_files)
+    found = find_recordings(folder, rows)
+    inputs = {"vggsound/vggsound.csv": sha256}
+    return Sounds(tuple(rows), found.paths, label_counts, inputs, packed=found.packed)
+
+
+def _read_rows(
+    path: Path, wanted: frozenset[str], side_files: SideFiles
+) -> tuple[list[ClipRow], Mapping[str, int], str]:
+    """Return the wanted rows, how often each label is named, and the hash of the csv."""
+    side = side_files.of(path, "vggsound", *sorted(wanted))
+    kept = side.load()
+    if kept is not None:
+        try:
+            return *_of_kept(kept, wanted), kept.sha256
+        except (ValueError, msgspec.MsgspecError) as error:
+            side.refuse(error)
     try:
         data = read_regular(path)
         text = data.decode("utf-8-sig")
@@ -63,9 +90,26 @@ def read_vggsound(folder: Path, wanted: frozenset[str], table: Path | None = Non
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text: expected VGGSound's csv") from None
     rows, label_counts = _parse(text, wanted, path)
-    found = find_recordings(folder, rows)
-    inputs = {"vggsound/vggsound.csv": hashlib.sha256(data).hexdigest()}
-    return Sounds(tuple(rows), found.paths, label_counts, inputs, packed=found.packed)
+    sha256 = hashlib.sha256(data).hexdigest()
+    encoded = msgspec.msgpack.encode((rows, label_counts))
+    side.keep(sha256, {"rows": Blob(len(encoded), [encoded])})
+    return rows, label_counts, sha256
+
+
+def _of_kept(kept: Kept, wanted: frozenset[str]) -> _Table:
+    """Return what was kept of a csv; raise ValueError for what cannot have been in it."""
+    (encoded,) = kept.checked({"rows": "|u1"})
+    rows, counts = msgspec.msgpack.decode(encoded.tobytes(), type=_Table)
+    whole = all(
+        YOUTUBE_ID.fullmatch(row.youtube_id)
+        and 0 <= row.start < 10**6
+        and row.label in wanted
+        and row.split in SPLITS
+        for row in rows
+    )
+    if not whole or not counts.keys() <= known_labels():
+        raise ValueError("rows that no csv of VGGSound has")
+    return rows, counts
 
 
 def _parse(text: str, wanted: frozenset[str], path: Path) -> tuple[list[ClipRow], Counter[str]]:
