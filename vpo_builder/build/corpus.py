@@ -158,14 +158,7 @@ def read_corpus(
             )
             for source in sources
         ]
-        told = [
-            [
-                JsonFile(path, thread, side_files.of(path, "captions"))
-                for path in source.captions
-                if described
-            ]
-            for source in sources
-        ]
+        told = [_captions_of(source, thread, side_files) if described else [] for source in sources]
         sounds = read_sounds()
         read = [
             _read_list(source, file, table) for source, file in zip(sources, lists, strict=True)
@@ -208,6 +201,14 @@ def _read_list(
     part = with_added_ids(part, source.add_to_image_ids, source.add_to_annotation_ids)
     licence = License(0, source.licence, source.licence_url)
     return part.changed(licence=licence, elsewhere=source.elsewhere)
+
+
+def _captions_of(
+    source: ImageSource, thread: ThreadPoolExecutor, side_files: SideFiles
+) -> list[JsonFile]:
+    if len(source.captions) > 1:  # ids put those of all files in one order: none is kept
+        side_files = NO_SIDE_FILES
+    return [JsonFile(path, thread, side_files.of(path, "captions")) for path in source.captions]
 
 
 def _names(source: ImageSource) -> re.Pattern[str]:

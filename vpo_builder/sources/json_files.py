@@ -30,10 +30,11 @@ class JsonFile:
         self._read()
 
     def _read(self) -> None:
-        self._data = self._threads.submit(
-            lambda: b"" if self._kept.result() else read_regular(self.path, None)
-        )
-        self._sha256 = self._threads.submit(lambda: hashlib.sha256(self._data.result()).hexdigest())
+        # Each task waits for tasks before it alone: one thread does them all, in this order.
+        kept, path = self._kept, self.path
+        data = self._threads.submit(lambda: b"" if kept.result() else read_regular(path, None))
+        self._sha256 = self._threads.submit(lambda: hashlib.sha256(data.result()).hexdigest())
+        self._data = data
 
     @property
     def kept(self) -> Kept | None:
@@ -43,12 +44,13 @@ class JsonFile:
     def refuse_kept(self, error: Exception) -> None:
         """Have the file itself read, since what was kept of it is not as it was written."""
         self._side.refuse(error)
-        self._kept = self._threads.submit(lambda: None)
+        self._kept = self._threads.submit(_nothing)
         self._read()
 
     def keep(self, columns: Callable[[], Mapping[str, Column]]) -> None:
         """Have what was decoded of the file kept for the next time."""
-        self._threads.submit(lambda: self._side.keep(self._sha256.result(), columns()))
+        sha256 = self._sha256
+        self._threads.submit(lambda: self._side.keep(sha256.result(), columns()))
 
     def decode(self, kind: type[T]) -> tuple[T, str]:
         """Return the file decoded as `kind`, and its sha256; raise InputError naming the file."""
@@ -66,6 +68,10 @@ class JsonFile:
             raise InputError(
                 f"{self.path}: not COCO's json: {error}; the file may be cut short: fetch it again"
             ) from None
+
+
+def _nothing() -> Kept | None:
+    return None
 
 
 def _first_fault(data: bytes, kind: type[Any]) -> str | None:
