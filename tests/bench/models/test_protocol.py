@@ -120,7 +120,7 @@ def test_a_module_is_scored_as_it_is_and_sees_each_picture_once(dataset):
     opened, seen = open_module(toy, dataset.classes, CPU), []
     toy.eye.register_forward_hook(lambda _, inputs, output: seen.append(len(inputs[0])))
     result = score(opened, dataset, "test", Questions(probes=("silence", "off-screen")))
-    assert sum(seen) == len(dataset.subsets["test"]) + 1  # the item whose FLOPs are counted
+    assert sum(seen) == len(dataset.subsets["test"]) + 2  # the items whose FLOPs are counted
     assert (result.model, result.checkpoint, len(result.probes)) == ("Toy", "in memory", 2)
     assert result.settings["image"]["long_side"] == 32
 
