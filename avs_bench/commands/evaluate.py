@@ -17,12 +17,13 @@ from avs_bench.commands.options import (
     hold,
     listed,
     model_options,
+    subset_option,
     tell_translation,
 )
 from avs_bench.config import AskedPrecision
 from avs_bench.names import OWN_FAMILIES, PROBE_NAMES
 from avs_bench.runtime.optional_packages import require_torch
-from vpo_builder.dataset.schema import SUBSETS, Subset
+from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.command_help import PresetCommand, examples
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.outside_text import say
@@ -45,13 +46,7 @@ if TYPE_CHECKING:
 )
 @model_options("is evaluated", LABELS)
 @click.option("--data", "folder", required=True, type=PATH, help="Dataset to score on.")
-@click.option(
-    "--subset",
-    type=click.Choice(SUBSETS),
-    default="test",
-    show_default=True,
-    help="What is scored.",
-)
+@subset_option("What is scored.")
 @click.option(
     "--probe",
     "probes",

@@ -12,6 +12,7 @@ import click
 
 from avs_bench.checkpoints.choice import ModelChoice
 from avs_bench.config import PRESETS, AskedPrecision
+from vpo_builder.dataset.schema import SUBSETS
 from vpo_builder.runtime.command_help import PresetOption
 from vpo_builder.runtime.errors import one_line_errors
 from vpo_builder.runtime.output_lock import RUN_LOCK, output_lock
@@ -41,6 +42,13 @@ if TYPE_CHECKING:
     from avs_bench.results.translation import Translation
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def subset_option(text: str) -> Option:
+    """Return the option --subset, test without it; `text` says what becomes of the subset."""
+    return click.option(
+        "--subset", type=click.Choice(SUBSETS), default="test", show_default=True, help=text
+    )
 
 
 def preset_option(text: str) -> Option:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from avs_bench.commands.options import DATA, PATH, listed
+from avs_bench.commands.options import DATA, PATH, listed, subset_option
 from avs_bench.names import PROBE_NAMES
-from vpo_builder.dataset.schema import SUBSETS, Subset
+from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.command_help import examples
 from vpo_builder.runtime.errors import InputError, one_line_errors
 from vpo_builder.runtime.outside_text import say
@@ -29,13 +29,7 @@ from vpo_builder.runtime.outside_text import say
     help=f"Of {','.join(PROBE_NAMES)},toward-twin; right-sound writes the pictures' own.",
 )
 @click.option("--out", required=True, type=PATH, help="Folder for the sounds and their manifest.")
-@click.option(
-    "--subset",
-    type=click.Choice(SUBSETS),
-    default="test",
-    show_default=True,
-    help="Whose pictures are asked about.",
-)
+@subset_option("Whose pictures are asked about.")
 @click.option("--probe-seed", default=0, show_default=True, help="Chooses the probes' sounds.")
 @click.option(
     "--seconds",

@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from avs_bench.checkpoints.choice import ModelChoice
-from avs_bench.commands.options import DATA, DEVICE, PATH, hold, listed, model_options
+from avs_bench.commands.options import (
+    DATA,
+    DEVICE,
+    PATH,
+    hold,
+    listed,
+    model_options,
+    subset_option,
+)
 from avs_bench.runtime.optional_packages import require_torch
-from vpo_builder.dataset.schema import SUBSETS, Subset
+from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.command_help import PresetCommand, examples
 from vpo_builder.runtime.errors import InputError, one_line_errors
 from vpo_builder.runtime.outside_text import say
@@ -33,13 +41,7 @@ MOST_LEVEL = 5
 )
 @model_options("is made to hear and see worse")
 @DATA
-@click.option(
-    "--subset",
-    type=click.Choice(SUBSETS),
-    default="test",
-    show_default=True,
-    help="What is scored.",
-)
+@subset_option("What is scored.")
 @click.option("--of", type=click.Choice(["sound", "picture"]), help="Without it, both.")
 @click.option("--corruption", "names", default="", metavar="NAMES", help="These alone, by name.")
 @click.option(

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from avs_bench.commands.options import PATH, TRANSLATE, hold, listed, tell_translation
+from avs_bench.commands.options import (
+    PATH,
+    TRANSLATE,
+    hold,
+    listed,
+    subset_option,
+    tell_translation,
+)
 from avs_bench.names import OWN_FAMILIES, RESIZES, VALUES, OwnFamily, Resize, Values
-from vpo_builder.dataset.schema import SUBSETS, Subset
+from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.command_help import examples
 from vpo_builder.runtime.errors import InputError, one_line_errors
 from vpo_builder.runtime.outside_text import say
@@ -37,13 +44,7 @@ if TYPE_CHECKING:
 )
 @click.argument("predictions", type=PATH)
 @click.option("--data", "folder", required=True, type=PATH, help="Dataset to score on.")
-@click.option(
-    "--subset",
-    type=click.Choice(SUBSETS),
-    default="test",
-    show_default=True,
-    help="What is answered.",
-)
+@subset_option("What is answered.")
 @click.option(
     "--values",
     type=click.Choice(VALUES),

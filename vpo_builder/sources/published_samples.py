@@ -4,7 +4,6 @@ Nothing of the copy but its lists has been opened yet: that the files are there,
 list says, is for the import to see.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,8 +12,7 @@ from pathlib import Path
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.dataset.untrusted import LARGEST_ID
 from vpo_builder.records import Reason, Rejection
-from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.regular_files import read_regular
+from vpo_builder.sources.selecting import read_text
 
 WHOLE = re.compile(r"([0-9]{1,18})(?:\.0+)?", re.ASCII)
 """A whole number; pandas writes one as 12.0 where a column has gaps."""
@@ -68,13 +66,7 @@ class PublishedList:
 
 def read_list(path: Path) -> tuple[str, str]:
     """Return a list's text and its sha256; raise InputError naming it."""
-    try:
-        data = read_regular(path)
-        return data.decode("utf-8-sig"), hashlib.sha256(data).hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text: expected a list of VPO") from None
+    return read_text(path, "expected a list of VPO")
 
 
 def whole_number(text: str, name: str) -> int:

@@ -79,7 +79,7 @@ def _is_there(place: Path | ArchiveMember) -> bool:
     return place.is_file() if isinstance(place, Path) else True
 
 
-def read_text(path: Path) -> tuple[str, str]:
+def read_text(path: Path, advice: str = "get it again") -> tuple[str, str]:
     """Return a list's text and sha256; raise InputError if it cannot be read or is no text."""
     try:
         data = read_regular(path)
@@ -87,4 +87,4 @@ def read_text(path: Path) -> tuple[str, str]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text: get it again") from None
+        raise InputError(f"{path}: not UTF-8 text: {advice}") from None
