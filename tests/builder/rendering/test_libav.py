@@ -16,6 +16,7 @@ from vpo_builder.runtime.ffmpeg_program import ffmpeg_program, run_ffmpeg
 
 pytestmark = pytest.mark.media
 LEVEL = 2**-15  # the least significant bit of the wavs that are written
+AAC_FRAME = 1024  # samples; the last one is filled up, and ffmpeg takes that off from version 9 on
 STEREO = np.stack([tone(4.0, 440.0, 44_100), 0.5 * tone(4.0, 660.0, 44_100)], axis=1)
 
 
@@ -35,6 +36,11 @@ def by_program(path: Path) -> np.ndarray:
         run_ffmpeg(decode_arguments(path), seconds=60, most_bytes=2**28).output
     )
     return soundfile.read(path.parent / "program.wav", dtype="float32", always_2d=True)[0].mean(1)
+
+
+def surplus_allowed(form: list[str]) -> int:
+    """Return below which count the process may give fewer samples at the end."""
+    return AAC_FRAME if "aac" in form else 1
 
 
 @pytest.mark.parametrize(
@@ -57,14 +63,15 @@ def test_every_container_gives_the_samples_of_a_process_of_ffmpeg(
     monkeypatch.setattr(decoding, "run_ffmpeg", None)  # no process is started
     recording = decode(path)
     assert recording.mono.dtype == np.float32
-    assert len(recording.mono) == len(expected)
-    assert np.abs(recording.mono - expected).max() < LEVEL / 2
+    assert 0 <= len(recording.mono) - len(expected) < surplus_allowed(form)
+    assert np.abs(recording.mono[: len(expected)] - expected).max() < LEVEL / 2
 
 
 def test_a_start_that_the_container_hides_is_not_heard(tmp_path: Path) -> None:
     ffmpeg("-i", written(tmp_path / "a.m4a", "-c:a", "aac"), "-ss", "1", "-c", "copy",
            tmp_path / "cut.m4a")  # fmt: skip
-    assert len(decode(tmp_path / "cut.m4a").mono) == len(by_program(tmp_path / "cut.m4a"))
+    surplus = len(decode(tmp_path / "cut.m4a").mono) - len(by_program(tmp_path / "cut.m4a"))
+    assert 0 <= surplus < AAC_FRAME
 
 
 def test_no_more_is_decoded_than_asked_and_the_length_is_that_of_the_file(tmp_path: Path) -> None:
