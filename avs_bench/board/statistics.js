@@ -4,6 +4,7 @@
 const LEVEL = 0.95;
 const RESAMPLES = 2000;
 const GROUPS = 200;
+const TIE = 1e-9; // shares of resamples so near are equal
 const BUSY = 30; // milliseconds of work before the page may breathe
 
 const ratio = (part, whole, empty) => (whole ? part / whole : empty);
@@ -108,13 +109,16 @@ function acceleration(jackknifed) {
 function bcaEnds(resampled, figure, jackknifed) {
   const known = Float64Array.from(resampled.filter((value) => !Number.isNaN(value))).sort();
   const below = known.filter((value) => value < figure).length;
-  const share = (2 * below + known.filter((value) => value === figure).length) / (2 * known.length);
+  const above = below + known.filter((value) => value === figure).length;
+  const share = (below + above) / (2 * known.length);
   if (Number.isNaN(figure) || !(share > 0 && share < 1)) return [NaN, NaN];
   const [bias, skew] = [normalQuantile(share), acceleration(jackknifed)];
-  return [-1, 1].map((side) => {
+  const [low, high] = [-1, 1].map((side) => {
     const shifted = bias + normalQuantile((1 + side * LEVEL) / 2);
-    return quantile(known, normalShare(bias + shifted / (1 - skew * shifted)));
+    return normalShare(bias + shifted / (1 - skew * shifted));
   });
+  if (low > above / known.length + TIE || high < below / known.length - TIE) return [NaN, NaN];
+  return [Math.min(quantile(known, low), figure), Math.max(quantile(known, high), figure)];
 }
 
 async function compareRuns(first, second, figures, streams) {

@@ -20,6 +20,8 @@ from avs_bench.metrics.record import Scores
 NORMAL = NormalDist()
 JACKKNIFE_GROUPS = 200
 """Units are left out in so many groups at most; the skewness needs no more."""
+TIE = 1e-9
+"""Shares of resamples so near are equal, whichever way they were rounded."""
 
 
 def bca_ends(
@@ -29,7 +31,8 @@ def bca_ends(
 
     `resampled` [R] are the figure's values on resamples and `jackknifed` [G] its values with one
     group of units left out; resamples without a value (NaN) are passed over. Both ends are NaN
-    where the resamples cannot tell: none has a value, or the figure lies beyond all of them.
+    where the resamples cannot tell: none has a value, the figure lies beyond all of them, or so
+    near to their edge that the corrected percentiles pass it and both ends lie beside it.
     """
     known = np.sort(resampled[~np.isnan(resampled)])
     if not known.size or math.isnan(figure):
@@ -40,8 +43,10 @@ def bca_ends(
         return math.nan, math.nan
     bias, skewness = NORMAL.inv_cdf(share), _acceleration(jackknifed)
     low, high = (_corrected(bias, skewness, (1 + side * level) / 2) for side in (-1, 1))
+    if low > above / known.size + TIE or high < below / known.size - TIE:
+        return math.nan, math.nan
     ends = np.quantile(known, [low, high])
-    return float(ends[0]), float(ends[1])
+    return min(float(ends[0]), figure), max(float(ends[1]), figure)  # the quantile interpolates
 
 
 def jackknife(vectors: Scores, total: Scores, values: Callable[[Scores], Scores]) -> Scores:

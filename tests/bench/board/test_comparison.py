@@ -1,11 +1,14 @@
 """What the page says of any two methods is what `avs-bench report --compare` says of them."""
 
+from statistics import NormalDist
 from typing import Any
 
+import numpy as np
 import pytest
 
 from avs_bench.metrics import compare_models, holm
 from avs_bench.metrics.families import FIGURES
+from avs_bench.metrics.intervals import bca_ends
 from avs_bench.report.submission import read_submission
 from tests.browser import Page, browser
 
@@ -72,8 +75,6 @@ def test_is_the_report_s_to_the_last_digits(
 
 
 def test_the_draws_are_numpy_s(browser, board):
-    import numpy as np
-
     page = Page(browser, board)
     drawn = page.run(
         "const [draws, coins] = JSON.parse(comparison.dataset.streams).map((s) => new Stream(s));"
@@ -83,6 +84,30 @@ def test_the_draws_are_numpy_s(browser, board):
     for what, below in ((0, 1554), (1, 2)):
         expected = np.random.default_rng([0, what]).integers(0, below, (3, 1000))
         assert drawn[what] == expected.ravel().tolist()
+
+
+def test_ends_are_the_report_s_and_missing_alike_at_every_edge(browser, board):
+    random = np.random.default_rng(0)
+    cases = []
+    for heavy in (-30.0, 0.0, 3.0, 30.0):  # how far one group of units lies from the others
+        for place in (*range(8), 50, 100, *range(192, 200)):
+            values = (60 * random.beta(2, 5, 200)).round(1)
+            left_out = random.normal(size=10)
+            left_out[0] += heavy
+            cases += [(values, np.sort(values)[place] + step, left_out) for step in (0, 0.05)]
+    script = "return arguments[0].map((one) => bcaEnds(...one).map(String))"
+    page = Page(browser, board)
+    found = page.run(script, [[a.tolist(), float(figure), b.tolist()] for a, figure, b in cases])
+    expected = [bca_ends(*case, 0.95) for case in cases]
+    assert 20 < np.isnan(expected).any(axis=1).sum() < len(cases) / 2
+    assert np.array(found, float) == pytest.approx(np.array(expected), abs=1e-9, nan_ok=True)
+
+
+@pytest.mark.parametrize("z", [-45.0, -9.5, -8.4, -3.0, 0.0, 2.5, 8.4, 45.0])
+def test_the_normal_distribution_is_python_s_and_never_leaves_0_to_1(browser, board, z):
+    share = Page(browser, board).run("return normalShare(arguments[0])", z)
+    assert 0 <= share <= 1
+    assert share == pytest.approx(NormalDist().cdf(z), abs=1e-15)
 
 
 @pytest.mark.parametrize(("t", "freedom"), [(0.0, 3.0), (0.3, 1.2), (2.1, 4.0), (-9.0, 57.3)])

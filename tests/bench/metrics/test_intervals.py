@@ -5,6 +5,8 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from avs_bench.metrics import Confusion, bootstrap, f1_dataset
 from avs_bench.metrics.intervals import bca_ends, jackknife
@@ -66,6 +68,24 @@ def test_a_figure_beyond_all_resamples_has_no_interval():
     assert all(map(math.isnan, bca_ends(values, 0.1, EVEN, 0.95)))
     assert all(map(math.isnan, bca_ends(values, 0.5, EVEN, 0.95)))
     assert bca_ends(values, 0.2, EVEN, 0.95)[0] == pytest.approx(0.2, abs=1e-4)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_ends_that_would_lie_beside_the_figure_are_none(sign):
+    """Of a figure that two of a hundred resamples lie below the corrected high end is below too."""
+    resampled = sign * np.array([0.2, 0.2, *[0.3] * 98])
+    assert all(map(math.isnan, bca_ends(resampled, sign * 0.25, EVEN, 0.95)))
+    third = sign * np.array([0.2, 0.2, 0.2, *[0.3] * 97])
+    assert sorted(map(abs, bca_ends(third, sign * 0.25, EVEN, 0.95))) == pytest.approx([0.2, 0.3])
+
+
+VALUES = st.floats(-1, 1, width=16)
+
+
+@given(st.lists(VALUES, min_size=1, max_size=60), VALUES, st.lists(VALUES, max_size=9))
+def test_an_interval_holds_its_figure_whatever_was_resampled(resampled, figure, left_out):
+    low, high = bca_ends(np.array(resampled), figure, np.array(left_out), 0.8)
+    assert low <= figure <= high or (math.isnan(low) and math.isnan(high))
 
 
 def test_the_jackknife_leaves_every_unit_out_once():
