@@ -136,10 +136,7 @@ def preset_names(folder: Path) -> list[str]:
 def preset_files(folder: Path, preset: str) -> list[Path]:
     """Return the file of a preset and those that it extends, itself first; raise InputError."""
     if not preset.endswith(".toml") and preset not in preset_names(folder):
-        choices = ", ".join(preset_names(folder))
-        raise InputError(
-            f"no preset {preset!r}: choose one of {choices}, or give a path that ends in .toml"
-        )
+        raise _unknown_preset(folder, preset)
     files: list[Path] = []
     named, beside = preset, Path()
     while True:
@@ -156,6 +153,16 @@ def preset_files(folder: Path, preset: str) -> list[Path]:
                 "in .toml"
             )
         named, beside = parent, path.parent
+
+
+def _unknown_preset(folder: Path, preset: str) -> InputError:
+    choices = f"choose one of {', '.join(preset_names(folder))}"
+    if Path(preset).is_file():
+        return InputError(
+            f"{preset}: a file with a preset has a name that ends in .toml: rename it if it is "
+            f"one, or {choices}"
+        )
+    return InputError(f"no preset {preset!r}: {choices}, or give a path that ends in .toml")
 
 
 def _read_toml(path: Path, extended_by: Path | None = None) -> Tree:

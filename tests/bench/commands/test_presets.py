@@ -105,6 +105,14 @@ def test_an_unknown_name_is_told_with_the_choices():
     assert "or give a path that ends in .toml" in shown.stderr
 
 
+def test_a_file_that_is_not_called_toml_is_told_to_be(tmp_path):
+    (tmp_path / "file.sh").write_text('extends = "tiny"\n')
+    shown = run("presets", tmp_path / "file.sh")
+    assert (shown.exit_code, shown.stderr.count("\n")) == (2, 1)
+    assert "file.sh: a file with a preset has a name that ends in .toml: rename" in shown.stderr
+    assert "or choose one of avsegformer-" in shown.stderr
+
+
 @pytest.mark.parametrize("value", [3, 0.5, 1e-7, True, 'a "b"\n', [1, [2]], {"a b": {"c": [""]}}])
 def test_a_value_is_written_as_toml_reads_it(value):
     assert tomllib.loads(f"x = {toml_value(value)}") == {"x": value}
