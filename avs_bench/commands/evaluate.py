@@ -10,6 +10,7 @@ import click
 
 from avs_bench.checkpoints.choice import ModelChoice
 from avs_bench.commands.options import (
+    CLASS_MAP,
     LABELS,
     PATH,
     PRECISION,
@@ -68,12 +69,7 @@ if TYPE_CHECKING:
     metavar="CLASSES",
     help="Classes that training left out; without it, those that the run held out.",
 )
-@click.option(
-    "--class-map",
-    default="",
-    metavar="MAP",
-    help="For a dataset with other classes than the model's: names, foreground, or a csv.",
-)
+@CLASS_MAP
 @click.option(
     "--examples",
     default=6,

@@ -129,6 +129,8 @@ def score(
     probes: Sequence[str] = (),
     probe_seed: int = 0,
     unseen: Sequence[str] = (),
+    class_map: str = "",
+    labels: str | Path | None = None,
     seed: int | None = None,
     out: str | Path | None = None,
 ) -> Result:
@@ -146,6 +148,7 @@ def score(
     >>> f"{100 * float(result.figures['miou_dataset']):.1f} % of background alone"
     '11.9 % of background alone'
     """
+    from avs_bench.checkpoints.class_names import read_labels
     from avs_bench.scoring.answer_files import open_answers
     from avs_bench.scoring.given import Terms
     from avs_bench.scoring.given_probes import score_with_probes
@@ -161,6 +164,8 @@ def score(
         seed=seed,
         probes=tuple(probes),
         probe_seed=probe_seed,
+        class_map=class_map,
+        labels=() if labels is None else read_labels(Path(labels)),
     )
     return _stored(score_with_probes(open_answers(path), dataset, subset, terms), out)
 

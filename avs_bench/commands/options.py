@@ -35,6 +35,12 @@ TRANSLATE = click.option(
     help="Print and store every variant of the figures in circulation, and why they differ.",
 )
 LABELS = click.option("--labels", type=PATH, help="Class names of one: json of name to index.")
+CLASS_MAP = click.option(
+    "--class-map",
+    default="",
+    metavar="MAP",
+    help="For a dataset with other classes than the model's: names, foreground, or a csv.",
+)
 CLASSES = click.option("--classes", type=click.IntRange(1), help="With background; 1 is binary.")
 
 if TYPE_CHECKING:

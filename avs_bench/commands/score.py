@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from avs_bench.commands.options import (
+    CLASS_MAP,
     PATH,
     TRANSLATE,
     hold,
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
         "What it answers to wrong sounds too, in answers/silence and answers/noise:",
         "avs-bench score answers --data data/VPO/VPO-SS --probe silence,noise",
         "avs-bench score answers.zip --data AVSBench_semantic --name 'My model' --allow-missing",
+        "Answers in a model's own classes, on data with others:",
+        "avs-bench score answers --data AVSBench --labels names.json --class-map foreground",
     ),
 )
 @click.argument("predictions", type=PATH)
@@ -74,6 +78,8 @@ if TYPE_CHECKING:
     help="Score in this metric family too; the dataset's own is always scored.",
 )
 @click.option("--unseen", default="", metavar="CLASSES", help="Classes that training left out.")
+@CLASS_MAP
+@click.option("--labels", type=PATH, help="The answers' classes: json of name to index.")
 @click.option(
     "--probe",
     "probes",
@@ -108,6 +114,8 @@ def score(
     allow_missing: bool,
     families: tuple[OwnFamily, ...],
     unseen: str,
+    class_map: str,
+    labels: Path | None,
     probes: str,
     probe_seed: int,
     examples: int,
@@ -117,11 +125,13 @@ def score(
     """Score PREDICTIONS, a folder or zip with one file for each sample of a subset.
 
     The scores are stored as those of `eval`: `avs-bench report` takes them, with --compare and
-    --submit. Needs no torch.
+    --submit. --class-map is that of `eval`; the answers' classes are those of --labels. Needs no
+    torch.
     """
+    from avs_bench.checkpoints.class_names import read_labels
     from avs_bench.data.datasets import read_dataset
     from avs_bench.scoring.answer_template import write_template
-    from avs_bench.scoring.given import Terms
+    from avs_bench.scoring.given import Terms, scored_data
 
     dataset, full = read_dataset(folder), predictions.resolve()
     title = (full.stem if full.is_file() else full.name) or "answers"
@@ -135,10 +145,15 @@ def score(
         seed,
         listed(probes),
         probe_seed,
+        class_map,
+        read_labels(labels) if labels else (),
     )
-    command = _command(predictions, folder, subset, terms)
+    command = _command(predictions, folder, subset, terms, labels)
     if template:
-        say(write_template(predictions, dataset, subset, command))
+        wanted = replace(
+            scored_data(dataset, subset, terms)[0], classes=terms.labels or dataset.classes
+        )
+        say(write_template(predictions, wanted, subset, command))
         return
     home = out or full.parent / f"{title}-scores"
     _refuse_inside(home, dataset.folder, "the dataset")
@@ -164,18 +179,19 @@ def _score(
     from avs_bench.results.files import examples_folder, write_result
     from avs_bench.results.showcase import Showcase
     from avs_bench.scoring.answer_files import open_answers
-    from avs_bench.scoring.given import refuse_other_scores
+    from avs_bench.scoring.given import refuse_other_scores, scored_data
     from avs_bench.scoring.given_probes import score_with_probes
     from avs_bench.scoring.given_showcase import showing
     from avs_bench.scoring.translator import Translator
 
+    scored, _ = scored_data(dataset, subset, terms)
     hold(home)
     refuse_other_scores(home, terms)
     showcase = Showcase(examples)
     translator = Translator() if translate else None
     if translator:
-        translator.start(dataset, subset)
-    watchers = [showing(showcase, dataset)] if examples else []
+        translator.start(scored, subset)
+    watchers = [showing(showcase, scored)] if examples else []
     watchers += [translator.add] if translator else []
     result = score_with_probes(
         open_answers(predictions),
@@ -186,7 +202,7 @@ def _score(
         watchers=watchers,
         label=f"{dataset.name} {subset}",
     )
-    showcase.write(examples_folder(home, result), dataset.classes)
+    showcase.write(examples_folder(home, result), result.classes)
     stored = write_result(home, result)
     click.echo(plain(tables_of([run_of(home.name, home, (result,))]).every))
     click.echo()
@@ -203,7 +219,9 @@ def _refuse_inside(home: Path, kept: Path, what: str) -> None:
         )
 
 
-def _command(predictions: Path, folder: Path, subset: Subset, terms: Terms) -> str:
+def _command(
+    predictions: Path, folder: Path, subset: Subset, terms: Terms, labels: Path | None
+) -> str:
     """The scoring as it can be typed again."""
     words: list[object] = ["avs-bench", "score", predictions, "--data", folder, "--subset", subset]
     words += ["--values", terms.values, "--name", terms.name]
@@ -214,6 +232,8 @@ def _command(predictions: Path, folder: Path, subset: Subset, terms: Terms) -> s
         words += ["--family", family]
     if terms.unseen:
         words += ["--unseen", ",".join(terms.unseen)]
+    words += ["--class-map", terms.class_map] if terms.class_map else []
+    words += ["--labels", labels] if labels else []
     if terms.probes:
         words += ["--probe", ",".join(terms.probes), "--probe-seed", terms.probe_seed]
     return shlex.join(map(str, words))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from avs_bench.data.example import AVSDataset, Example
-from vpo_builder.dataset.schema import IGNORE
+from vpo_builder.dataset.schema import IGNORE, Subset
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import read_regular
 
@@ -114,6 +114,20 @@ def read_class_map(
         )
     mapped = _joined(NAMES if named else Path(given).name, pairs, model, data)
     return None if mapped.classes == model == data else mapped
+
+
+def in_scored_table(
+    dataset: AVSDataset, subset: Subset, class_map: ClassMap | None
+) -> tuple[AVSDataset, ClassMap | None]:
+    """Return a dataset in the table that is scored, and the map with what that leaves out.
+
+    `left_out` is counted in the subset. Without a map the dataset is returned as it is.
+    """
+    if class_map is None:
+        return dataset, None
+    mapped = class_map.applied(dataset)
+    left_out = len(dataset.subsets[subset]) - len(mapped.subsets[subset])
+    return mapped, replace(class_map, left_out=left_out)
 
 
 def _joined(

@@ -19,8 +19,8 @@ class Tally:
 
     `names` is the rule by which files were matched; `resized` were brought to their mask's size;
     `hard` are class maps without probabilities; `unasked` are of frames that nobody labelled, which
-    programs for AVSBench answer too. `probes` tells the same of the answers to each probe, by its
-    name.
+    programs for AVSBench answer too, and of what a class map leaves out. `probes` tells the same of
+    the answers to each probe, by its name.
     """
 
     names: str

@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from avs_bench.data.class_map import ClassMap
 from avs_bench.data.example import AVSDataset, Example
 from avs_bench.data.images import PictureReader
 from avs_bench.metrics.variant_counts import CLIP_FRAMES
@@ -18,8 +19,20 @@ from avs_bench.scoring.scorers import Answer
 from vpo_builder.runtime.errors import InputError
 
 
+@dataclass(frozen=True)
+class Mapped:
+    """What the answers were given to: the data and examples before `class_map` left some out."""
+
+    class_map: ClassMap
+    dataset: AVSDataset
+    examples: Sequence[Example]
+
+
 class AnswerReader:
-    """Reads the answers to examples; notes those of another size, and hashes what it reads."""
+    """Reads the answers to examples; notes those of another size, and hashes what it reads.
+
+    Where they are `mapped`, answers to examples that the map leaves out are passed over.
+    """
 
     def __init__(
         self,
@@ -28,11 +41,16 @@ class AnswerReader:
         examples: Sequence[Example],
         values: Values = "classes",
         resize: Resize | None = None,
+        mapped: Mapped | None = None,
     ) -> None:
         self._files, self._examples = files, examples
-        self._form = Form(len(dataset.classes), dataset.mask_lookup, values, resize)
+        class_map = mapped.class_map if mapped else None
+        whole = mapped.dataset if mapped else dataset
+        classes = class_map.model_classes if class_map else dataset.classes
+        self._form = Form(len(classes), whole.mask_lookup, values, resize, class_map)
         self._masks = PictureReader(dataset.mask_lookup, cache_mib=0)
-        self._matched = match(files.names, examples, _unasked(dataset, examples))
+        given = mapped.examples if mapped else examples
+        self._matched = match(files.names, examples, _unasked(whole, given, examples))
         self._wrong_size: list[str] = []
         self._resized = self._hard = 0
         self._digest = hashlib.sha256()
@@ -101,12 +119,17 @@ class AnswerReader:
         return answer
 
 
-def _unasked(dataset: AVSDataset, examples: Sequence[Example]) -> list[Example]:
-    """Return frames of the videos that have no mask, AVSS's padding among them."""
-    units = {example.unit for example in examples}
+def _unasked(
+    dataset: AVSDataset, given: Sequence[Example], examples: Sequence[Example]
+) -> list[Example]:
+    """Return what is given and not among the examples, and frames of its videos without a mask.
+
+    AVSS's padding is among the frames.
+    """
+    units = {example.unit for example in given}
     asked = {example.example_id for example in examples}
     videos = (video for videos in dataset.videos.values() for video in videos)
-    frames = []
+    frames = [] if dataset.videos else list(given)
     for first, *others in (video for video in videos if video[0].unit in units):
         frames += [first, *others]
         if dataset.family == "frame":

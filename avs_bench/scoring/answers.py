@@ -7,11 +7,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from avs_bench.data.class_map import ClassMap
 from avs_bench.data.example import UNKNOWN, Lookup
 from avs_bench.metrics.arrays import nearest_labels
 from avs_bench.metrics.threshold_curve import probabilities_of
 from avs_bench.names import Resize, Values
 from avs_bench.scoring.answer_arrays import read_array
+from avs_bench.scoring.answer_classes import renamed_classes, renamed_scores
 from avs_bench.scoring.answer_pictures import GREY_LEVELS, OnePicture, read_png
 from avs_bench.scoring.answer_sizes import resized_scores
 from vpo_builder.dataset.class_colours import voc_colours
@@ -26,13 +28,15 @@ SUM_TOLERANCE = 0.02
 class Form:
     """What is said of answers: what PNGs hold, and how answers of another size are brought to it.
 
-    `mask_lookup` maps the values of the dataset's masks to its `classes`.
+    They have so many `classes`: those of the dataset, to which `mask_lookup` maps the values of its
+    masks, or others that `class_map` takes to the table that is scored.
     """
 
     classes: int
     mask_lookup: Lookup
     values: Values = "classes"
     resize: Resize | None = None
+    class_map: ClassMap | None = None
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,10 @@ def given_answer(told: Told, size: tuple[int, int], where: str, form: Form) -> G
             raise InputError(
                 f"{where}: class indices cannot be resized by {form.resize}: use --resize nearest"
             )
-        pred = nearest_labels(told.array, size)
+        pred = renamed_classes(nearest_labels(told.array, size), form.class_map)
         return GivenAnswer(pred, lambda: (pred > 0).astype(np.float32), hard=True)
-    scores = resized_scores(told.array, size, form.resize or "nearest")
+    own = resized_scores(told.array, size, form.resize or "nearest")
+    scores = renamed_scores(own, told.kind, form.class_map)
     objects = _object_probabilities if told.kind == "probabilities" else _object_sigmoid
     if len(scores) == 1:
         border = 0.5 if told.kind == "probabilities" else 0
@@ -136,7 +141,8 @@ def _checked_classes(values: NDArray[Any], where: str, form: Form) -> NDArray[np
     if wrong.any():
         raise InputError(
             f"{where}: value {values[wrong][0]}, expected class indices 0 to {form.classes - 1}; "
-            "if its pixels are something else, say what with --values"
+            "if its pixels are something else, say what with --values, or other classes with "
+            "--labels and --class-map"
         )
     return values.astype(np.uint8)
 
@@ -144,7 +150,7 @@ def _checked_classes(values: NDArray[Any], where: str, form: Form) -> NDArray[np
 def _probabilities(picture: OnePicture, where: str, form: Form) -> NDArray[np.float32]:
     if form.classes != 2:
         raise InputError(
-            f"{where}: a PNG holds the probability of one object, and the dataset has "
+            f"{where}: a PNG holds the probability of one object, and there are "
             f"{form.classes} classes: give npz files with an array probabilities [classes, H, W]"
         )
     if picture.channels != 1 or picture.palette or picture.bits not in GREY_LEVELS:

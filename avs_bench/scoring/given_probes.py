@@ -14,7 +14,7 @@ from avs_bench.results.tally import Tally, tally_of
 from avs_bench.scoring.answer_files import AnswerFiles
 from avs_bench.scoring.answer_reading import AnswerReader
 from avs_bench.scoring.by_ear import EarScorer
-from avs_bench.scoring.given import Terms, score_given
+from avs_bench.scoring.given import Terms, score_given, scored_data
 from avs_bench.scoring.scorers import Answer
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import InputError
@@ -39,7 +39,8 @@ def score_with_probes(
     chosen_probes(asked)  # refuses an unknown one before anything is read
     own = replace(terms, families=(*terms.families, "dataset")) if asked else terms
     right = own_answers(files) if asked else files
-    classes, examples = len(dataset.classes), dataset.subsets[subset]
+    scored, _ = scored_data(dataset, subset, terms)
+    classes, examples = len(scored.classes), scored.subsets[subset]
     ears = EarScorer(classes, examples, asked, terms.probe_seed)
     both = (*watchers, ears.add)
     result = score_given(right, dataset, subset, own, command=command, watchers=both, label=label)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import torch
 from avs_bench.checkpoints.catalogue import count_flops
 from avs_bench.checkpoints.opening import OpenedModel
 from avs_bench.checkpoints.seen_pictures import count_seen
-from avs_bench.data.class_map import ClassMap, read_class_map
+from avs_bench.data.class_map import ClassMap, in_scored_table, read_class_map
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import class_indices, with_unseen_groups
 from avs_bench.models.execution import Execution
@@ -146,12 +146,7 @@ def _scored_data(
     names = questions.unseen or opened.settings.train.holdout_classes
     mapped_alone = class_map is not None and not questions.unseen
     unseen = class_indices(dataset, names, known_alone=mapped_alone)
-    grouped = with_unseen_groups(dataset, unseen)
-    if class_map is None:
-        return grouped, None
-    mapped = class_map.applied(grouped)
-    left_out = len(dataset.subsets[subset]) - len(mapped.subsets[subset])
-    return mapped, replace(class_map, left_out=left_out)
+    return in_scored_table(with_unseen_groups(dataset, unseen), subset, class_map)
 
 
 def _seen(opened: OpenedModel, dataset: AVSDataset, subset: Subset) -> SeenCount | None:
