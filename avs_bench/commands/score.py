@@ -42,8 +42,6 @@ if TYPE_CHECKING:
         "What it answers to wrong sounds too, in answers/silence and answers/noise:",
         "avs-bench score answers --data data/VPO/VPO-SS --probe silence,noise",
         "avs-bench score answers.zip --data AVSBench_semantic --name 'My model' --allow-missing",
-        "Answers in a model's own classes, on data with others:",
-        "avs-bench score answers --data AVSBench --labels names.json --class-map foreground",
     ),
 )
 @click.argument("predictions", type=PATH)
@@ -125,14 +123,17 @@ def score(
     """Score PREDICTIONS, a folder or zip with one file for each sample of a subset.
 
     The scores are stored as those of `eval`: `avs-bench report` takes them, with --compare and
-    --submit. --class-map is that of `eval`; the answers' classes are those of --labels. Needs no
-    torch.
+    --submit. With --class-map the answers' classes are those of --labels. Needs no torch.
     """
     from avs_bench.checkpoints.class_names import read_labels
     from avs_bench.data.datasets import read_dataset
-    from avs_bench.scoring.answer_template import write_template
-    from avs_bench.scoring.given import Terms, scored_data
+    from avs_bench.scoring.given import Terms
 
+    if template and out:
+        raise InputError(
+            f"--out {out}: --template scores nothing and makes PREDICTIONS, {predictions}, itself: "
+            "leave --out away, or give the folder as PREDICTIONS"
+        )
     dataset, full = read_dataset(folder), predictions.resolve()
     title = (full.stem if full.is_file() else full.name) or "answers"
     terms = Terms(
@@ -150,15 +151,24 @@ def score(
     )
     command = _command(predictions, folder, subset, terms, labels)
     if template:
-        wanted = replace(
-            scored_data(dataset, subset, terms)[0], classes=terms.labels or dataset.classes
-        )
-        say(write_template(predictions, wanted, subset, command))
+        _write_template(predictions, dataset, subset, terms, command)
         return
     home = out or full.parent / f"{title}-scores"
     _refuse_inside(home, dataset.folder, "the dataset")
     _refuse_inside(home, full, "the answers")
     _score(predictions, dataset, subset, terms, command, home, examples, translate=translate)
+
+
+def _write_template(
+    predictions: Path, dataset: AVSDataset, subset: Subset, terms: Terms, command: str
+) -> None:
+    """Write the list of what is wanted, in the table of the answers."""
+    from avs_bench.scoring.answer_template import write_template
+    from avs_bench.scoring.given import scored_data
+
+    scored, _ = scored_data(dataset, subset, terms)
+    wanted = replace(scored, classes=terms.labels or dataset.classes)
+    say(write_template(predictions, wanted, subset, command))
 
 
 def _score(
@@ -228,10 +238,8 @@ def _command(
     words += ["--resize", terms.resize] if terms.resize else []
     words += ["--seed", terms.seed] if terms.seed is not None else []
     words += ["--allow-missing"] if terms.allow_missing else []
-    for family in terms.families:
-        words += ["--family", family]
-    if terms.unseen:
-        words += ["--unseen", ",".join(terms.unseen)]
+    words += [word for family in terms.families for word in ("--family", family)]
+    words += ["--unseen", ",".join(terms.unseen)] if terms.unseen else []
     words += ["--class-map", terms.class_map] if terms.class_map else []
     words += ["--labels", labels] if labels else []
     if terms.probes:

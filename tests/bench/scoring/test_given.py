@@ -328,3 +328,11 @@ def grey_png(pixels, bits):
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
     )
+
+
+def test_a_template_is_not_written_elsewhere_than_asked(folder, tmp_path):
+    words = ("score", tmp_path / "wanted", "--data", folder, "--template")
+    said = one_line(run(*words, "--out", tmp_path / "elsewhere"))
+    assert "leave --out away, or give the folder as PREDICTIONS" in said
+    assert not (tmp_path / "wanted").exists()
+    assert not (tmp_path / "elsewhere").exists()
