@@ -13,11 +13,17 @@ from vpo_builder.build.vpo import VPO
 from vpo_builder.dataset.places import AUDIO_FOLDER
 from vpo_builder.dataset.tiled_clips import count_sounds
 from vpo_builder.publishing.audited import audit_rendered, untrained_note
-from vpo_builder.publishing.build_identity import is_finished, mark_started, refuse_foreign
+from vpo_builder.publishing.build_identity import (
+    begun_otherwise,
+    is_finished,
+    mark_started,
+    refuse_foreign,
+)
 from vpo_builder.publishing.media_record import note_media
 from vpo_builder.publishing.publish import publish
 from vpo_builder.runtime.executors import open_executor
 from vpo_builder.runtime.output_lock import output_lock
+from vpo_builder.runtime.outside_text import say
 from vpo_builder.runtime.whole_files import remove_leftovers
 
 
@@ -45,6 +51,8 @@ def _build(request: BuildRequest[Any]) -> BuildReport:
     recipe.refuse_unusable(request, material)
     for place in (folder, request.out / Path(AUDIO_FOLDER).parent):
         remove_leftovers(place)
+    if told := begun_otherwise(folder, identity):
+        say(told, err=True)
     mark_started(folder, identity)
     with open_executor(request.work.executor, request.work.workers) as executor:
         plan = recipe.plan(request, material, executor)

@@ -30,20 +30,34 @@ def is_finished(folder: Path, identity: BuildIdentity) -> bool:
     """Tell whether `folder` holds this very dataset, finished.
 
     Raises InputError naming the differences when it holds another one, and what lies there when
-    we have no note of it. An unfinished one may be resumed with other inputs and another limit of
-    what may be missing: completing the sources, or doing without, is why one resumes. One with a
-    meta and a note is being made anew.
+    we have no note of it. One with a meta and a note is being made anew, which may be resumed with
+    other inputs and another limit of what may be missing: completing the sources, or doing
+    without, is why one resumes. Without a meta nothing was ever finished there, see
+    `begun_otherwise`.
     """
     refuse_foreign(folder)
-    if (folder / META).exists() and not (folder / STATE).exists():
-        meta = read_meta(folder)
-        held = BuildIdentity(meta.split, meta.seed, meta.config, meta.inputs)
-        _refuse_other(folder, held, identity)
-        return True
-    if (folder / STATE).exists():
-        held = replace(_read_state(folder / STATE), inputs=identity.inputs)
-        _refuse_other(folder, held, identity, ignored={MISSING_LIMIT})
-    return False
+    if not (folder / META).exists():
+        return False
+    begun = (folder / STATE).exists()
+    changed = _changes_since_begun(folder, identity) if begun else _changed(_held(folder), identity)
+    if changed:
+        raise InputError(
+            f"{folder}: holds a dataset made with other options or inputs: {changed}; "
+            "give another --out, or delete that folder"
+        )
+    return not begun
+
+
+def begun_otherwise(folder: Path, identity: BuildIdentity) -> str:
+    """Return a line if a build with other options was begun in `folder`, where none was finished.
+
+    Whatever that one wrote is noted, and goes as this one is published.
+    """
+    if (folder / META).exists() or not (folder / STATE).exists():
+        return ""
+    changed = _changes_since_begun(folder, identity)
+    told = f"{folder}: a build was begun there with other options and not finished: {changed}; "
+    return f"{told}this one takes its place" if changed else ""
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -67,6 +81,16 @@ def mark_finished(folder: Path) -> None:
     (folder / STATE).unlink(missing_ok=True)
 
 
+def _held(folder: Path) -> BuildIdentity:
+    meta = read_meta(folder)
+    return BuildIdentity(meta.split, meta.seed, meta.config, meta.inputs)
+
+
+def _changes_since_begun(folder: Path, wanted: BuildIdentity) -> str:
+    held = replace(_read_state(folder / STATE), inputs=wanted.inputs)
+    return _changed(held, wanted, ignored={MISSING_LIMIT})
+
+
 def _read_state(path: Path) -> BuildIdentity:
     try:
         return msgspec.json.decode(path.read_bytes(), type=BuildIdentity)
@@ -76,21 +100,13 @@ def _read_state(path: Path) -> BuildIdentity:
         ) from None
 
 
-def _refuse_other(
-    folder: Path, held: BuildIdentity, wanted: BuildIdentity, ignored: Collection[str] = ()
-) -> None:
+def _changed(held: BuildIdentity, wanted: BuildIdentity, ignored: Collection[str] = ()) -> str:
+    """Return the first options that differ, with both values; "" if none does."""
     old, new = _flat(msgspec.to_builtins(held)), _flat(msgspec.to_builtins(wanted))
     keys = (old.keys() | new.keys()) - set(ignored)
     changed = sorted(key for key in keys if old.get(key) != new.get(key))
-    if changed:
-        shown = "; ".join(
-            f"{key} is {_said(old, key)}, now {_said(new, key)}" for key in changed[:3]
-        )
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        raise InputError(
-            f"{folder}: holds a dataset made with other options or inputs: {shown}{more}; "
-            "give another --out, or delete that folder"
-        )
+    shown = "; ".join(f"{key} is {_said(old, key)}, now {_said(new, key)}" for key in changed[:3])
+    return shown + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
 
 
 def _said(tree: Mapping[str, Any], key: str) -> str:

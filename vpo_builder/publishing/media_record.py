@@ -1,4 +1,4 @@
-"""Our record of the media that a build may write: nothing else is ever removed from its folder.
+"""Our record of the files that a build may write: nothing else is ever removed from its folder.
 
 It is kept beside the note of the build begun, from before the first of them is written until the
 dataset is finished; from then on its checksums tell.

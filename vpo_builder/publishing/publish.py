@@ -16,7 +16,7 @@ from vpo_builder.dataset.manifest import (
 from vpo_builder.dataset.places import REJECTIONS
 from vpo_builder.documents.documents import render_documents
 from vpo_builder.publishing.build_identity import BuildIdentity, mark_finished
-from vpo_builder.publishing.media_record import forget_media, remove_leftovers_but
+from vpo_builder.publishing.media_record import forget_media, note_media, remove_leftovers_but
 from vpo_builder.publishing.publication import Publication, sha256
 from vpo_builder.records import Rejection
 from vpo_builder.runtime.whole_files import write_atomically
@@ -33,6 +33,7 @@ def publish(folder: Path, publication: Publication, identity: BuildIdentity) -> 
     texts |= render_documents(manifest, publication.attributions, publication.credits)
     media = _media_checksums(folder, publication)
     checksums = media | {name: sha256(content) for name, content in texts.items()}
+    note_media(folder, texts)  # a build of other options may have to take them away
     remove_leftovers_but(folder, checksums)
     for name, content in texts.items():
         write_atomically(folder / name, content)

@@ -157,7 +157,9 @@ def claim_clip_folder(folder: Path, config: BuildConfig) -> None:
     if not note.exists():
         write_atomically(note, wanted)
     if note.read_bytes() != wanted:  # by an earlier build, or by a shard that came first
+        unread = not promised_clips(folder)
+        delete = f", or delete {folder.parent}, which no finished dataset reads"
         raise InputError(
-            f"{folder}: its clips were made with other audio.* or clips.* settings "
-            f"({note.name} holds them): give another --out, or the same settings"
+            f"{folder}: its clips were made with other audio.* or clips.* settings ({note.name} "
+            f"holds them): give another --out, or the same settings{delete if unread else ''}"
         )

@@ -10,7 +10,7 @@ from tests.builder.begun_again import begun_again
 from tests.builder.building import build_from, run_build, source_options
 from tests.builder.dataset_by_hand import CSV_COLUMNS, mask_png, photograph
 from tests.builder.small_corpus import farm
-from vpo_builder.dataset.manifest import META
+from vpo_builder.dataset.manifest import META, STATE
 from vpo_builder.dataset.places import dataset_folder
 from vpo_builder.layout import csv_name
 from vpo_builder.publishing.media_record import MEDIA_RECORD, note_media
@@ -181,7 +181,10 @@ def test_what_a_build_will_write_is_noted_before_it_is_written(
         if path.is_file()
     }
     assert len(media) > 30
-    assert media <= set((folder / MEDIA_RECORD).read_text().splitlines())
+    texts = {path.name for path in folder.iterdir() if path.is_file()}
+    noted = set((folder / MEDIA_RECORD).read_text().splitlines())
+    assert media <= noted
+    assert texts - noted == {"SHA256SUMS", STATE, MEDIA_RECORD}
 
 
 def test_media_of_a_plan_that_changed_while_a_build_was_interrupted_are_removed(
@@ -202,6 +205,40 @@ def test_media_of_a_plan_that_changed_while_a_build_was_interrupted_are_removed(
         for out in ("out", "new")
     ]
     assert hashes[0] == hashes[1]
+
+
+def test_where_nothing_was_finished_a_build_with_other_options_begins_anew(
+    farm_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out, folder = tmp_path / "out", tmp_path / "out" / dataset_folder("ss")
+    with monkeypatch.context() as patch:
+        patch.setattr("vpo_builder.publishing.publish.os.sync", None)
+        with pytest.raises(TypeError):
+            build_from(farm_folder, out, overrides=("audio.render=stereo",))
+    theirs = folder / "data/cat/holiday.jpg"
+    theirs.write_bytes(b"x")
+    (folder / "tiled.jsonl").write_text("")  # which the build that takes over does not write
+    note_media(folder, ["tiled.jsonl"])
+    before = contents(folder)
+    refused = run_build("--split", "ss", "--out", out, *source_options(farm_folder))
+    beside = f"or delete {out / 'vggsound_bench/VGGSound'}, which no finished dataset reads"
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 2)
+    assert beside in refused.stderr
+    assert contents(folder).keys() == before.keys()
+    capsys.readouterr()
+    small = ("audio.render=stereo", "filters.min_area_fraction=0.02")
+    build_from(farm_folder, out, overrides=small)
+    told = capsys.readouterr().err
+    assert f"{folder}: a build was begun there with other options and not finished: " in told
+    assert "config.filters.min_area_fraction is 0.005, now 0.02; this one takes its place" in told
+    whole = build_from(farm_folder, tmp_path / "whole", overrides=small).folder
+    assert {n: f[0] for n, f in contents(folder).items() if n != "data/cat/holiday.jpg"} == {
+        name: found[0] for name, found in contents(whole).items()
+    }
+    assert theirs.exists()
 
 
 def test_a_training_s_unfinished_files_below_the_output_folder_are_not_swept_away(
