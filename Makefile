@@ -16,7 +16,7 @@ SS := $(DATA)/VPO/VPO-SS
 TINY := $(RUNS)/tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report board docs test test-media prove-resume prove-latex prove-processes prove-notebook prove-kills fuzz mutants dist lint bench listen clean
+.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report board docs test test-media prove-resume prove-latex prove-processes prove-notebook prove-kills fuzz mutants dist lint bench listen curves clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ bench: $(EVERYTHING) ## measure each part, in one run, into benchmarks/RESULTS.m
 
 listen: $(EVERYTHING) ## show whether each variant listens: docs/listening.md (90 minutes on two cores; ARGS="--seeds 1")
 	$(BIN)/python -m benchmarks.listening $(ARGS)
+
+curves: $(EVERYTHING) ## draw how models of `make listen` fall as sound and picture get worse: docs/robustness.md (ten minutes)
+	$(BIN)/python -m benchmarks.listening.robustness $(ARGS)
 
 bench-%: $(EVERYTHING)
 	$(BIN)/python benchmarks/bench_$*.py $(ARGS)

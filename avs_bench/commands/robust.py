@@ -47,6 +47,12 @@ MOST_LEVEL = 5
 @click.option(
     "--levels", default="1,2,3,4,5", show_default=True, help="How bad: of 1 to 5, with commas."
 )
+@click.option(
+    "--pictures",
+    default=0,
+    type=click.IntRange(0),
+    help="So many pictures alone, by a hash of their ids, with all their sounds; 0: all.",
+)
 @click.option("--probe-seed", default=0, show_default=True, help="Chooses what is drawn.")
 @click.option(
     "--beside",
@@ -64,6 +70,7 @@ def robust(
     of: Of | None,
     names: str,
     levels: str,
+    pictures: int,
     probe_seed: int,
     others: tuple[Path, ...],
     device: str,
@@ -88,13 +95,15 @@ def robust(
     if home.is_dir():
         hold(home)
     opened = open_model(choice, open_device(device), dataset.name)
+    if pictures:
+        dataset = dataset.with_pictures(subset, pictures)
     asked = levels_of(_chosen(opened, of, names), _numbers(levels))
     result = score(
         opened,
         dataset,
         subset,
         Questions(probes=tuple(asked), probe_seed=probe_seed),
-        command=_command(choice, folder, subset, asked, probe_seed),
+        command=_command(choice, folder, subset, asked, pictures, probe_seed),
         label=f"{dataset.name} {subset}",
     )
     stored = write_robust(home, result)
@@ -127,10 +136,14 @@ def _numbers(levels: str) -> list[int]:
     return [int(level) for level in chosen]
 
 
-def _command(choice: ModelChoice, folder: Path, subset: Subset, asked: list[str], seed: int) -> str:
+def _command(
+    choice: ModelChoice, folder: Path, subset: Subset, asked: list[str], pictures: int, seed: int
+) -> str:
     """The evaluation as it can be typed again."""
     words: list[object] = ["avs-bench", "robust", *choice.words(), "--data", folder]
     names = dict.fromkeys(name.partition("@")[0] for name in asked)
     levels = dict.fromkeys(name.partition("@")[2] for name in asked)
     words += ["--subset", subset, "--corruption", ",".join(names), "--levels", ",".join(levels)]
+    if pictures:
+        words += ["--pictures", pictures]
     return shlex.join(map(str, [*words, "--probe-seed", seed]))

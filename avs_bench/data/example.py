@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from avs_bench.data.seeds import digest
 from avs_bench.names import OwnFamily
 from vpo_builder.dataset.avsbench_trees import MaskForm
 from vpo_builder.dataset.schema import SUBSETS, Subset
@@ -144,6 +145,15 @@ class AVSDataset:
             name: tuple(filter(None, map(changed, clips))) for name, clips in self.videos.items()
         }
         return replace(self, subsets=subsets, videos=videos)
+
+    def with_pictures(self, subset: Subset, count: int) -> "AVSDataset":
+        """Return so many pictures, or videos, of a subset and nothing else, by a hash of their ids.
+
+        A smaller count gives a part of a larger one; all samples of a picture stay together.
+        """
+        units = {example.unit for example in self.subsets[subset]}
+        kept = set(sorted(units, key=lambda unit: digest("part", unit))[:count])
+        return self.with_examples(lambda example: example if example.unit in kept else None)
 
     @cached_property
     def examples(self) -> tuple[Example, ...]:

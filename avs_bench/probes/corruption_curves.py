@@ -6,11 +6,11 @@ Every level of a corruption is a probe of a result, named as `snr-noise@3`. The 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from avs_bench.metrics import Confusion, Figure, Interval, bootstrap, by_unit, miou_dataset
+from avs_bench.metrics import Confusion, Figure, Interval, bootstrap, miou_dataset
 from avs_bench.metrics.counting import iou_from_areas, nan_mean, ratio
 from avs_bench.metrics.record import SAME, Counts, Record
 from avs_bench.probes.corruptions import CORRUPTIONS, Corruption, Of
@@ -79,23 +79,39 @@ def left_of_score(areas: LevelAreas) -> Figure:
 
 def robustness_of(result: Result) -> Robustness:
     """Return the curves of a result; raise InputError if it has no corruption."""
+    right, asked = _scored(result)
+    curves = tuple(_curve(CORRUPTIONS[name], levels, right) for name, levels in asked.items())
+    left = {
+        kind: bootstrap(_areas(asked, chosen, right), left_of_score)
+        for kind, chosen in _kinds(asked).items()
+        if chosen
+    }
+    return Robustness(curves, left)
+
+
+def level_areas(result: Result, kind: str) -> dict[str, LevelAreas]:
+    """Return what `left_of_score` takes, by picture, so that two results can be compared.
+
+    `kind` is "sound", "picture" or "all"; nothing if no corruption of it was scored.
+    """
+    right, asked = _scored(result)
+    return _areas(asked, _kinds(asked)[kind], right)
+
+
+def _scored(result: Result) -> tuple[ScoredSet, dict[str, dict[int, ScoredSet]]]:
+    """Return the answers to the right sounds, and to every level by corruption."""
     right = next((one for one in result.sets if one.family == "dataset"), None)
     asked = _levels(result.probes)
     if right is None or not asked:
         raise InputError(
             f"{result.model} on {result.dataset}: no corruption was scored: run avs-bench robust"
         )
-    curves = tuple(_curve(CORRUPTIONS[name], levels, right) for name, levels in asked.items())
-    left = {
-        kind: _left(asked, chosen, right)
-        for kind, chosen in (
-            ("sound", [name for name in asked if CORRUPTIONS[name].of == "sound"]),
-            ("picture", [name for name in asked if CORRUPTIONS[name].of == "picture"]),
-            ("all", list(asked)),
-        )
-        if chosen
-    }
-    return Robustness(curves, left)
+    return right, asked
+
+
+def _kinds(names: Iterable[str]) -> dict[str, list[str]]:
+    kinds = {of: [name for name in names if CORRUPTIONS[name].of == of] for of in get_args(Of)}
+    return {**kinds, "all": list(names)}
 
 
 def _levels(probes: Iterable[ProbedSet]) -> dict[str, dict[int, ScoredSet]]:
@@ -115,8 +131,8 @@ def _curve(corruption: Corruption, levels: dict[int, ScoredSet], right: ScoredSe
         Point(level, corruption.levels[level - 1], _score(scored))
         for level, scored in sorted(levels.items())
     ]
-    left = _left({corruption.name: levels}, [corruption.name], right)
-    return Curve(corruption, tuple(points), left)
+    areas = _areas({corruption.name: levels}, [corruption.name], right)
+    return Curve(corruption, tuple(points), bootstrap(areas, left_of_score))
 
 
 def _score(scored: ScoredSet) -> Interval:
@@ -133,10 +149,10 @@ def _same_items(right: ScoredSet, asked: ScoredSet) -> ScoredSet:
     return ScoredSet(right.family, right.classes, kept)
 
 
-def _left(
+def _areas(
     asked: dict[str, dict[int, ScoredSet]], names: Sequence[str], right: ScoredSet
-) -> Interval:
-    """Return what is left on the mean of some corruptions, resampled over pictures together."""
+) -> dict[str, LevelAreas]:
+    """Return the counts of some corruptions by picture, with all of their levels together."""
     sets = [(place, one) for place, name in enumerate(names) for one in asked[name].values()]
     groups = tuple(place for place, _ in sets)
     blank = np.zeros((len(sets), 2, 3, right.classes), np.int64)
@@ -147,8 +163,7 @@ def _left(
             counts = areas.setdefault(item.unit, blank.copy())
             counts[row, 0] += as_confusion(scored.record(item)).areas
             counts[row, 1] += own[item.item_id]
-    records = ((unit, LevelAreas(groups, right.classes, a)) for unit, a in areas.items())
-    return bootstrap(by_unit(records), left_of_score)
+    return {unit: LevelAreas(groups, right.classes, a) for unit, a in areas.items()}
 
 
 def levels_of(names: Iterable[str], levels: Iterable[int]) -> list[str]:

@@ -87,6 +87,8 @@ def _table(kind: str, title: str, compared: Sequence[Compared]) -> Table:
     result = compared[0].result
     curves = [(one, curve) for one in compared for curve in one.robustness.curves]
     curves = [pair for pair in curves if pair[1].corruption.of == kind]
+    asked = [one.robustness.left[kind] for one in compared if kind in one.robustness.left]
+    pictures = asked[0].units
     most = max(point.level for _, curve in curves for point in curve.points)
     levels = tuple(range(most + 1))
     rows = [
@@ -103,7 +105,7 @@ def _table(kind: str, title: str, compared: Sequence[Compared]) -> Table:
         words=("model", "corruption"),
         figures=(*(f"level {level}" for level in levels), "left"),
         rows=tuple(rows),
-        legend=("mIoU (miou_dataset) at each level, 0 being unchanged.", *LEGEND),
+        legend=(f"mIoU (miou_dataset) of {pictures} pictures, level 0 being unchanged.", *LEGEND),
     )
 
 

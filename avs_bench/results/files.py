@@ -34,16 +34,21 @@ def write_robust(folder: Path, result: Result) -> Path:
 
 
 def read_robust(folder: Path, like: Result) -> Result:
-    """Return what `write_robust` left of the same dataset and subset; raise InputError."""
-    data = (like.dataset, like.dataset_sha256, like.subset)
+    """Return what `write_robust` left of the same pictures; raise InputError."""
     for path in sorted(folder.glob("robust-*.json")):
         result = read_result(path)
-        if (result.dataset, result.dataset_sha256, result.subset) == data:
+        if _pictures(result) == _pictures(like):
             return result
     raise InputError(
-        f"{folder}: no robust-*.json of {like.dataset}, {like.subset}: run avs-bench robust "
-        f"--run {folder} on the same data first"
+        f"{folder}: no robust-*.json of the same pictures of {like.dataset}, {like.subset}: run "
+        f"avs-bench robust --run {folder} on the same data first, with as many --pictures"
     )
+
+
+def _pictures(result: Result) -> tuple[object, ...]:
+    """What a result was scored on."""
+    items = {item.item_id for scored in result.sets for item in scored.items}
+    return result.dataset, result.dataset_sha256, result.subset, items
 
 
 def examples_folder(folder: Path, result: Result) -> Path:

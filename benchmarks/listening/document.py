@@ -89,7 +89,7 @@ def answer(runs: ByVariant) -> str:
     scores = {v: np.mean([score(o.result) for o in runs[v.name]]) for v in (TWIN, LISTENER)}
     gain = np.mean([listening_gain(o.result) for o in runs[LISTENER.name]])
     published, ours = (np.mean(ratios(runs, v, "silence")) for v in (LISTENER, SCORED))
-    return _paragraphs(
+    return paragraphs(
         f"**The published contrastive loss gives {follows} (miou_dataset {scores[LISTENER]:.3f}, "
         f"{gain:.3f} of it by listening; {scores[TWIN]:.3f} for its twin without ears) and has in "
         f"silence {published:.3f} of that twin's false positives; scoring the shuffled pairs too "
@@ -114,7 +114,7 @@ def _introduction(study: Study, runs: ByVariant) -> str:
     sizes = ", ".join(f"{len(kept)} {name}" for name, kept in subsets.items())
     counterfactual = sum(e.groups["picture"] == "counterfactual" for e in subsets["test"])
     train, image = result.settings["train"], result.settings["image"]
-    return _paragraphs(
+    return paragraphs(
         f"A synthetic VPO-SS of {pictures:,} pictures ({sizes} samples; manifest "
         f"`{result.dataset_sha256[:12]}`) with objects that could sound but do not. "
         f"{counterfactual:,} of the test samples share their picture with another one that has "
@@ -155,7 +155,7 @@ def _table(runs: ByVariant) -> str:
 
 
 def _notes() -> str:
-    return _paragraphs(
+    return paragraphs(
         "Mean ± standard deviation over seeds. `listening_score`: the share of pictures in which "
         "every sound gets its object, `listening_score_soft`: the mean IoU of the sounds, both "
         "above what one answer to all sounds of a picture would reach "
@@ -185,7 +185,7 @@ def _beyond(longer: ByVariant) -> list[str]:
         f"{outcome.job.variant.title} reaches {score(outcome.result):.3f} in {outcome.job.epochs}"
         for (outcome,) in longer.values()
     ]
-    return [_paragraphs(f"Beyond the budget, one seed: {'; '.join(said)} epochs.")] if said else []
+    return [paragraphs(f"Beyond the budget, one seed: {'; '.join(said)} epochs.")] if said else []
 
 
 def _contrast(runs: ByVariant) -> str:
@@ -203,7 +203,7 @@ def _contrast(runs: ByVariant) -> str:
     for name, figure, higher in figures:
         cells = tuple(_wins(figure, runs, variant, higher=higher) for variant in variants)
         lines.append(f"| {name}, seeds in which it is better | {' | '.join(cells)} |")
-    said = _paragraphs(
+    said = paragraphs(
         f"The same model, data, seeds and steps, with each loss and with the cross-entropy alone "
         f"({PLAIN.title}); 95 % paired bootstrap intervals over pictures, p of a paired "
         "permutation test:"
@@ -251,7 +251,7 @@ def _cost(study: Study, outcomes: Sequence[Outcome]) -> str:
     total = sum(o.cost.processor_seconds for o in outcomes) / 60
     by_clock = sum(o.cost.seconds for o in outcomes) / 60
     machine = f"{platform.machine()}, torch {torch.__version__}, {study.device} device"
-    return _paragraphs(
+    return paragraphs(
         f"{len(outcomes)} jobs, {study.jobs} side by side: {total:.0f} processor minutes, "
         f"{total / study.jobs:.0f} minutes where {study.jobs} cores are free, {by_clock:.0f} by "
         f"the clock one after the other. Machine: {machine}."
@@ -278,6 +278,7 @@ def _spread(values: Sequence[float], digits: int) -> str:
     return f"{mean} ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else mean
 
 
-def _paragraphs(*paragraphs: str) -> str:
+def paragraphs(*texts: str) -> str:
+    """Return texts as paragraphs of Markdown, their lines no wider than those of this house."""
     options = {"width": WIDTH, "break_long_words": False, "break_on_hyphens": False}
-    return "\n\n".join(fill(paragraph, **options) for paragraph in paragraphs)
+    return "\n\n".join(fill(text, **options) for text in texts)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -26,11 +27,12 @@ COST = "cost.json"
 
 @dataclass(frozen=True)
 class Variant:
-    """What is compared: a name, what it says in the table, and its settings over the preset's."""
+    """What is compared: a name, its words in the table, settings over the preset's, and probes."""
 
     name: str
     title: str
     overrides: tuple[str, ...]
+    probes: tuple[str, ...] = PROBES
 
 
 TWIN = Variant(
@@ -65,7 +67,10 @@ LONGER = ((TWIN, 30), (LISTENER, 15))
 
 @dataclass(frozen=True)
 class Study:
-    """Where the study lies and how it is run; `longer` adds the runs of LONGER."""
+    """Where the study lies and how it is run; `longer` adds the runs of LONGER.
+
+    `split` is that of VPO which all `variants` learn.
+    """
 
     data: Path
     runs: Path
@@ -74,11 +79,13 @@ class Study:
     overrides: tuple[str, ...]
     device: str
     longer: bool = False
+    split: Literal["ss", "msmi"] = "ss"
+    variants: tuple[Variant, ...] = VARIANTS
 
     @property
     def dataset(self) -> Path:
-        """The folder of its VPO-SS."""
-        return self.data / "VPO" / "VPO-SS"
+        """The folder of its dataset."""
+        return self.data / "VPO" / f"VPO-{self.split.upper()}"
 
 
 @dataclass(frozen=True)
@@ -109,11 +116,11 @@ class Outcome:
 
 
 def build(study: Study, images: int, clips_per_class: int) -> None:
-    """Build the study's VPO-SS unless it is there."""
+    """Build the study's dataset unless it is there."""
     if (study.dataset / "manifest.meta.json").exists():
         return
     synthetic = [f"synthetic.images={images}", f"synthetic.clips_per_class={clips_per_class}"]
-    command = [_program("vpo-build"), "--split", "ss", "--out", str(study.data)]
+    command = [_program("vpo-build"), "--split", study.split, "--out", str(study.data)]
     ended = subprocess.run([*command, *_settings(synthetic)], check=False).returncode
     if ended:
         raise InputError(f"vpo-build ended with {ended}, its own line says why")
@@ -124,7 +131,7 @@ def jobs_of(study: Study) -> list[Job]:
     jobs = [
         Job(variant, seed, study.runs / f"{variant.name}-{seed}")
         for seed in study.seeds
-        for variant in VARIANTS
+        for variant in study.variants
     ]
     if study.longer:
         seed = study.seeds[0]
@@ -149,7 +156,7 @@ def outcomes(study: Study) -> list[Outcome]:
 
     with ThreadPoolExecutor(study.jobs) as pool:
         finished = list(pool.map(work, jobs))
-    order = {variant.name: place for place, variant in enumerate(VARIANTS)}
+    order = {variant.name: place for place, variant in enumerate(study.variants)}
     return sorted(finished, key=lambda one: (order[one.job.variant.name], one.job.seed))
 
 
@@ -168,17 +175,21 @@ def _run(job: Job, study: Study) -> Cost:
     place = ["--data", str(study.dataset), "--device", study.device]
     resume = ["--resume"] if (job.folder / "last.pt").exists() else []
     train = ["train", "--preset", "listening", "--out", str(job.folder), *settings, *resume]
-    evaluate = ["eval", "--run", str(job.folder), "--subset", "test", "--probe", ",".join(PROBES)]
+    evaluate = ["eval", "--run", str(job.folder), "--subset", "test"]
+    evaluate += ["--probe", ",".join(job.variant.probes)] if job.variant.probes else []
     started = time.monotonic()
     log = job.folder.with_suffix(".log")
-    processor = sum(_logged([*command, *place], log, study) for command in (train, evaluate))
+    processor = sum(logged([*command, *place], log, study.jobs) for command in (train, evaluate))
     return Cost(processor, time.monotonic() - started)
 
 
-def _logged(arguments: list[str], log: Path, study: Study) -> float:
-    """Run an avs-bench command, its words into `log`; return its processor seconds."""
+def logged(arguments: list[str], log: Path, jobs: int) -> float:
+    """Run an avs-bench command, one of `jobs` at a time, its words into `log`.
+
+    Returns its processor seconds; raises InputError if it ends with an error.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
-    environment = os.environ | ({"OMP_NUM_THREADS": "1"} if study.jobs > 1 else {})
+    environment = os.environ | ({"OMP_NUM_THREADS": "1"} if jobs > 1 else {})
     command = [_program("avs-bench"), *arguments]
     with log.open("a") as file:
         file.write(f"$ {shlex.join(command)}\n")

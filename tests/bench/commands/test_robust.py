@@ -1,5 +1,7 @@
 """avs-bench robust on a run of a second: what it writes, draws beside another, and refuses."""
 
+import shutil
+
 import pytest
 import torch
 from click.testing import CliRunner
@@ -19,7 +21,7 @@ def run(settings, dataset, tmp_path):
     return tmp_path / "run"
 
 
-def test_a_run_is_scored_at_every_level_and_drawn_beside_itself(run, folder):
+def test_a_run_is_scored_at_every_level_and_drawn_beside_itself(run, folder, tmp_path):
     asked = (
         "--run",
         run,
@@ -44,6 +46,13 @@ def test_a_run_is_scored_at_every_level_and_drawn_beside_itself(run, folder):
         '<svg viewBox="0 0 100'
     ) == 2
 
+    other = shutil.copytree(run, tmp_path / "other")
+    part = robust(*asked, "--pictures", "2", "--beside", run)
+    assert part.exit_code == 0, part.output
+    kept = read_result(run / "robust-best-vpo-ss-test.json")
+    assert [len(one.answer.items) for one in kept.probes] == [2] * 4
+    assert "--pictures 2 " in kept.command
+
     for words, said in (
         (["--levels", "0"], "numbers of 1 to 5"),
         (["--levels", "1,x"], "numbers of 1 to 5"),
@@ -51,6 +60,7 @@ def test_a_run_is_scored_at_every_level_and_drawn_beside_itself(run, folder):
         (["--corruption", "jpeg", "--of", "sound"], "leave one out"),
         (["--corruption", "pan-error"], "expected 2"),
         (["--corruption", "jpeg", "--levels", "1", "--beside", folder], "run avs-bench robust"),
+        ([*asked[4:], "--pictures", "1", "--beside", other], "as many --pictures"),
     ):
         refused = robust("--run", run, "--data", folder, *words)
         assert refused.exit_code == 2, refused.output

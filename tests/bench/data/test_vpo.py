@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -72,6 +73,21 @@ def test_samples_of_one_picture_are_counterfactual(tmp_path):
         "picture": "single",
         "sources": "1",
     }
+
+
+def test_a_part_of_a_subset_has_all_samples_of_its_pictures(dataset):
+    test = dataset.subsets["test"]
+    twice = (*test, *(replace(one, example_id=f"{one.example_id}-again") for one in test))
+    twice = tuple(replace(one, picture_id=one.example_id.removesuffix("-again")) for one in twice)
+    whole = replace(dataset, subsets={**dataset.subsets, "test": twice})
+    parts = [whole.with_pictures("test", count).subsets["test"] for count in range(5)]
+    ids = [[example.example_id for example in part] for part in parts]
+    assert list(map(len, ids)) == [0, 2, 4, 6, 6]
+    for small, large in pairwise(ids):
+        assert set(small) <= set(large)
+        assert small == [one.example_id for one in twice if one.example_id in small]
+    assert parts[1][0].unit == parts[1][1].unit
+    assert not whole.with_pictures("test", 2).subsets["train"]
 
 
 def test_several_sources_keep_their_order_and_pan(tmp_path):
