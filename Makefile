@@ -53,15 +53,14 @@ docs: $(EVERYTHING) ## build the guides and the reference as a site, strictly: b
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 test: $(EVERYTHING) ## run the tests
-	$(BIN)/python -m pytest -q -n auto $(ARGS)
+	$(BIN)/python -m pytest -q -n auto --dist worksteal $(ARGS)
 
 test-media: $(EVERYTHING) ## run the tests that depend on ffmpeg with the one from PyPI, whatever is installed
 	VPO_FFMPEG="$$($(BIN)/python -c 'import imageio_ffmpeg as f; print(f.get_ffmpeg_exe())')" \
 	    $(BIN)/python -m pytest -q -n auto -m media $(ARGS)
 
 prove-resume: $(EVERYTHING) ## kill a training run ten times, and compare it with one left alone
-	$(BIN)/python -m pytest -q -s -m proof tests/bench/training/test_killed.py \
-	    tests/bench/training/test_lost_process.py $(ARGS)
+	$(BIN)/python -m pytest -q -s -m proof tests/bench/training/test_killed.py $(ARGS)
 
 prove-kills: $(EVERYTHING) ## kill every other command twenty times, and fill the disk at ten points (minutes)
 	AVS_TEST_KILLS=20 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -s -m "proof or not proof" \
@@ -75,9 +74,10 @@ prove-notebook: $(EVERYTHING) ## run docs/quickstart.ipynb in a kernel (half a m
 	$(BIN)/python -m pytest -q -m proof tests/test_notebook.py $(ARGS)
 
 prove-processes: $(EVERYTHING) ## long runs of several processes, every kill of a build, official models in ONNX (minutes)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto -m proof tests/bench/training/test_distributed.py \
-	    tests/bench/training/test_endings.py tests/builder/fetching/test_crashes.py \
-	    tests/bench/models/test_exporting.py $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto -m proof \
+	    tests/bench/training/test_distributed.py tests/bench/training/test_endings.py \
+	    tests/bench/training/test_lost_process.py tests/bench/models/test_exporting.py \
+	    tests/builder/fetching/test_crashes.py $(ARGS)
 
 prove-latex: $(EVERYTHING) ## typeset a report with pdflatex (apt-get install texlive-latex-recommended poppler-utils)
 	$(BIN)/python -m pytest -q -rs -m proof tests/bench/report/test_latex.py $(ARGS)

@@ -1,6 +1,8 @@
 """A finished dataset and a run of two epochs that takes a second."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ import torch
 from avs_bench.config import Settings, read_preset
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.vpo import read_vpo
+from tests.bench.training.forked import Forked
 from tests.builder.dataset_by_hand import write_dataset
 
 SMALL = (
@@ -42,3 +45,18 @@ def dataset(folder: Path) -> AVSDataset:
 @pytest.fixture
 def settings() -> Settings:
     return read_preset("tiny", SMALL)
+
+
+@pytest.fixture
+def begin() -> Iterator[Callable[..., Forked]]:
+    """Begins commands of `avs-bench`, each in a process that ends with the test at the latest."""
+    begun: list[Forked] = []
+
+    def begin(*given: Any, **how: Any) -> Forked:
+        begun.append(Forked(*given, **how))
+        return begun[-1]
+
+    yield begin
+    for process in begun:
+        process.kill()
+        process.communicate()

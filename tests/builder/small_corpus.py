@@ -134,7 +134,7 @@ MIDDLE: Box = (24, 4, 12, 30)
 TINY: Box = (60, 44, 2, 2)
 
 
-def farm(folder: Path) -> SmallCorpus:
+def farm(folder: Path, clips_per_class: int = 40) -> SmallCorpus:
     """A corpus on which every split has samples: dogs, cats, cows and cars, and clips of each."""
     corpus = SmallCorpus(folder)
     kinds = ["dog", "cat", "cow", "car"]
@@ -149,7 +149,7 @@ def farm(folder: Path) -> SmallCorpus:
         corpus.image(number, *objects, part=part)
     labels = ["dog barking", "cat meowing", "cow lowing", "car passing by"]
     for kind, label in enumerate(labels):
-        for number in range(40):
+        for number in range(clips_per_class):
             corpus.clip(
                 f"{kinds[kind]}-clip-{number:02d}", label, "test" if number % 4 == 0 else "train"
             )

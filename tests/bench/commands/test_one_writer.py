@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 
 import pytest
 import torch
@@ -11,7 +10,7 @@ from click.testing import CliRunner
 
 from avs_bench.commands.main import main
 from avs_bench.training.fit import fit
-from tests.bench.training.test_distributed import ENVIRONMENT, command
+from tests.bench.training.test_distributed import training
 from tests.builder.runtime.test_output_lock import holder
 from vpo_builder.runtime.output_lock import RUN_LOCK
 
@@ -67,9 +66,8 @@ def test_the_folder_of_a_killed_writer_is_taken_over(trained, folder):
     assert not (trained / RUN_LOCK).exists()
 
 
-def test_of_two_trainings_at_once_one_is_refused(folder, tmp_path):
-    told = {"env": ENVIRONMENT, "text": True, "stderr": subprocess.PIPE, "stdout": subprocess.PIPE}
-    both = [subprocess.Popen(command(folder, tmp_path / "run", 1), **told) for _ in range(2)]
+def test_of_two_trainings_at_once_one_is_refused(folder, tmp_path, begin):
+    both = [begin(training(folder, tmp_path / "run")) for _ in range(2)]
     said = [process.communicate(timeout=240)[1] for process in both]
     codes = [process.returncode for process in both]
     assert sorted(codes) == [0, 2], said

@@ -33,7 +33,7 @@ def candidate(seed):
         picture=random.integers(0, 256, (60, 80, 3), dtype=np.uint8),
         target=np.repeat(np.arange(3, dtype=np.uint8), 20)[:, None].repeat(80, axis=1),
         pred=np.zeros((60, 80), np.uint8),
-        sound=0.2 * np.sin(np.arange(4000, dtype=np.float32) / 5)[None],
+        sound=0.2 * np.sin(np.arange(96_000, dtype=np.float32) / 5)[None],  # six seconds
         heard=("cat",),
     )
 
@@ -130,7 +130,12 @@ def test_a_sound_plays_and_another_one_stops_it(browser, report):
     assert page.run(f"return {buttons}[0].getAttribute('aria-pressed')") == "true"
     page.run(f"{buttons}[1].click()")
     assert page.run(f"return {buttons}[0].getAttribute('aria-pressed')") == "false"
-    page.wait("playing === null")  # a quarter of a second, then its end
+    page.wait("playing?.sound?.time() > 0")
+    page.run(
+        f"const seek = {buttons}[1].closest('.about').querySelector('.seek'); seek.value = 0.98;"
+        "seek.dispatchEvent(new Event('input', {bubbles: true}))"
+    )
+    page.wait("playing === null")  # its end
     assert page.run(f"return {buttons}[1].getAttribute('aria-pressed')") == "false"
     page.check_quiet()
 

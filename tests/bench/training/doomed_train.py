@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -70,10 +70,11 @@ def kill_at(moment: Moment, report: Path) -> None:
         time.sleep(0.001)
 
 
-if __name__ == "__main__":
-    report, phase, checkpoints, sighting = (sys.argv.pop(1) for _ in range(4))
+def doomed(words: Sequence[str]) -> None:
+    """Run the command that follows a report's path and a moment's phase, checkpoints, sighting."""
+    report, phase, checkpoints, sighting, *words = words
     moment = Moment(phase, int(checkpoints), int(sighting))
-    if any("avsegformer" in word for word in sys.argv):
+    if any("avsegformer" in word for word in words):
         from avs_bench.models import registry
         from tests.bench.models.small_models import small_avsegformer
 
@@ -82,4 +83,8 @@ if __name__ == "__main__":
 
     from avs_bench.commands.main import main
 
-    main(prog_name="avs-bench")
+    main(words, prog_name="avs-bench")
+
+
+if __name__ == "__main__":
+    doomed(sys.argv[1:])

@@ -18,12 +18,9 @@ LIMIT = 600
 def run_together(count: int, work: Callable[..., Any], *arguments: object) -> list[Any]:
     """Return what work(processes, *arguments) returns on each of `count` new processes.
 
-    They find each other as the processes of torchrun do, by the variables that it sets. All are
-    forked from one that has imported torch and done nothing with it.
+    They find each other as the processes of torchrun do, by the variables that it sets.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "avs_bench.training.fit"])
-    port, workers, results = free_port(), [], []
+    context, port, workers, results = forkserver(), free_port(), [], []
     try:
         for rank in range(count):
             result, sender = context.Pipe(duplex=False)
@@ -37,6 +34,14 @@ def run_together(count: int, work: Callable[..., Any], *arguments: object) -> li
         for worker in workers:
             worker.kill()
             worker.join()
+
+
+def forkserver() -> multiprocessing.context.ForkServerContext:
+    """Return what forks processes from one that has imported torch and done nothing with it."""
+    context = multiprocessing.get_context("forkserver")
+    # An optimiser imports torch's compiler, which takes as long as torch itself.
+    context.set_forkserver_preload(["torch", "torch._inductor.config", "avs_bench.training.fit"])
+    return context
 
 
 def _take_part(

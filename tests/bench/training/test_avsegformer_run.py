@@ -1,7 +1,6 @@
 """A small AVSegFormer through everything that a model goes through, on an S4 that can be learnt."""
 
 import json
-import multiprocessing
 import os
 import signal
 from dataclasses import replace
@@ -25,7 +24,7 @@ from avs_bench.training.learner import Learner
 from tests.avsbench_trees import MadeVideo, outline, write_s4
 from tests.bench.models.small_models import small_avsegformer
 from tests.bench.training.curves import learner_of, steps
-from tests.bench.training.gloo import run_together
+from tests.bench.training.gloo import forkserver, run_together
 
 CPU = torch.device("cpu")
 VIDEOS = tuple(
@@ -105,7 +104,7 @@ def die(data: Path, out: Path) -> None:
 
 
 def test_a_run_that_was_killed_goes_on_to_the_same_end(run, data, tmp_path):
-    doomed = multiprocessing.get_context("forkserver").Process(target=die, args=(data, tmp_path))
+    doomed = forkserver().Process(target=die, args=(data, tmp_path))
     doomed.start()
     doomed.join()
     assert doomed.exitcode == -signal.SIGKILL

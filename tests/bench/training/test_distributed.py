@@ -41,8 +41,13 @@ ROOT = Path(__file__).parents[3]
 def command(folder, out, processes, *more):
     several = [*TORCHRUN, f"--nproc-per-node={processes}"]
     start = several if processes > 1 else [sys.executable]
-    arguments = ["--data", folder, "--out", out, "--device", "cpu", *FLAGS, *more]
-    return [*start, "-m", "avs_bench", "train", "--preset", "tiny", *map(str, arguments)]
+    return [*start, "-m", "avs_bench", *map(str, training(folder, out, *more))]
+
+
+def training(folder, out, *more):
+    """Return the words that follow `avs-bench`."""
+    told = ("--preset", "tiny", "--data", folder, "--out", out, "--device", "cpu")
+    return ["train", *told, *FLAGS, *more]
 
 
 def test_two_processes_have_the_curve_and_the_scores_of_one(folder):
@@ -120,7 +125,8 @@ def test_the_guides_torchrun_line_trains_stops_and_resumes_in_two_processes(fold
     assert [json.loads(line)["epoch"] for line in lines] == list(range(12))
 
 
-def test_an_error_of_one_process_is_one_line(folder, dataset, tmp_path):
+@pytest.mark.proof
+def test_under_torchrun_an_error_is_one_line(folder, dataset, tmp_path):
     for example in dataset.subsets["train"]:
         example.sources[0].clip.unlink(missing_ok=True)
     done = subprocess.run(
@@ -134,19 +140,12 @@ def test_an_error_of_one_process_is_one_line(folder, dataset, tmp_path):
     assert len([line for line in done.stderr.splitlines() if line.startswith("error: ")]) == 1
 
 
-def test_an_interrupt_keeps_the_step(folder, tmp_path):
-    long = ("--set", "train.epochs=2000")
-    process = subprocess.Popen(
-        command(folder, tmp_path / "run", 1, *long),
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def test_an_interrupt_keeps_the_step(folder, tmp_path, begin):
+    process = begin(training(folder, tmp_path / "run", "--set", "train.epochs=2000"))
     deadline = time.monotonic() + 90
     while not (tmp_path / "run" / "last.pt").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    os.kill(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGINT
     step = read_checkpoint(tmp_path / "run" / "last.pt").training["progress"]["step"]

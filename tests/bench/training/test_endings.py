@@ -19,7 +19,7 @@ from avs_bench.training import validation
 from avs_bench.training.endings import StoppedError, StopRequest
 from avs_bench.training.fit import fit
 from avs_bench.training.learner import Learner
-from tests.bench.training.test_distributed import ENVIRONMENT, command
+from tests.bench.training.test_distributed import ENVIRONMENT, command, training
 from vpo_builder.runtime.errors import InputError
 
 CPU = torch.device("cpu")
@@ -170,18 +170,11 @@ def test_two_processes_average_and_end_as_one_run(folder, tmp_path):
     assert miou_dataset(scores.overall).value == records[best.epochs - 1]["val"]["miou_dataset"]
 
 
-def test_a_signal_to_every_process_of_a_run_is_graceful_too(folder, tmp_path):
+def test_a_signal_to_every_process_of_a_run_is_graceful_too(folder, tmp_path, begin):
     """As batch systems send it: workers that it killed would end the run with a traceback."""
     run = tmp_path / "run"
     more = ("--set", "train.epochs=2000", "--set", "loader.workers=1")
-    process = subprocess.Popen(
-        command(folder, run, 1, *more),
-        env=ENVIRONMENT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    process = begin(training(folder, run, *more), new_session=True)
     deadline = time.monotonic() + 300
     while not (run / "last.pt").exists() and time.monotonic() < deadline:
         time.sleep(0.02)

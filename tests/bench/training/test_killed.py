@@ -1,7 +1,7 @@
 """A run that is killed by SIGKILL again and again ends as one that never was.
 
-`make test` kills a run twice; `make prove-resume` kills one ten times and one of AVSegFormer four
-times, which takes two minutes.
+`make test` kills a forked run twice; `make prove-resume` kills an interpreter's ten times, and four
+times one of AVSegFormer, which takes two minutes.
 """
 
 import os
@@ -9,7 +9,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,8 @@ from avs_bench.training.fit import fit
 from tests.avsbench_trees import write_s4
 from tests.bench.conftest import SMALL
 from tests.bench.models.small_models import small_avsegformer
-from tests.bench.training.doomed_train import ROOT, Moment
+from tests.bench.training.doomed_train import ROOT, Moment, doomed
+from tests.bench.training.forked import Forked
 from tests.bench.training.test_avsegformer_run import PRESET, VIDEOS
 from tests.bench.training.test_avsegformer_run import SMALL as SMALL_AVSEGFORMER
 
@@ -46,12 +47,23 @@ def moments(phases: Sequence[str], seed: int) -> Iterator[Moment]:
         yield Moment(phase, checkpoints, draw.randint(1, MOST_SIGHTINGS.get(phase, 6)))
 
 
-def start(words: Sequence[object]) -> subprocess.CompletedProcess[str]:
+Run = Callable[[Sequence[object]], tuple[int, str]]
+"""Runs `doomed` with some words, and returns its exit code and what it said to stderr."""
+
+
+def in_an_interpreter(words: Sequence[object]) -> tuple[int, str]:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", *map(str, words)]
-    return subprocess.run(
+    command = [sys.executable, "-m", "tests.bench.training.doomed_train", *map(str, words)]
+    done = subprocess.run(
         command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300
     )
+    return done.returncode, done.stderr
+
+
+def in_a_fork(words: Sequence[object]) -> tuple[int, str]:
+    process = Forked(words, program=doomed)
+    _, said = process.communicate()
+    return process.returncode, said
 
 
 def same(one: object, other: object) -> bool:
@@ -71,15 +83,17 @@ def steps_kept(run: Path) -> int:
 
 
 @pytest.mark.parametrize(
-    ("phases", "epochs"),
+    ("run", "phases", "epochs"),
     [
-        pytest.param(TWICE, 4, id="twice"),
-        pytest.param(TEN_TIMES, 16, id="ten times", marks=pytest.mark.proof),
+        pytest.param(in_a_fork, TWICE, 4, id="twice"),
+        pytest.param(in_an_interpreter, TEN_TIMES, 16, id="ten times", marks=pytest.mark.proof),
     ],
 )
-def test_a_run_killed_again_and_again_ends_as_one_that_never_was(phases, epochs, folder, tmp_path):
+def test_a_run_killed_again_and_again_ends_as_one_that_never_was(
+    run, phases, epochs, folder, tmp_path
+):
     changed = (*SMALL, f"train.epochs={epochs}", "train.checkpoint_steps=1")
-    kill_and_compare(moments(phases, seed=0), "tiny", changed, folder, tmp_path)
+    kill_and_compare(run, moments(phases, seed=0), "tiny", changed, folder, tmp_path)
 
 
 @pytest.mark.proof
@@ -89,11 +103,17 @@ def test_a_run_of_avsegformer_killed_again_and_again_ends_as_one_that_never_was(
     monkeypatch.setitem(registry.MODELS, "avsegformer-r50", small_avsegformer)
     data = write_s4(tmp_path / "data", VIDEOS)
     changed = (*SMALL_AVSEGFORMER, "train.epochs=8")
-    kill_and_compare(moments(FOUR_TIMES, seed=1), PRESET, changed, data, tmp_path)
+    deaths = moments(FOUR_TIMES, seed=1)
+    kill_and_compare(in_an_interpreter, deaths, PRESET, changed, data, tmp_path)
 
 
 def kill_and_compare(
-    deaths: Iterable[Moment], preset: str, changed: Sequence[str], data: Path, folder: Path
+    run: Run,
+    deaths: Iterable[Moment],
+    preset: str,
+    changed: Sequence[str],
+    data: Path,
+    folder: Path,
 ) -> None:
     """Train once undisturbed and once with a kill at each of the moments, and compare the files."""
     whole, killed, report = folder / "whole", folder / "killed", folder / "report"
@@ -103,15 +123,14 @@ def kill_and_compare(
 
     words = ["train", "--preset", preset, "--data", data, "--out", killed, "--resume"]
     words += [word for setting in changed for word in ("--set", setting)]
-    doomed = "tests.bench.training.doomed_train"
     for moment in deaths:
         at = (moment.phase, moment.checkpoints, moment.sighting)
-        died = start([doomed, report, *at, *words])
-        assert died.returncode == -signal.SIGKILL, died.stdout + died.stderr
+        code, said = run([report, *at, *words])
+        assert code == -signal.SIGKILL, said
         kept = f"{steps_kept(killed)} of {steps} steps kept"
         print(f"{moment}: died in {report.read_text()}, {kept}, left behind {left_over(killed)}")
-    finished = start([doomed, report, *NEVER, *words])
-    assert finished.returncode == 0, finished.stderr
+    code, said = run([report, *NEVER, *words])
+    assert code == 0, said
 
     assert (killed / "history.jsonl").read_bytes() == (whole / "history.jsonl").read_bytes()
     for name in ("last.pt", "best.pt"):

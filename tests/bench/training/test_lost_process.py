@@ -7,32 +7,41 @@ import sys
 import time
 
 import pytest
+import torch
 
 from avs_bench.checkpoints.run_checkpoint import read_checkpoint
 from avs_bench.runtime import heartbeats
+from avs_bench.runtime.processes import joined_processes
 from tests.bench.training.gloo import free_port
-from tests.bench.training.test_distributed import ENVIRONMENT, command
+from tests.bench.training.test_distributed import ENVIRONMENT, command, training
 
 LONG = ("--set", "train.epochs=400", "--set", "train.checkpoint_steps=1")
 WHOLE = ("--set", "train.epochs=6", "--set", "train.checkpoint_steps=1")
 
 
-def begin(folder, out, *more, data=None):
-    """Start two processes as torchrun would, without its keeper that ends the other one."""
-    port, processes = free_port(), []
-    for rank in range(2):
-        variables = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2}
-        variables |= {"MASTER_ADDR": "localhost", "MASTER_PORT": port}
-        processes.append(
-            subprocess.Popen(
-                command((data or {}).get(rank, folder), out, 1, *more),
-                env=ENVIRONMENT | {name: str(value) for name, value in variables.items()},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-    return processes
+def ranks():
+    """Return the variables by which torchrun tells each of two processes of the other."""
+    together = {"WORLD_SIZE": 2, "MASTER_ADDR": "localhost", "MASTER_PORT": free_port()}
+    return [{"RANK": rank, "LOCAL_RANK": rank, **together} for rank in range(2)]
+
+
+def begin_both(begin, folder, out, *more, second=None):
+    """Begin two processes as torchrun would, without its keeper that ends the other one.
+
+    The second one reads the dataset in the folder `second`, if it is given.
+    """
+    words = (training(data, out, *more) for data in (folder, second or folder))
+    return [begin(*given) for given in zip(words, ranks(), strict=True)]
+
+
+def begin_an_interpreter(words, variables):
+    return subprocess.Popen(
+        [sys.executable, "-m", "avs_bench", *map(str, words)],
+        env=ENVIRONMENT | {name: str(value) for name, value in variables.items()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def await_checkpoint(out, *processes):
@@ -48,10 +57,19 @@ def lines(stderr):
     return [line for line in stderr.splitlines() if line.strip() and "step" not in line[:60]]
 
 
-@pytest.mark.parametrize("lost", [pytest.param(0, marks=pytest.mark.proof), 1])
-def test_a_killed_process_ends_the_other_and_the_run_goes_on(lost, folder, tmp_path):
+@pytest.mark.proof
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_killed_interpreter_ends_the_other_and_the_run_goes_on(lost, folder, tmp_path):
+    lose_and_go_on(begin_an_interpreter, lost, folder, tmp_path)
+
+
+def test_a_killed_process_ends_the_other_and_the_run_goes_on(folder, tmp_path, begin):
+    lose_and_go_on(begin, 1, folder, tmp_path)  # of the loss of 0 a torch imported before us tells
+
+
+def lose_and_go_on(begin, lost, folder, tmp_path):
     out, whole = tmp_path / "run", tmp_path / "whole"
-    processes = begin(folder, out, *WHOLE)
+    processes = begin_both(begin, folder, out, *WHOLE)
     await_checkpoint(out, *processes)
     processes[lost].kill()
     killed = time.monotonic()
@@ -64,7 +82,7 @@ def test_a_killed_process_ends_the_other_and_the_run_goes_on(lost, folder, tmp_p
     assert 0 < step < 6
 
     for target, more in ((out, ("--resume",)), (whole, ())):
-        both = begin(folder, target, *WHOLE, *more)
+        both = begin_both(begin, folder, target, *WHOLE, *more)
         ends = [process.communicate(timeout=240) for process in both]
         assert [process.returncode for process in both] == [0, 0], ends
     assert (out / "history.jsonl").read_bytes() == (whole / "history.jsonl").read_bytes()
@@ -92,43 +110,45 @@ def test_under_torchrun_there_is_one_line_of_ours(folder, tmp_path):
     assert "c10::" not in said
 
 
-def test_a_process_that_cannot_read_the_dataset_ends_both_with_its_line(folder, tmp_path):
-    both = begin(folder, tmp_path / "run", *WHOLE, data={1: tmp_path / "elsewhere"})
+def test_a_process_that_cannot_read_the_dataset_ends_both_with_its_line(folder, tmp_path, begin):
+    elsewhere = tmp_path / "elsewhere"
+    both = begin_both(begin, folder, tmp_path / "run", *WHOLE, second=elsewhere)
     ends = [process.communicate(timeout=240)[1] for process in both]
     assert [process.returncode for process in both] == [2, 2], ends
     (line,) = [line for said in ends for line in lines(said)]
     assert "elsewhere: no such folder" in line
 
 
-def test_a_batch_that_cannot_be_shared_equally_is_one_line(folder, tmp_path):
-    both = begin(folder, tmp_path / "run", *WHOLE, "--set", "train.batch_size=3")
+def test_a_file_that_both_miss_is_one_line(folder, dataset, tmp_path, begin):
+    for example in dataset.subsets["train"]:
+        example.sources[0].clip.unlink(missing_ok=True)
+    both = begin_both(begin, folder, tmp_path / "run", *WHOLE)
+    ends = [process.communicate(timeout=240)[1] for process in both]
+    assert [process.returncode for process in both] == [2, 2], ends
+    assert sum(line.startswith("error: ") for said in ends for line in lines(said)) == 1, ends
+
+
+def test_a_batch_that_cannot_be_shared_equally_is_one_line(folder, tmp_path, begin):
+    both = begin_both(begin, folder, tmp_path / "run", *WHOLE, "--set", "train.batch_size=3")
     ends = [process.communicate(timeout=240)[1] for process in both]
     assert [process.returncode for process in both] == [2, 2], ends
     (line,) = [line for said in ends for line in lines(said)]
     assert "train.batch_size 3 is the batch of all processes together" in line
 
 
-def test_a_process_that_hangs_is_noticed():
-    script = (
-        "import os, signal, sys, torch, avs_bench.runtime.heartbeats as beats\n"
-        "from avs_bench.runtime.processes import joined_processes\n"
-        "beats.SILENT_SECONDS = beats.GRACE_SECONDS = 3.0\n"
-        "with joined_processes(torch.device('cpu')) as processes:\n"
-        "    processes.largest(1)\n"
-        "    if processes.rank: os.kill(os.getpid(), signal.SIGSTOP)\n"
-        "    processes.largest(1)\n"
-    )
-    port, both = free_port(), []
-    for rank in range(2):
-        variables = {"RANK": rank, "WORLD_SIZE": 2, "MASTER_ADDR": "localhost", "MASTER_PORT": port}
-        environment = ENVIRONMENT | {name: str(value) for name, value in variables.items()}
-        both.append(
-            subprocess.Popen(
-                [sys.executable, "-c", script], env=environment, stderr=subprocess.PIPE, text=True
-            )
-        )
-    _, said = both[0].communicate(timeout=240)
-    both[1].kill()
-    both[1].communicate()
-    assert both[0].returncode == 2
+def hang(words):
+    """Be one of two processes, of which the second one stands still."""
+    heartbeats.SILENT_SECONDS = heartbeats.GRACE_SECONDS = 3.0
+    with joined_processes(torch.device("cpu")) as processes:
+        processes.largest(1)
+        if processes.rank:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        processes.largest(1)
+
+
+def test_a_process_that_hangs_is_noticed(begin):
+    first, second = (begin((), variables, program=hang) for variables in ranks())
+    _, said = first.communicate(timeout=240)
+    assert second.returncode is None
+    assert first.returncode == 2
     assert lines(said) == [f"error: {heartbeats.LOST}"]
