@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from tests.browser import Page, browser
@@ -22,6 +23,7 @@ from vpo_builder.gallery.media import PEAKS, encode_clip
 from vpo_builder.runtime.errors import InputError
 
 __all__ = ["browser"]
+SECONDS = 20
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,9 @@ def galleries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     single, multiple = write_dataset(root / "data"), write_dataset(root / "data", DUETS, "ms")
     for folder in (single, multiple):
         write_documents(folder)
+    for clip in (single / AUDIO).glob("*.wav"):  # long enough to be seen playing on a busy machine
+        samples, rate = soundfile.read(clip)
+        soundfile.write(clip, np.tile(samples, SECONDS * rate // len(samples)), rate)
     assert write_gallery([single], root / "one").shown == 8
     write_gallery([single, multiple], root / "both")
     shutil.rmtree(root / "data")  # a gallery stands on its own
@@ -103,10 +108,14 @@ def test_it_plays_stops_and_mixes(browser: Any, galleries: Path) -> None:
     buttons = "document.querySelector('.card').querySelectorAll('.play')"
     assert page.run(f"return {buttons}.length") == 3
     page.run(f"{buttons}[0].click()")
-    page.wait("document.querySelector('.wave input').value > 0")
+    sliders = "document.querySelector('.card').querySelectorAll('.wave input')"
+    page.wait(f"{sliders}[0].value > 0")
+    assert page.run(f"return {buttons}[0].getAttribute('aria-pressed')") == "true"
+    page.run(f"{sliders}[0].value = {SECONDS}; {sliders}[0].dispatchEvent(new Event('input'))")
     page.wait(f"{buttons}[0].getAttribute('aria-pressed') === 'false'")
+    assert page.run(f"return {sliders}[0].value") == "0"
     page.run(f"{buttons}[2].click()")
-    page.wait("[...document.querySelectorAll('.card')][0].querySelectorAll('input')[1].value > 0")
+    page.wait(f"{sliders}[1].value > 0")
     page.run(f"{buttons}[0].click()")
     assert page.run(f"return {buttons}[2].getAttribute('aria-pressed')") == "false"
     page.run(f"{buttons}[0].click()")
@@ -139,7 +148,7 @@ def test_it_is_used_by_keyboard(browser: Any, galleries: Path) -> None:
     assert page.run("return document.activeElement.getAttribute('aria-label')") == "Play cat"
     page.press(Keys.SPACE)
     page.wait("document.querySelector('.wave input').value > 0")
-    page.press(Keys.TAB)
+    page.press(Keys.TAB, Keys.END)
     page.wait("document.querySelector('.play').getAttribute('aria-pressed') === 'false'")
     page.press(Keys.ARROW_RIGHT)
     assert page.run("return document.activeElement.value") == "0.1"
@@ -180,8 +189,8 @@ def test_two_sources_of_one_class_are_told_apart(browser: Any, tmp_path: Path) -
     )
     assert places[0] == pytest.approx(-places[1], abs=1)
     assert places[0] > 40
-    page.run("document.querySelectorAll('.source .play')[1].click()")
-    assert page.run(texts, ".mark.heard") == ["1"]
+    click = "document.querySelectorAll('.source .play')[1].click();"  # a quarter of a second
+    assert page.run(click + texts, ".mark.heard") == ["1"]
     page.wait("document.querySelector('.mark.heard') === null")
     page.check_quiet()
 
