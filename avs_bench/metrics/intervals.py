@@ -10,7 +10,6 @@ chapter 14). `python benchmarks/bench_intervals.py` measures the coverage of bot
 """
 
 import math
-from collections.abc import Callable
 from statistics import NormalDist
 
 import numpy as np
@@ -49,15 +48,15 @@ def bca_ends(
     return min(float(ends[0]), figure), max(float(ends[1]), figure)  # the quantile interpolates
 
 
-def jackknife(vectors: Scores, total: Scores, values: Callable[[Scores], Scores]) -> Scores:
-    """Return the figure with each group of units left out.
+def kept_by_jackknife(units: int) -> Scores:
+    """Return weights [groups, units]: 0 for the group of units that a row leaves out, else 1.
 
-    `vectors` [units, counts] in a fixed order and their sum `total`; `values` gives the figure of
-    each row of sums.
+    Every unit is left out once, in a group with those that come a fixed number of units later.
     """
-    groups = min(len(vectors), JACKKNIFE_GROUPS)
-    sums = np.stack([vectors[start::groups].sum(axis=0) for start in range(groups)])
-    return values(total - sums)
+    groups = min(units, JACKKNIFE_GROUPS)
+    of_unit = np.arange(units) % groups
+    kept: Scores = (of_unit != np.arange(groups)[:, None]).astype(np.float64)
+    return kept
 
 
 def _acceleration(jackknifed: Scores) -> float:

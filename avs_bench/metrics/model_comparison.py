@@ -12,25 +12,23 @@ would not do: it makes their variance a third too small and knows nothing of so 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
 from avs_bench.metrics.figure import Figure
-from avs_bench.metrics.intervals import jackknife
+from avs_bench.metrics.intervals import kept_by_jackknife
 from avs_bench.metrics.record import Record, Scores
 from avs_bench.metrics.student import quantile, two_sided_p
 from avs_bench.metrics.uncertainty import (
     NO_ENDS,
     RESAMPLES,
     Spread,
-    compare,
-    figure_values,
+    comparisons_of,
     over_seeds,
     refuse_other_units,
-    stacked,
 )
+from avs_bench.metrics.units import Units
 
 R = TypeVar("R", bound=Record)
 
@@ -65,6 +63,7 @@ class ModelComparison:
 class _Side:
     """A figure of each run, [runs], and with each group of units left out, [groups, runs]."""
 
+    spread: Spread
     values: Scores
     left_out: Scores
 
@@ -81,11 +80,27 @@ def compare_models(
     The seeds of the two are taken for independent draws, also if they have the same numbers.
     Raises InputError when the unit ids are not the same everywhere.
     """
+    one, other = ([Units.of_records(scores) for scores in side] for side in (first, second))
+    return model_comparisons_of(one, other, [figure], resamples, level)[0]
+
+
+def model_comparisons_of(
+    first: Sequence[Units[R]],
+    second: Sequence[Units[R]],
+    figures: Sequence[Callable[[R], Figure]],
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+) -> list[ModelComparison]:
+    """`compare_models` of several figures at once."""
     if len(first) == len(second) == 1:
-        return _of_single_runs(first[0], second[0], figure, resamples, level)
+        return _of_single_runs(first[0], second[0], figures, resamples, level)
     refuse_other_units([*first, *second])
-    spreads, sides = zip(*(_side(runs, figure) for runs in (first, second)), strict=True)
-    return _tested(spreads, sides, len(first[0]), level)
+    sides = zip(_sides(first, figures), _sides(second, figures), strict=True)
+    units = len(first[0].ids)
+    return [
+        _tested((mine.spread, theirs.spread), [mine, theirs], units, level)
+        for mine, theirs in sides
+    ]
 
 
 def compare_conditions(
@@ -98,12 +113,13 @@ def compare_conditions(
 
     `first[i]` and `second[i]` are the scores of one seed under both.
     """
+    heard, other = ([Units.of_records(scores) for scores in side] for side in (first, second))
     if len(first) == 1:
-        return _of_single_runs(first[0], second[0], figure, RESAMPLES, level)
-    refuse_other_units([*first, *second])
-    spreads, (a, b) = zip(*(_side(runs, figure) for runs in (first, second)), strict=True)
-    differences = _Side(a.values - b.values, a.left_out - b.left_out)
-    return _tested(spreads, [differences], len(first[0]), level)
+        return _of_single_runs(heard[0], other[0], [figure], RESAMPLES, level)[0]
+    refuse_other_units([*heard, *other])
+    (a,), (b,) = _sides(heard, [figure]), _sides(other, [figure])
+    differences = _Side(a.spread, a.values - b.values, a.left_out - b.left_out)
+    return _tested((a.spread, b.spread), [differences], len(first[0]), level)
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
@@ -124,27 +140,30 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 
 
 def _of_single_runs(
-    first: Mapping[str, R],
-    second: Mapping[str, R],
-    figure: Callable[[R], Figure],
+    first: Units[R],
+    second: Units[R],
+    figures: Sequence[Callable[[R], Figure]],
     resamples: int,
     level: float,
-) -> ModelComparison:
-    one = compare(first, second, figure, resamples, level)
-    spreads = over_seeds([one.first]), over_seeds([one.second])
-    doubt = (one.difference, one.low, one.high, one.p_value)
-    return ModelComparison(*spreads, *doubt, level, one.units)
+) -> list[ModelComparison]:
+    found = []
+    for one in comparisons_of(first, second, figures, resamples, level):
+        spreads = over_seeds([one.first]), over_seeds([one.second])
+        doubt = (one.difference, one.low, one.high, one.p_value)
+        found.append(ModelComparison(*spreads, *doubt, level, one.units))
+    return found
 
 
-def _side(runs: Sequence[Mapping[str, R]], figure: Callable[[R], Figure]) -> tuple[Spread, _Side]:
-    figures, columns = [], []
-    for scores in runs:
-        vectors, whole = stacked(scores)
-        figures.append(figure(whole))
-        values_of = partial(figure_values, figure, whole)
-        columns.append(jackknife(vectors, vectors.sum(axis=0), values_of))
-    values = np.array([one.value for one in figures])
-    return over_seeds(figures), _Side(values, np.stack(columns, axis=1))
+def _sides(runs: Sequence[Units[R]], figures: Sequence[Callable[[R], Figure]]) -> list[_Side]:
+    """Return the side of each figure."""
+    left_out = np.stack(
+        [one.values(figures, one.sums(kept_by_jackknife(len(one.ids)))) for one in runs], axis=-1
+    )
+    sides = []
+    for figure, columns in zip(figures, left_out, strict=True):
+        found = [figure(one.whole) for one in runs]
+        sides.append(_Side(over_seeds(found), np.array([one.value for one in found]), columns))
+    return sides
 
 
 def _tested(

@@ -2,8 +2,8 @@
 
 The unit that is resampled is the image or the video, never the pixel or the sample: pixels of one
 image, and samples that share a picture, are not independent. Scores come as one record per unit,
-`{unit id: record}`; `by_unit` makes that of samples. Records add up as vectors, so all resamples
-of a set are one matrix product, whatever the figure.
+`{unit id: record}`; `by_unit` makes that of samples. Records add up as vectors, so resamples of a
+set are a matrix product (`units`), one for all figures that are asked for.
 
 Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 14 (BCa intervals, see
 `intervals`) and 15 (permutation test). Models of several seeds: `model_comparison`.
@@ -17,8 +17,9 @@ from typing import TypeVar
 import numpy as np
 
 from avs_bench.metrics.figure import Figure
-from avs_bench.metrics.intervals import bca_ends, jackknife
+from avs_bench.metrics.intervals import bca_ends, kept_by_jackknife
 from avs_bench.metrics.record import Record, Scores
+from avs_bench.metrics.units import Units
 from vpo_builder.runtime.errors import InputError
 
 R = TypeVar("R", bound=Record)
@@ -28,7 +29,7 @@ RESAMPLES = 2000
 
 NO_ENDS = "no interval: resamples of so few pictures or videos do not tell it"
 
-_WEIGHTS_AT_A_TIME = 1 << 22
+_WEIGHTS_AT_A_TIME = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +134,30 @@ def bootstrap(
 
     Depends on the seed and the unit ids, not on their order.
     """
-    vectors, whole = stacked(scores)
+    return intervals_of(Units.of_records(scores), [figure], resamples, level, seed)[0]
 
-    def values(sums: Scores) -> Scores:
-        return figure_values(figure, whole, sums)
 
-    resampled = [values(weights @ vectors) for weights in _resamples(len(vectors), resamples, seed)]
-    left_out = jackknife(vectors, vectors.sum(axis=0), values)
-    low, high = bca_ends(np.concatenate(resampled), figure(whole).value, left_out, level)
-    return Interval(figure(whole), low, high, level, len(vectors), resamples)
+def intervals_of(
+    units: Units[R],
+    figures: Sequence[Callable[[R], Figure]],
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+    seed: int = 0,
+) -> list[Interval]:
+    """`bootstrap` of several figures at once: the units are drawn and added up for all of them."""
+    count = len(units.ids)
+
+    def values(weights: Scores) -> Scores:
+        return units.values(figures, units.sums(weights))
+
+    resampled = np.concatenate([*map(values, _resamples(count, resamples, seed))], axis=1)
+    left_out = values(kept_by_jackknife(count))
+    intervals = []
+    for figure, drawn, rest in zip(figures, resampled, left_out, strict=True):
+        whole = figure(units.whole)
+        low, high = bca_ends(drawn, whole.value, rest, level)
+        intervals.append(Interval(whole, low, high, level, count, resamples))
+    return intervals
 
 
 def compare(
@@ -156,61 +172,58 @@ def compare(
 
     Raises InputError when the unit ids are not the same.
     """
+    sides = Units.of_records(first), Units.of_records(second)
+    return comparisons_of(*sides, [figure], resamples, level, seed)[0]
+
+
+def comparisons_of(
+    first: Units[R],
+    second: Units[R],
+    figures: Sequence[Callable[[R], Figure]],
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+    seed: int = 0,
+) -> list[Comparison]:
+    """`compare` of several figures at once: the units are drawn and added up for all of them."""
     refuse_other_units([first, second])
-    (a, whole), (b, other) = stacked(first), stacked(second)
-    both = np.concatenate([a, b], axis=1)
+    count = len(first.ids)
 
-    def differences(sums: Scores) -> Scores:
-        mine, theirs = np.split(sums, 2, axis=1)
-        return figure_values(figure, whole, mine) - figure_values(figure, whole, theirs)
+    def differences(mine: Scores, theirs: Scores) -> Scores:
+        return first.values(figures, mine) - first.values(figures, theirs)
 
-    resampled = [differences(weights @ both) for weights in _resamples(len(a), resamples, seed)]
-    swapped = [
-        differences(np.concatenate([kept @ a + (1 - kept) @ b, (1 - kept) @ a + kept @ b], axis=1))
-        for kept in _coins(len(a), resamples, seed)
-    ]
-    difference = figure(whole).value - figure(other).value
-    left_out = jackknife(both, both.sum(axis=0), differences)
-    low, high = bca_ends(np.concatenate(resampled), difference, left_out, level)
-    # ties count as extreme, whatever the order in which they were summed
-    extreme = int(np.count_nonzero(np.abs(np.concatenate(swapped)) >= abs(difference) - 1e-12))
-    return Comparison(
-        figure(whole),
-        figure(other),
-        difference,
-        low,
-        high,
-        p_value=math.nan if math.isnan(difference) else (1 + extreme) / (1 + resamples),
-        level=level,
-        units=len(a),
-        resamples=resamples,
-    )
+    def of_both(weights: Scores) -> Scores:
+        return differences(first.sums(weights), second.sums(weights))
+
+    def swapped(kept: Scores) -> Scores:
+        mine, theirs = first.sums(kept), second.sums(kept)
+        return differences(mine + (totals[1] - theirs), totals[0] - mine + theirs)
+
+    totals = [side.sums(np.ones((1, count))) for side in (first, second)]
+    resampled = np.concatenate([*map(of_both, _resamples(count, resamples, seed))], axis=1)
+    permuted = np.concatenate([*map(swapped, _coins(count, resamples, seed))], axis=1)
+    left_out = of_both(kept_by_jackknife(count))
+    comparisons = []
+    for figure, drawn, shuffled, rest in zip(figures, resampled, permuted, left_out, strict=True):
+        mine, theirs = figure(first.whole), figure(second.whole)
+        difference = mine.value - theirs.value
+        low, high = bca_ends(drawn, difference, rest, level)
+        # ties count as extreme, whatever the order in which they were summed
+        extreme = int(np.count_nonzero(np.abs(shuffled) >= abs(difference) - 1e-12))
+        p_value = math.nan if math.isnan(difference) else (1 + extreme) / (1 + resamples)
+        doubt = (difference, low, high, p_value, level, count, resamples)
+        comparisons.append(Comparison(mine, theirs, *doubt))
+    return comparisons
 
 
-def refuse_other_units(scores: Sequence[Mapping[str, R]]) -> None:
+def refuse_other_units(scores: Sequence[Units[R]]) -> None:
     """Raise InputError when the unit ids are not the same in all scores."""
     for other in scores[1:]:
-        odd = sorted(scores[0].keys() ^ other.keys())
+        odd = sorted(set(scores[0].ids) ^ set(other.ids))
         if odd:
             raise InputError(
                 f"comparison: expected scores of the same units, {len(odd)} are in one set only "
                 f"(first: {odd[0]}); evaluate both on one subset of one manifest"
             )
-
-
-def stacked(scores: Mapping[str, R]) -> tuple[Scores, R]:
-    """Vectors [units, counts] in the order of the ids, and the record of all units."""
-    if not scores:
-        raise InputError("bootstrap: expected scores of at least one image or video, got none")
-    records = [scores[unit] for unit in sorted(scores)]
-    vectors = np.stack([record.vector() for record in records])
-    return vectors.astype(np.float64), records[0].with_vector(vectors.sum(axis=0))
-
-
-def figure_values(figure: Callable[[R], Figure], like: R, sums: Scores) -> Scores:
-    """The figure of each row of sums [resamples, counts]."""
-    whole_numbers = np.rint(sums).astype(np.int64)
-    return np.array([figure(like.with_vector(row)).value for row in whole_numbers])
 
 
 def _resamples(units: int, resamples: int, seed: int) -> Iterator[Scores]:

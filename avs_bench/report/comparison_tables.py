@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from itertools import product
 
-from avs_bench.metrics import ModelComparison, Spread, compare_models, holm
+from avs_bench.metrics import ModelComparison, Spread, holm
 from avs_bench.metrics.families import FIGURES
+from avs_bench.metrics.model_comparison import model_comparisons_of
 from avs_bench.metrics.uncertainty import RESAMPLES
 from avs_bench.report.models import Scored, models_of, scored_by_place
 from avs_bench.report.runs import BUILD_DIGITS, Run
@@ -57,10 +58,10 @@ def comparison_tables(runs: Sequence[Run]) -> tuple[Table, ...]:
 def _table(title: str, first: Scored, others: Sequence[Scored]) -> Table:
     figures = FIGURES[first.first.scores.family]
     resamples = max(RESAMPLES, RESAMPLES_PER_ROW * len(figures) * len(others))
-    mine, pairs = first.by_unit(), list[tuple[Scored, ModelComparison]]()
+    pairs = list[tuple[Scored, ModelComparison]]()
     for other in others:
-        theirs = other.by_unit()
-        pairs += [(other, compare_models(theirs, mine, one, resamples)) for one in figures]
+        found = model_comparisons_of(other.units, first.units, figures, resamples)
+        pairs += [(other, one) for one in found]
     corrected = holm([one.p_value for _, one in pairs])
     single = {len(first.entries) == len(other.entries) == 1 for other in others}
     return Table(

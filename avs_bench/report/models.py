@@ -3,15 +3,16 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import takewhile
 
-from avs_bench.metrics import bootstrap
 from avs_bench.metrics.families import RecordFigure
 from avs_bench.metrics.groups import Group
 from avs_bench.metrics.record import Record
+from avs_bench.metrics.uncertainty import intervals_of
+from avs_bench.metrics.units import Units
 from avs_bench.report.runs import CHOSEN_ON_TEST, Entry, Place, Run, by_place
 from avs_bench.report.table import Number
 from avs_bench.results.records import Result
@@ -86,13 +87,14 @@ class Scored:
         """The counts of all seeds together."""
         return sum_of(entry.scores.overall for entry in self.entries)
 
-    def by_unit(self) -> list[dict[str, Record]]:
-        """Return the scores of each seed, as comparisons take them."""
-        return [entry.scores.by_unit() for entry in self.entries]
+    @property
+    def units(self) -> list[Units[Record]]:
+        """The scores of each seed, as comparisons take them."""
+        return [entry.scores.units for entry in self.entries]
 
-    def number(self, figure: RecordFigure) -> Number:
-        """Return a figure: of one seed with its interval, of several as mean and deviation."""
-        return number_of(self.by_unit(), figure)
+    def numbers(self, figures: Sequence[RecordFigure]) -> list[Number]:
+        """Return figures: of one seed with intervals, of several as mean and deviation."""
+        return numbers_of(self.units, figures)
 
     def parts(self) -> dict[Group, "Scored"]:
         """Return what was scored in each group of the subset, everything first."""
@@ -122,11 +124,11 @@ def sum_of(records: Iterable[Record]) -> Record:
     return sum(others, first)
 
 
-def number_of(seeds: Sequence[Mapping[str, Record]], figure: RecordFigure) -> Number:
-    """Return a figure of scores: of one seed with its interval, of several mean and deviation."""
+def numbers_of(seeds: Sequence[Units[Record]], figures: Sequence[RecordFigure]) -> list[Number]:
+    """Return figures of scores: of one seed with intervals, of several mean and deviation."""
     if len(seeds) == 1:
-        return Number.of(bootstrap(seeds[0], figure))
-    return Number.over_seeds([figure(sum_of(scores.values())) for scores in seeds])
+        return [Number.of(one) for one in intervals_of(seeds[0], figures)]
+    return [Number.over_seeds([figure(units.whole) for units in seeds]) for figure in figures]
 
 
 def models_of(runs: Sequence[Run]) -> tuple[Model, ...]:

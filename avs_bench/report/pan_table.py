@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from avs_bench.metrics import accuracy_instances, chance_instances, kept_instances
 from avs_bench.metrics.families import RecordFigure
-from avs_bench.report.models import Model, Scored, legend_of, number_of, scored_by_place
+from avs_bench.report.models import Model, Scored, legend_of, numbers_of, scored_by_place
 from avs_bench.report.runs import Place
 from avs_bench.report.table import Number, Row, Table, unique
 from avs_bench.results.records import Result, ScoredSet
@@ -55,7 +55,7 @@ def _rows(scored: Scored) -> Iterator[Row]:
             for entry, one in zip(scored.entries, moved, strict=True)
         ]
         overalls = [one.overall for one in sets]
-        numbers = [number_of([one.by_unit() for one in sets], LEADING)]
+        numbers = numbers_of([one.units for one in sets], [LEADING])
         numbers += [Number.over_seeds([figure(record) for record in overalls]) for figure in OTHERS]
         words = (scored.label, name, str(len(sets[0].items)))
         yield Row(words, tuple(numbers), scored.model.name)

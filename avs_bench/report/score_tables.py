@@ -13,7 +13,7 @@ from avs_bench.metrics.families import (
     miou_of_present,
 )
 from avs_bench.metrics.groups import OVERALL
-from avs_bench.report.models import Model, Scored, legend_of, models_of, number_of, scored_by_place
+from avs_bench.report.models import Model, Scored, legend_of, models_of, numbers_of, scored_by_place
 from avs_bench.report.pan_table import TOWARD_TWIN, pan_tables
 from avs_bench.report.published_rows import PublishedRow, published_rows
 from avs_bench.report.robust_table import robust_tables
@@ -217,7 +217,7 @@ def _score_row(scored: Scored, figures: Sequence[RecordFigure]) -> Row:
     name = f"{scored.model.name}{scored.seen_mark}{scored.precision_mark}"
     words = (name, scored.told_by, checkpoint, str(len(first.scores.items)))
     has_seen_test = scored.on_test or bool(scored.seen_mark)
-    return Row(words, tuple(map(scored.number, figures)), scored.model.name, has_seen_test)
+    return Row(words, tuple(scored.numbers(figures)), scored.model.name, has_seen_test)
 
 
 def _published_row(row: PublishedRow, names: Sequence[str]) -> Row:
@@ -251,7 +251,7 @@ def _group_rows(
         if group == OVERALL or size == whole:
             continue
         overalls = [entry.scores.overall for entry in part.entries]
-        numbers = [part.number(leading)]
+        numbers = part.numbers([leading])
         numbers += [Number.over_seeds([figure(record) for record in overalls]) for figure in others]
         words = (scored.label, ": ".join(group), str(size), _present(part.overall))
         yield Row(words, tuple(numbers), scored.model.name)
@@ -303,7 +303,7 @@ def _asked(scored: Scored) -> Iterator[_Asked]:
 def _probe_row(asked: _Asked, lost: ModelComparison | None, p: float) -> Row:
     answers = [one.answer for _, one in asked.pairs]
     numbers = (
-        number_of([one.by_unit() for one in answers], foreground_fpr_dataset),
+        *numbers_of([one.units for one in answers], [foreground_fpr_dataset]),
         Number.over_seeds([miou_of_present(as_confusion(one.overall)) for one in answers]),
         None if lost is None else Number.of(lost),
     )

@@ -17,6 +17,7 @@ from avs_bench.data.class_map import ClassMap
 from avs_bench.metrics import Confusion, Family, Figure, Record, blank_record, by_unit
 from avs_bench.metrics.families import FIGURES
 from avs_bench.metrics.groups import OVERALL, Group
+from avs_bench.metrics.units import Units
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.version import VERSION
 
@@ -52,11 +53,16 @@ class ScoredSet:
     @cached_property
     def overall(self) -> Record:
         """The counts of everything."""
-        return self._blank.with_vector(sum(map(self._dense, self.items), self._blank.vector()))
+        return self.units.whole
 
     def by_unit(self) -> dict[str, Record]:
         """Return one record for each unit, as intervals and comparisons take them."""
         return by_unit((item.unit, self.record(item)) for item in self.items)
+
+    @cached_property
+    def units(self) -> Units[Record]:
+        """The same counts, as several figures at once take them."""
+        return Units.of(((item.unit, item.counts) for item in self.items), self._blank)
 
     def groups(self) -> dict[Group, "ScoredSet"]:
         """Return the part of the set in each group, everything first, then by kind and name."""

@@ -22,8 +22,11 @@ from avs_bench.metrics.uncertainty import (
     bootstrap,
     by_unit,
     compare,
+    comparisons_of,
+    intervals_of,
     over_seeds,
 )
+from avs_bench.metrics.units import Units
 from vpo_builder.runtime.errors import InputError
 
 
@@ -110,6 +113,21 @@ class TestBootstrap:
             monkeypatch.setattr(uncertainty, "_WEIGHTS_AT_A_TIME", at_a_time)
             found = bootstrap(scores, miou_dataset, resamples=40, level=0.9, seed=5)
             assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)
+
+    def test_several_figures_are_each_as_it_is_alone_and_share_the_sums(self, monkeypatch):
+        scores = images(9, 0.7, seed=3)
+        others = images(9, 0.6, seed=4)
+        figures = [miou_dataset, fdr_dataset, pixel_accuracy_dataset]
+        alone = [bootstrap(scores, one, resamples=30) for one in figures]
+        apart = [compare(scores, others, one, resamples=30) for one in figures]
+        summed = []
+        sums = Units.sums
+        monkeypatch.setattr(Units, "sums", lambda *args: summed.append(1) or sums(*args))
+        units = Units.of_records(scores), Units.of_records(others)
+        assert intervals_of(units[0], figures, resamples=30) == alone
+        assert len(summed) == 2  # once for the resamples, once for the jackknife
+        assert comparisons_of(*units, figures, resamples=30) == apart
+        assert len(summed) == 2 + 2 * 4  # two sides: resamples, jackknife, swaps and the whole
 
     def test_no_scores(self):
         with pytest.raises(InputError, match="at least one"):

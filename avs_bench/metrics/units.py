@@ -1,0 +1,89 @@
+"""The counts of every picture or video of a set without their zeros: what resampling adds up.
+
+A picture has a few of the classes, and so a few of all the pairs of classes that are counted.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, pairwise
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from avs_bench.metrics.figure import Figure
+from avs_bench.metrics.record import Counts, Record, Scores
+from vpo_builder.runtime.errors import InputError
+
+R = TypeVar("R", bound=Record)
+
+UNITS_AT_A_TIME = 256
+"""Units that become a dense matrix at once: small, and with few of the columns."""
+
+
+@dataclass(frozen=True, eq=False)
+class Units(Generic[R]):
+    """Counts by unit: `counts[n]` stands at `places[n]` of the vector of unit `ids[rows[n]]`.
+
+    `ids` are sorted, and so are `rows`; a place may come several times in a unit. `blank` is the
+    record of nothing.
+    """
+
+    ids: tuple[str, ...]
+    rows: Counts
+    places: Counts
+    counts: Counts
+    blank: R
+
+    @classmethod
+    def of(cls, sparse: Iterable[tuple[str, Sequence[int]]], blank: R) -> "Units[R]":
+        """Return the counts of (unit id, [place, count, place, count, …]) in any order."""
+        ordered = sorted(sparse, key=lambda one: one[0])
+        numbers = {unit: number for number, unit in enumerate(dict.fromkeys(u for u, _ in ordered))}
+        lengths = np.array([len(told) // 2 for _, told in ordered], np.int64)
+        rows = np.repeat(np.array([numbers[unit] for unit, _ in ordered], np.int64), lengths)
+        told = np.fromiter(chain.from_iterable(told for _, told in ordered), np.int64)
+        return cls(tuple(numbers), rows, told[::2], told[1::2], blank)
+
+    @classmethod
+    def of_records(cls, scores: Mapping[str, R]) -> "Units[R]":
+        """Return the counts of a record for each unit; raise InputError for none at all."""
+        records = list(scores.values())
+        if not records:
+            raise InputError("bootstrap: expected scores of at least one image or video, got none")
+        blank = records[0].with_vector(np.zeros_like(records[0].vector()))
+        return cls.of(zip(scores, map(_sparse, records), strict=True), blank)
+
+    @cached_property
+    def whole(self) -> R:
+        """The record of all units."""
+        total = np.zeros_like(self.blank.vector())
+        np.add.at(total, self.places, self.counts)
+        return self.blank.with_vector(total)
+
+    def sums(self, weights: Scores) -> Scores:
+        """Return [rows, counts]: the vectors of all units, added by weights [rows, units]."""
+        sums = np.zeros((len(weights), self.blank.vector().size))
+        starts = range(0, len(self.ids) + UNITS_AT_A_TIME, UNITS_AT_A_TIME)
+        ends = np.searchsorted(self.rows, starts)
+        for start, (first, last) in zip(starts, pairwise(ends.tolist()), strict=False):
+            some = slice(start, start + UNITS_AT_A_TIME)
+            columns, where = np.unique(self.places[first:last], return_inverse=True)
+            vectors = np.zeros((len(self.ids[some]), len(columns)))
+            np.add.at(vectors, (self.rows[first:last] - start, where), self.counts[first:last])
+            sums[:, columns] += weights[:, some] @ vectors
+        return sums
+
+    def values(self, figures: Sequence[Callable[[R], Figure]], sums: Scores) -> Scores:
+        """Return [figures, rows]: each figure of each row of sums [rows, counts]."""
+        whole_numbers = np.rint(sums).astype(np.int64)
+        records = map(self.blank.with_vector, whole_numbers)
+        values = [[figure(record).value for figure in figures] for record in records]
+        return np.array(values).reshape(len(sums), len(figures)).T
+
+
+def _sparse(record: Record) -> list[int]:
+    vector = record.vector()
+    places = np.flatnonzero(vector)
+    flat: list[int] = np.stack([places, vector[places]], axis=1).ravel().tolist()
+    return flat
