@@ -14,8 +14,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from vpo_builder.audit.near_duplicates import (
+    BATCH,
     MAX_BITS,
+    NO_HASHES,
     Likeness,
     Photograph,
     likenesses,
@@ -23,9 +28,11 @@ from vpo_builder.audit.near_duplicates import (
 )
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.dataset.media_files import load
+from vpo_builder.dataset.picture_hash import Hashes
 from vpo_builder.dataset.schema import Sample, Subset
 from vpo_builder.dataset.sound_credits import NO_CREDITS, SoundCredit, group_of
 from vpo_builder.runtime.threads import in_threads
+from vpo_builder.verify.headers import wav_header
 from vpo_builder.verify.media import decode_clip
 
 NearDuplicatePolicy = Literal["warn", "drop", "fail"]
@@ -95,18 +102,21 @@ def audit(
     workers: int | None = None,
     max_bits: int = MAX_BITS,
     credits: Mapping[str, SoundCredit] = NO_CREDITS,
+    hashes: Mapping[Path, Hashes] = NO_HASHES,
 ) -> AuditReport:
     """Return what crosses the subsets of a dataset; `licences` maps image id to licence name.
 
-    `credits` tell the group and the licence of the clips that are not VGGSound's.
-    Reads every image and every clip once, in `workers` threads (default: one for each core).
+    `credits` tell the group and the licence of the clips that are not VGGSound's, and `hashes` the
+    difference hash of photographs that were decoded just now.
+    Reads every clip and every other image once, in `workers` threads (default: one for each core).
     Raises InputError naming a file of the manifest that cannot be read: verify first.
     """
     photographs = _photographs(manifest)
     clips = _clips(manifest)
-    alike = likenesses(photographs, workers, max_bits)
+    alike = likenesses(photographs, workers, max_bits, hashes)
     pixels = _pixel_digests(alike, workers)
-    sounds = in_threads(audio_digest, [place.path for place in clips], workers, "audit: clips")
+    paths = [place.path for place in clips]
+    sounds = in_threads(audio_digest, paths, workers, "audit: clips", BATCH)
     leaks = [
         *_shared(LeakKind.IMAGE_ID, ((str(p.image_id), _place(p)) for p in photographs)),
         *_shared_groups(clips, credits),
@@ -127,9 +137,31 @@ def audit(
 
 
 def audio_digest(path: Path) -> str:
-    """Return the sha256 of a clip's decoded samples and rate, whatever the file around them."""
-    samples, rate = load(path, decode_clip)
-    return hashlib.sha256(f"{rate} {samples.shape}".encode() + samples.tobytes()).hexdigest()
+    """Return the sha256 of a clip's samples, rate and channels, whatever the file around them.
+
+    A wav of 16-bit PCM holds them as they are, which spares decoding it.
+    """
+    return load(path, _sound_digest)
+
+
+def _sound_digest(data: bytes) -> str:
+    header = wav_header(data)
+    rate, channels = header.sample_rate, header.channels
+    levels: bytes | memoryview | None = header.pcm16(data)
+    if levels is None:
+        samples, rate = decode_clip(data)
+        channels = 1 if samples.ndim == 1 else samples.shape[1]
+        levels = _levels(samples)
+    digest = hashlib.sha256(f"{rate} {channels} ".encode())
+    digest.update(levels)
+    return digest.hexdigest()
+
+
+def _levels(samples: npt.NDArray[np.float32]) -> bytes:
+    """Return samples as 16-bit levels if they are that, else as they are."""
+    scaled = samples * np.float32(32768)
+    whole = bool((np.rint(scaled) == scaled).all() and (np.abs(scaled + 0.5) < 32768).all())
+    return scaled.astype("<i2").tobytes() if whole else samples.tobytes()
 
 
 def format_audit(report: AuditReport, policy: NearDuplicatePolicy = "warn") -> Iterator[str]:

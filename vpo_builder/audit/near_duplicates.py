@@ -1,34 +1,33 @@
 """Finds photographs of different subsets that look alike, by a difference hash of 128 bits.
 
-The hash says, for a picture shrunk to 9×9 grey values, whether each is darker than its neighbour
-to the right (64 bits) and below (64 bits). Measured on 239 photographs of COCO: the closest
-different pair is 30 bits apart; copies at half the size or JPEG quality 50 are 1 bit apart in the
-median and 14 at the most; 1.5 % cut from each side gives 20 at the most. Plain skies come closer,
-so a close pair is for a person to judge.
+Measured on 239 photographs of COCO: the closest different pair is 30 bits apart; copies at half
+the size or JPEG quality 50 are 1 bit apart in the median and 14 at the most; 1.5 % cut from each
+side gives 20 at the most. Plain skies come closer, so a close pair is for a person to judge.
 """
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from vpo_builder.dataset.media_files import load
+from vpo_builder.dataset.picture_hash import Hashes, picture_hash
 from vpo_builder.dataset.schema import SUBSETS, Subset
 from vpo_builder.runtime.threads import in_threads
 
+NO_HASHES: Mapping[Path, Hashes] = MappingProxyType({})
+BATCH = 16
+"""Files a thread takes at once: few enough to balance, enough to hide the hand-over."""
 MAX_BITS = 20
 """Pairs this far apart or closer are candidates."""
 
-SIDE = 9
 PAIRS_AT_ONCE = 1 << 22  # 32 MB of differences
-
-Hashes = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +52,20 @@ class Likeness:
 
 
 def likenesses(
-    photographs: Sequence[Photograph], workers: int | None, max_bits: int = MAX_BITS
+    photographs: Sequence[Photograph],
+    workers: int | None,
+    max_bits: int = MAX_BITS,
+    known: Mapping[Path, Hashes] = NO_HASHES,
 ) -> list[Likeness]:
     """Return the pairs of different photographs in different subsets that look alike.
 
-    One pair for each two ids, in the order given. Every file is decoded once, in `workers`
-    threads.
+    One pair for each two ids, in the order given. Every file whose hash is not `known` is decoded
+    once, in `workers` threads.
     """
-    paths = [photograph.path for photograph in photographs]
-    hashes = list(in_threads(hash_file, paths, workers, "audit: photographs"))
-    table = np.stack(hashes) if hashes else np.empty((0, 2), np.uint64)
+    unknown = list(dict.fromkeys(p.path for p in photographs if p.path not in known))
+    hashed = in_threads(hash_file, unknown, workers, "audit: photographs", BATCH)
+    hashes = {**known, **dict(zip(unknown, hashed, strict=True))}
+    table = np.array([hashes[p.path] for p in photographs], np.uint64).reshape(-1, 2)
     found: dict[tuple[int, int], Likeness] = {}
     for early, late in combinations(SUBSETS, 2):
         first = [n for n, photograph in enumerate(photographs) if photograph.subset == early]
@@ -76,27 +79,7 @@ def likenesses(
 
 def hash_file(path: Path) -> Hashes:
     """Return the difference hash of an image file."""
-    return load(path, _difference_hash_of)
-
-
-def _difference_hash_of(data: bytes) -> Hashes:
-    with Image.open(io.BytesIO(data)) as image:
-        return difference_hash(image)
-
-
-def difference_hash(image: Image.Image) -> Hashes:
-    """Return the hash of an image just opened: [rows, columns], 64 bits each.
-
-    A JPEG is decoded at the smallest of 1/1, 1/2, 1/4 and 1/8 of its size that leaves 72 pixels a
-    side: half the time, and no different in the figures above.
-    """
-    image.draft("L", (SIDE * 8, SIDE * 8))
-    small = image.convert("L").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-    grey = np.asarray(small, dtype=np.int16)
-    darker_than_right = grey[:-1, :-1] < grey[:-1, 1:]
-    darker_than_below = grey[:-1, :-1] < grey[1:, :-1]
-    bits = np.packbits(np.stack([darker_than_right, darker_than_below]).reshape(2, -1), axis=1)
-    return bits.view(">u8").astype(np.uint64)[:, 0]
+    return load(path, picture_hash)
 
 
 def pixel_digest(path: Path) -> str:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from vpo_builder.dataset.media_files import MASK_MODES, UNDECODABLE
+from vpo_builder.dataset.picture_hash import Hashes
 from vpo_builder.records import Reason
 from vpo_builder.rendering.clip_sound import encode_wav, resample_to_mono
 from vpo_builder.rendering.decoding import decode
@@ -73,7 +74,8 @@ class PictureTask:
 class PictureOutcome:
     """Why a sample cannot be used, or its size in pixels, its files' hashes and what was changed.
 
-    `places` is the horizontal centre, in [0, 1], of the box around each value's pixels.
+    `places` is the horizontal centre, in [0, 1], of the box around each value's pixels, `hash` the
+    picture's difference hash.
     """
 
     reason: Reason | None = None
@@ -82,6 +84,7 @@ class PictureOutcome:
     sha256: Mapping[Path, str] = field(default_factory=dict)
     places: Mapping[int, float] = field(default_factory=dict)
     rewritten: int = 0
+    hash: Hashes | None = None
 
 
 def import_clip(task: ClipTask) -> ClipOutcome:
@@ -142,7 +145,7 @@ class _UnusableError(Exception):
 
 def _taken(task: PictureTask) -> PictureOutcome:
     missing, corrupt = Reason.IMAGE_MISSING, Reason.IMAGE_CORRUPT
-    image, (published, size) = _opened(task.image, _checked_picture, missing, corrupt)
+    image, (published, size, found) = _opened(task.image, _checked_picture, missing, corrupt)
     missing, corrupt = Reason.MASK_MISSING, Reason.MASK_CORRUPT
     mask, pixels = _opened(task.mask, _pixels, missing, corrupt)
     if pixels.shape != (size[1], size[0]):
@@ -162,6 +165,7 @@ def _taken(task: PictureTask) -> PictureOutcome:
         {target: hashlib.sha256(content).hexdigest() for target, content, _, _ in files},
         {value: _centre(ours == value) for value in sorted(task.expected)},
         sum(content is not original for _, content, _, original in files),
+        found,
     )
 
 
@@ -194,14 +198,12 @@ def _translated(pixels: Mask, values: Mapping[int, int], expected: frozenset[int
     return lookup[pixels]
 
 
-def _checked_picture(data: bytes) -> tuple[bytes, tuple[int, int]]:
-    """Return the bytes to publish for a picture and its width and height; decodes every byte."""
+def _checked_picture(data: bytes) -> tuple[bytes, tuple[int, int], Hashes]:
+    """Return the bytes to publish for a picture, its width and height, and its hash."""
     header = image_header(data)
     with Image.open(io.BytesIO(data)) as image:
-        published, _ = published_picture(data, image)
-        image.draft("L", (max(1, header.width // 8), max(1, header.height // 8)))
-        image.load()
-    return published, (header.width, header.height)
+        published, _, found = published_picture(data, image)
+    return published, (header.width, header.height), found
 
 
 def _pixels(data: bytes) -> Mask:

@@ -122,6 +122,11 @@ def _render(
         attributions=material.attributions,
         notes=[*plan.notes, *notes],
         origin="published",
+        hashes={
+            request.folder / row.sample.image: row.found.hash
+            for row in kept
+            if row.found.hash is not None
+        },
     )
 
 

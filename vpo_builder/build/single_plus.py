@@ -114,6 +114,7 @@ def _render(
             Attribution(sample.image_id, LICENCE, LICENCE_URL, "", "") for sample in samples
         ],
         notes=_missing(rejections),
+        hashes={path: found for video in rendered for path, found in video.hashes.items()},
     )
 
 

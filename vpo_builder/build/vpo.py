@@ -258,6 +258,7 @@ def _render(
         attributions=corpus.attributions,
         credits=corpus.sounds.credits,
         notes=[*plan.notes, *images.notes],
+        hashes=images.hashes,
         instances=list(outlines_of(images, folder, corpus.objects, corpus.class_of))
         if request.split == "msmi"
         else (),

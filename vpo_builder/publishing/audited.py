@@ -10,10 +10,19 @@ from vpo_builder.publishing.publication import Publication
 def audit_rendered(
     folder: Path, rendered: Publication, identity: BuildIdentity, max_bits: int
 ) -> AuditReport:
-    """Return what crosses the subsets; photographs up to `max_bits` bits apart look alike."""
+    """Return what crosses the subsets; photographs up to `max_bits` bits apart look alike.
+
+    Those that were decoded for rendering are not decoded again, unless they look alike.
+    """
     licences = {row.image_id: row.license_name for row in rendered.attributions}
     manifest = rendered.manifest(folder, identity)
-    return audit(manifest, licences, max_bits=max_bits, credits=rendered.credits)
+    return audit(
+        manifest,
+        licences,
+        max_bits=max_bits,
+        credits=rendered.credits,
+        hashes=rendered.hashes,
+    )
 
 
 def untrained_note(report: AuditReport) -> list[str]:

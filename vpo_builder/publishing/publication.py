@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from vpo_builder.dataset.instances import Instance
 from vpo_builder.dataset.manifest import Manifest, encode_samples
+from vpo_builder.dataset.picture_hash import Hashes
 from vpo_builder.dataset.schema import SCHEMA_VERSION, ClassRow, ManifestMeta, Origin, Sample
 from vpo_builder.dataset.sound_credits import SoundCredit
 from vpo_builder.dataset.tiled_clips import TiledClip
@@ -28,7 +29,7 @@ class Publication:
     whose those are that are not VGGSound's.
     `texts` are the files beside the manifest that only this kind of dataset has; `notes` are
     lines for a person; `instances` are the outlines of MSMI's sources
-    and their silent twins.
+    and their silent twins; `hashes` hold the difference hash of pictures that were decoded for it.
     """
 
     samples: Sequence[Sample]
@@ -45,6 +46,7 @@ class Publication:
     credits: Mapping[str, SoundCredit] = field(default_factory=dict)
     funnel: Funnel = field(default_factory=dict)
     origin: Origin | UnsetType = UNSET
+    hashes: Mapping[Path, Hashes] = field(default_factory=dict)
 
     def manifest(self, folder: Path, identity: BuildIdentity) -> Manifest:
         """Return the dataset's manifest, in whose meta the checksums are not listed yet."""

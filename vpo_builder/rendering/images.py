@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from vpo_builder.dataset.picture_hash import Hashes
 from vpo_builder.records import ArchiveMember, Photo, PlannedSample, Reason, Rejection
 from vpo_builder.rendering.mask import encode_png, encode_segmentation, merge_masks
 from vpo_builder.rendering.published_picture import (
@@ -46,20 +47,32 @@ class ImageTask:
 class ImageResult:
     """Why an image cannot be used, or the sha256 of every file it became, and what was changed.
 
-    `outlines` holds, for each mask file, COCO's run-length code of every object in it.
+    `outlines` holds, for each mask file, COCO's run-length code of every object in it; `hash` is
+    the image's difference hash.
     """
 
     reason: Reason | None
     sha256: Mapping[Path, str]
     change: Change | None = None
     outlines: Mapping[Path, tuple[str, ...]] = field(default_factory=dict)
+    hash: Hashes | None = None
+
+
+@dataclass(frozen=True)
+class _Usable:
+    """The bytes to publish of an image, what is changed in them, and their difference hash."""
+
+    data: bytes
+    change: Change | None
+    hash: Hashes
 
 
 @dataclass(frozen=True)
 class RenderedImages:
     """The samples whose image is whole, the images that are not, and every file's sha256.
 
-    `notes` are lines for a person: how many pictures were changed; `outlines` are ImageResult's.
+    `notes` are lines for a person: how many pictures were changed; `outlines` are ImageResult's,
+    and `hashes` those of every image file.
     """
 
     samples: list[PlannedSample]
@@ -67,6 +80,7 @@ class RenderedImages:
     sha256: Mapping[Path, str]
     notes: list[str]
     outlines: Mapping[Path, tuple[str, ...]]
+    hashes: Mapping[Path, Hashes]
 
 
 def render_images(
@@ -90,8 +104,11 @@ def render_images(
     results = executor(render_image, tasks, "images")
     rejections: list[Rejection] = []
     sha256: dict[Path, str] = {}
+    hashes: dict[Path, Hashes] = {}
     for task, result in zip(tasks, results, strict=True):
         sha256.update(result.sha256)
+        if result.hash is not None:
+            hashes |= dict.fromkeys(task.targets, result.hash)
         if result.reason is not None:
             rejections.append(Rejection("image", str(task.photo.id), result.reason))
     unusable = {rejection.record for rejection in rejections}
@@ -99,7 +116,7 @@ def render_images(
     changes = Counter(result.change for result in results if result.change is not None)
     notes = [f"{count} pictures {change}" for change, count in sorted(changes.items())]
     outlines = {mask: codes for result in results for mask, codes in result.outlines.items()}
-    return RenderedImages(whole, rejections, sha256, notes, outlines)
+    return RenderedImages(whole, rejections, sha256, notes, outlines, hashes)
 
 
 def _task(
@@ -132,10 +149,10 @@ def render_image(task: ImageTask) -> ImageResult:
         return ImageResult(Reason.IMAGE_MISSING, {})
     except (UnusableFileError, ValueError):
         return ImageResult(Reason.IMAGE_CORRUPT, {})
-    reason, data, change = _checked(source, task.photo)
-    if reason is not None:
-        return ImageResult(reason, {})
-    files = dict.fromkeys(task.targets, data)
+    checked = _checked(source, task.photo)
+    if isinstance(checked, Reason):
+        return ImageResult(checked, {})
+    files = dict.fromkeys(task.targets, checked.data)
     outlines = {}
     for mask in task.masks:
         codes = [
@@ -147,24 +164,21 @@ def render_image(task: ImageTask) -> ImageResult:
     for path, content in files.items():
         write_if_changed(path, content)
     hashes = {path: _sha256(content) for path, content in files.items()}
-    return ImageResult(None, hashes, change, outlines)
+    return ImageResult(None, hashes, checked.change, outlines, checked.hash)
 
 
-def _checked(data: bytes, photo: Photo) -> tuple[Reason | None, bytes, Change | None]:
-    """Return why a file cannot be used, or the bytes to publish for it and what is changed.
+def _checked(data: bytes, photo: Photo) -> Reason | _Usable:
+    """Return why a file cannot be used, or what is to be published for it.
 
-    Decodes at an eighth of the size, which reads every byte and costs a fraction.
+    Decodes it once, for its hash: at a part of the size, which reads every byte all the same.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
             if image.size != (photo.width, photo.height):
-                return _other_size(image, photo), b"", None
-            data, change = published_picture(data, image)
-            image.draft("L", (max(1, photo.width // 8), max(1, photo.height // 8)))
-            image.load()
+                return _other_size(image, photo)
+            return _Usable(*published_picture(data, image))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return Reason.IMAGE_CORRUPT, b"", None
-    return None, data, change
+        return Reason.IMAGE_CORRUPT
 
 
 def _other_size(image: Image.Image, photo: Photo) -> Reason:

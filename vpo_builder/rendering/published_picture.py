@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from PIL import ExifTags, Image
 
+from vpo_builder.dataset.picture_hash import Hashes, difference_hash, picture_hash
 from vpo_builder.runtime.pictures import eight_bits
 
 SIDEWAYS = (5, 6, 7, 8)  # TIFF 6.0, tag 274: rows and columns change places
@@ -23,18 +24,23 @@ class Change(StrEnum):
     EIGHT_BITS = "had 16 bits a pixel: published with the upper 8"
 
 
-def published_picture(data: bytes, image: Image.Image) -> tuple[bytes, Change | None]:
-    """Return the bytes to publish for a file and the image opened from it, and what is changed.
+def published_picture(data: bytes, image: Image.Image) -> tuple[bytes, Change | None, Hashes]:
+    """Return the bytes to publish for a file, what is changed in them, and their difference hash.
 
-    Raises ValueError for a picture of 32 bits a pixel.
+    `image` was opened from the file and not decoded yet; that is done here, for the hash, to the
+    last byte. Raises ValueError for a picture of 32 bits a pixel, and what Pillow raises.
     """
     if eight_bits(image) is not image:
-        return _png(eight_bits(image)), Change.EIGHT_BITS
+        return _hashed(_png(eight_bits(image)), Change.EIGHT_BITS)
     if orientation(image) in (0, 1):
-        return data, None
+        return data, None, difference_hash(image)
     if image.format == "JPEG":
-        return without_app1(data), Change.UNTURNED
-    return _png(image), Change.UNTURNED
+        return _hashed(without_app1(data), Change.UNTURNED)
+    return _hashed(_png(image), Change.UNTURNED)
+
+
+def _hashed(data: bytes, change: Change) -> tuple[bytes, Change, Hashes]:
+    return data, change, picture_hash(data)
 
 
 def without_app1(data: bytes) -> bytes:

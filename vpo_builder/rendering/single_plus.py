@@ -13,6 +13,7 @@ from PIL import Image
 from vpo_builder.config import WindowSettings
 from vpo_builder.dataset.avsbench_media import mask_values, read_recording
 from vpo_builder.dataset.avsbench_trees import S4_CATEGORIES, Video
+from vpo_builder.dataset.picture_hash import Hashes, difference_hash, picture_hash
 from vpo_builder.dataset.schema import ClassRow, Sample, Source
 from vpo_builder.records import Reason, Rejection
 from vpo_builder.rendering.clip_sound import encode_wav
@@ -43,11 +44,15 @@ class VideoTask:
 
 @dataclass(frozen=True)
 class RenderedVideo:
-    """What a video became: its samples, what could not be used, and every file's sha256."""
+    """What a video became: its samples, what could not be used, and every file's sha256.
+
+    `hashes` are the difference hashes of its frames.
+    """
 
     samples: list[Sample] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     sha256: dict[Path, str] = field(default_factory=dict)
+    hashes: dict[Path, Hashes] = field(default_factory=dict)
 
 
 class _UnusableError(Exception):
@@ -102,7 +107,7 @@ def render_video(task: VideoTask) -> RenderedVideo:
         return rendered
     for number in range(1, len(video.masks) + 1):
         try:
-            sample, files = _render_frame(task, number, sound)
+            sample, files, found = _render_frame(task, number, sound)
         except _UnusableError as error:
             name = frame_name(video, number)
             rendered.rejections.append(Rejection("frame", name, error.reason))
@@ -110,6 +115,7 @@ def render_video(task: VideoTask) -> RenderedVideo:
         for path, content in files.items():
             write_if_changed(path, content)
             rendered.sha256[path] = hashlib.sha256(content).hexdigest()
+        rendered.hashes[task.folder / sample.image] = found
         rendered.samples.append(sample)
     return rendered
 
@@ -144,8 +150,8 @@ def _sound(video: Video, window: WindowSettings) -> Waveform:
 
 def _render_frame(
     task: VideoTask, number: int, sound: Waveform
-) -> tuple[Sample, Mapping[Path, bytes]]:
-    """Return a frame's sample and the bytes of its four files.
+) -> tuple[Sample, Mapping[Path, bytes], Hashes]:
+    """Return a frame's sample, the bytes of its four files, and its difference hash.
 
     The frame is copied byte for byte. Published frames and masks are 224×224; in a copy with
     larger frames the mask is scaled to the frame, nearest, which also undoes their squeezing.
@@ -176,12 +182,15 @@ def _render_frame(
         height=frame.height,
         sources=(Source(video.categories[0], number, name, CENTRE),),
     )
-    return sample, {
+    files = {
         task.folder / image: photograph,
         task.folder / label: encode_png(foreground * np.uint8(task.mask_value)),
         task.folder / salient: encode_png(foreground, SALIENT_PALETTE),
         task.folder / audio: encode_wav(waveform, task.window.sample_rate),
     }
+    # The hash of a JPEG is that of its reduced pixels; published frames are PNG.
+    found = picture_hash(photograph) if frame.format == "JPEG" else difference_hash(frame)
+    return sample, files, found
 
 
 def _read_image(path: Path, missing: Reason, corrupt: Reason) -> tuple[bytes, Image.Image]:

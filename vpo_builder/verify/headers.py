@@ -27,7 +27,10 @@ class ImageHeader:
 
 @dataclass(frozen=True, slots=True)
 class WavHeader:
-    """The format of a RIFF wave file, the sample frames that it announces, and those it holds."""
+    """The format of a RIFF wave file, the sample frames that it announces, and those it holds.
+
+    `block` is the bytes of a frame, of which the first is at `start`.
+    """
 
     sample_rate: int
     channels: int
@@ -35,6 +38,15 @@ class WavHeader:
     pcm: bool
     announced: int
     frames: int
+    block: int
+    start: int
+
+    def pcm16(self, data: bytes) -> memoryview | None:
+        """Return the frames of a whole file of 16-bit PCM as they lie in its bytes, else None."""
+        plain = self.pcm and self.bits == 16 and self.block == 2 * self.channels > 0
+        if not plain or self.frames != self.announced:
+            return None
+        return memoryview(data)[self.start : self.start + self.frames * self.block]
 
 
 def image_header(data: bytes) -> ImageHeader:
@@ -60,7 +72,7 @@ def wav_header(data: bytes) -> WavHeader:
         if name == b"data" and fmt is not None:
             kind, channels, rate, _, block, bits = fmt
             announced, frames = (n // max(1, block) for n in (size, min(size, len(data) - at)))
-            return WavHeader(rate, channels, bits, kind == WAV_PCM, announced, frames)
+            return WavHeader(rate, channels, bits, kind == WAV_PCM, announced, frames, block, at)
         at += size + size % 2
     raise ValueError("wave file without format or data")
 

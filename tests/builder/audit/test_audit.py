@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.builder.dataset_by_hand import PICTURES, Picture, counterfactual, finish, write_dataset
-from vpo_builder.audit.audit import AuditReport, LeakKind, audit, format_audit
+from vpo_builder.audit import near_duplicates
+from vpo_builder.audit.audit import AuditReport, LeakKind, audio_digest, audit, format_audit
 from vpo_builder.audit.near_duplicates import close_pairs, hash_file
 from vpo_builder.audit.sheet import write_sheet
 from vpo_builder.dataset.manifest import Manifest, read_manifest
+from vpo_builder.dataset.picture_hash import Hashes
+from vpo_builder.runtime.errors import InputError
 
 LICENCES = dict.fromkeys(range(100), "CC BY 4.0")
 COCO = Path(__file__).parents[3] / ".." / "shared" / "corpus" / "coco"
@@ -106,6 +109,48 @@ def test_a_planted_leak_is_the_one_that_is_found(
     assert report.near_duplicates == ()
     assert not report.passes("warn")
     assert next(format_audit(report)).startswith(f"leak: {kind}")
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_a_sound_is_the_same_in_every_form_and_another_at_another_rate(
+    subtype: str, tmp_path: Path
+) -> None:
+    loud = np.array([-1.0, 0.25, 32767 / 32768])
+    paths = [tmp_path / f"{name}.wav" for name in ("plain", "same", "faster", "stereo", "other")]
+    soundfile.write(paths[0], loud, 16_000, subtype="PCM_16")
+    soundfile.write(paths[1], loud, 16_000, subtype=subtype)
+    soundfile.write(paths[2], loud, 16_001, subtype=subtype)
+    soundfile.write(paths[3], np.stack([loud, loud], axis=1), 16_000, subtype=subtype)
+    soundfile.write(paths[4], loud[::-1], 16_000, subtype=subtype)
+    plain, same, *others = map(audio_digest, paths)
+    assert plain == same
+    assert len({plain, *others}) == 4
+
+
+def test_a_sound_that_is_cut_short_is_refused(small_dataset: Path) -> None:
+    manifest = read_manifest(small_dataset)
+    clip = manifest.clip_path(manifest.samples[0].sources[0].clip_id)
+    clip.write_bytes(clip.read_bytes()[:-2])
+    with pytest.raises(InputError, match="cut short"):
+        audit_of(small_dataset)
+
+
+def test_hashes_that_are_known_are_not_made_again(
+    small_dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = read_manifest(small_dataset)
+    known = {path: hash_file(path) for path in (image_of(manifest, n) for n in range(1, 8))}
+    known[image_of(manifest, 1)] = hash_file(image_of(manifest, 8))
+    hashed: list[Path] = []
+
+    def counted(path: Path) -> Hashes:
+        hashed.append(path)
+        return hash_file(path)
+
+    monkeypatch.setattr(near_duplicates, "hash_file", counted)
+    report = audit(manifest, LICENCES, 2, hashes=known)
+    assert hashed == [image_of(manifest, 8)]  # the one that nobody has looked at
+    assert [(p.first.image_id, p.second.image_id) for p in report.near_duplicates] == [(1, 8)]
 
 
 def test_sharing_within_a_subset_is_no_leak(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from tests.builder.building import build_from
 from tests.builder.small_corpus import HEIGHT, WIDTH, farm
 from vpo_builder.dataset.manifest import read_manifest
+from vpo_builder.dataset.picture_hash import picture_hash
 from vpo_builder.records import Photo, Reason
 from vpo_builder.rendering.images import ImageTask, render_image
 from vpo_builder.rendering.published_picture import Change, published_picture
@@ -37,7 +38,9 @@ def encoded(form: str, orientation: int | None = None, **options: object) -> byt
 
 def published(data: bytes) -> tuple[bytes, Change | None]:
     with Image.open(io.BytesIO(data)) as image:
-        return published_picture(data, image)
+        made, change, found = published_picture(data, image)
+    assert found.tolist() == picture_hash(made).tolist()  # what an audit finds in the file
+    return made, change
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
