@@ -91,7 +91,38 @@ def _fetched(address: HubAddress) -> Path:
     from huggingface_hub import hf_hub_download
 
     with _told(address), _without_its_own_lines():
+        _refuse_unreachable(address)
         return Path(hf_hub_download(address.repository, address.file, revision=address.revision))
+
+
+def _refuse_unreachable(address: HubAddress) -> None:
+    """Raise at once what the library raises after half a minute of tries in silence.
+
+    What the cache holds is not asked for.
+    """
+    import huggingface_hub as hub
+    from huggingface_hub import constants, errors
+
+    where, revision = (address.repository, address.file), address.revision
+    cached = hub.try_to_load_from_cache(*where, revision=revision)
+    if constants.HF_HUB_OFFLINE or isinstance(cached, str):
+        return
+    url = hub.hf_hub_url(*where, revision=revision)
+    try:
+        hub.get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    except errors.HfHubHTTPError as error:
+        if type(error) is not errors.HfHubHTTPError:  # it answers that there is no such thing
+            raise
+        raise errors.LocalEntryNotFoundError("the hub fails") from error
+    except _of_the_connection() as error:
+        raise errors.LocalEntryNotFoundError("the hub does not answer") from error
+
+
+def _of_the_connection() -> type[BaseException]:
+    """Return what the library's own HTTP library raises, whichever it is."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return HfHubHTTPError.__bases__[0]
 
 
 @contextmanager
@@ -116,7 +147,6 @@ def _told(address: HubAddress) -> Iterator[None]:
     from huggingface_hub import constants, errors
 
     revision = address.revision or "main"
-    of_the_connection: type[BaseException] = errors.HfHubHTTPError.__bases__[0]  # httpx's
     try:
         yield
     except errors.GatedRepoError:
@@ -147,6 +177,6 @@ def _told(address: HubAddress) -> Iterator[None]:
         ) from None
     except errors.HFValidationError as error:
         raise InputError(f"{address}: {error}: expected {FORM}") from None
-    except of_the_connection as error:  # and answers such as 500
+    except _of_the_connection() as error:  # and answers such as 500
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{address}: the hub failed: {reason[:SHOWN]}: try again later") from None

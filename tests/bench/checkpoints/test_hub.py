@@ -241,10 +241,11 @@ class TestWhatCannotBeFetched:
     def test_no_network_and_a_hub_that_fails_are_one_line(self, hub, monkeypatch, folder):
         from huggingface_hub import constants
 
-        monkeypatch.setattr("time.sleep", lambda _: None)  # between the library's five tries
+        monkeypatch.setattr("time.sleep", pytest.fail)  # as between the library's five tries
         hub.fails = True
         assert "not in the hub's cache" in (line := told())
         assert f"{hub.address} fails with status 500: try again later" in line
+        assert len(hub.asked) == 1
         gone = "http://127.0.0.1:9"  # the discard port: nobody listens
         monkeypatch.setattr(
             constants, "HUGGINGFACE_CO_URL_TEMPLATE", gone + "/{repo_id}/{revision}/{filename}"
