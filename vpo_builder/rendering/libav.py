@@ -6,8 +6,9 @@ form, an end before the announced one) `decoding` asks the program, which has wa
 """
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from vpo_builder.rendering.recording import (
 
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,aac,mp3,flac,wav"
 """The formats that are opened in process: a play list, which opens other files, is none of them."""
+PROBED = "aac,opus,vorbis,mp3,mp2,flac,alac,ac3,eac3"
+"""The decoders that opening may try: else it decodes pictures, for half of the time it takes."""
 FORMS = {
     "flt": (np.float32, 1.0),
     "fltp": (np.float32, 1.0),
@@ -35,6 +38,11 @@ FORMS = {
 """The forms of samples that are read here: their type, and what makes full scale of them."""
 READ_SECONDS = 30.0  # of a read that gives nothing, on a disk that has gone away
 END_SECONDS = 0.1  # a frame, and rounding
+FRAMES_AT_ONCE = 8
+"""So many are made mono at once: they stay in the cache, and the decoder uses their memory again.
+
+A whole clip's frames, kept up to its end, take as long again as decoding it does.
+"""
 
 
 def decode_by_libav(path: Path, most_seconds: float | None) -> Recording | None:
@@ -48,7 +56,11 @@ def decode_by_libav(path: Path, most_seconds: float | None) -> Recording | None:
     try:
         with av.open(
             f"file:{path.resolve()}",
-            options={"protocol_whitelist": "file", "format_whitelist": CONTAINERS},
+            options={
+                "protocol_whitelist": "file",
+                "format_whitelist": CONTAINERS,
+                "codec_whitelist": PROBED,
+            },
             timeout=READ_SECONDS,
         ) as container:
             if not container.streams.audio:
@@ -75,27 +87,22 @@ def _first_stream(container: Any, most_seconds: float | None) -> tuple[Waveform,
     for other in container.streams:
         if other.index != stream.index:
             other.discard = type(other.discard)["all"]
-    blocks: list[list[NDArray[Any]]] = []
-    form, wanted, read = None, math.inf, 0
+    mono, form, read = bytearray(), None, 0  # bytes grow where they lie
     with closing(_frames(container, stream)) as frames:
-        for frame in frames:
-            if form is None:
-                form = _form(frame)
-                wanted = math.inf if most_seconds is None else math.ceil(most_seconds * form[1])
-            elif _form(frame) != form:
+        while some := list(islice(frames, FRAMES_AT_ONCE)):
+            form = form or _form(some[0])
+            if any(_form(frame) != form for frame in some):
                 raise _NotPlainError
-            blocks.append(_planes(frame))
-            read += frame.samples
+            read += sum(frame.samples for frame in some)
             if read * form[2] > MOST_SAMPLES:
                 raise UndecodableError(f"more than {MOST_SAMPLES} samples")
-            if read >= wanted:
+            mono += _mono(some, form).data
+            if most_seconds is not None and read >= most_seconds * form[1]:
+                read = math.ceil(most_seconds * form[1])
                 break
     if form is None:
         raise _NotPlainError
-    planes = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
-    whole = planes[0].reshape(-1, form[2]) if len(planes) == 1 else np.stack(planes).T
-    samples = whole[: int(min(wanted, read))].astype(np.float32)
-    return mean_of_channels(samples, FORMS[form[0]][1]), form[1]
+    return np.frombuffer(mono, np.float32, read), form[1]
 
 
 def _frames(container: Any, stream: Any) -> Generator[Any]:
@@ -111,6 +118,14 @@ def _form(frame: Any) -> tuple[str, int, int]:
     if name not in FORMS:
         raise _NotPlainError
     return name, frame.sample_rate, frame.layout.nb_channels
+
+
+def _mono(frames: Sequence[Any], form: tuple[str, int, int]) -> Waveform:
+    """Return the mean of the channels of frames of one form, which follow each other."""
+    parts = zip(*map(_planes, frames), strict=True)
+    planes = [np.concatenate(part) for part in parts]
+    whole = planes[0].reshape(-1, form[2]) if len(planes) == 1 else np.stack(planes).T
+    return mean_of_channels(whole.astype(np.float32, copy=False), FORMS[form[0]][1])
 
 
 def _planes(frame: Any) -> list[NDArray[Any]]:

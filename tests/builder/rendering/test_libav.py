@@ -10,7 +10,7 @@ import soundfile
 from tests.builder.small_corpus import tone
 from vpo_builder.rendering import decoding
 from vpo_builder.rendering.decoding import decode, decode_arguments
-from vpo_builder.rendering.libav import decode_by_libav
+from vpo_builder.rendering.libav import FRAMES_AT_ONCE, decode_by_libav
 from vpo_builder.rendering.recording import MOST_SAMPLES, UndecodableError
 from vpo_builder.runtime.ffmpeg_program import ffmpeg_program, run_ffmpeg
 
@@ -76,8 +76,11 @@ def test_a_start_that_the_container_hides_is_not_heard(tmp_path: Path) -> None:
 
 def test_no_more_is_decoded_than_asked_and_the_length_is_that_of_the_file(tmp_path: Path) -> None:
     path = written(tmp_path / "a.m4a", "-c:a", "aac")
-    recording = decode(path, most_seconds=1.5)
-    assert len(recording.mono) == 1.5 * 44_100
+    whole = decode(path).mono
+    for samples in (1, AAC_FRAME, FRAMES_AT_ONCE * AAC_FRAME, 1.5 * 44_100):
+        recording = decode(path, most_seconds=(samples - 0.5) / 44_100)
+        assert len(recording.mono) == samples
+        assert np.array_equal(recording.mono, whole[: int(samples)])
     assert recording.announced_seconds == pytest.approx(4.0, abs=0.05)
 
 
