@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from avs_bench.data.example import AVSDataset, Clip, Example
+from avs_bench.runtime.device import on_device
 from vpo_builder.dataset.schema import Subset
 
 
@@ -58,7 +59,7 @@ class ClipLayout:
             for clip, length in enumerate(self.lengths)
             for frame in range(length)
         ]
-        return torch.tensor(places, dtype=torch.long, device=device)
+        return on_device(torch.tensor(places, dtype=torch.long), device)
 
 
 def layout_of(items: Sequence[int], frames: int, held: int) -> ClipLayout:

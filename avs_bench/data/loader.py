@@ -1,9 +1,10 @@
 """Batches for training and for evaluation, read here or by worker processes."""
 
 import signal
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
+from typing import Protocol
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -26,6 +27,13 @@ from vpo_builder.runtime.errors import InputError, as_input_error
 
 Item = list[Loaded] | InputError
 """The frames of a clip, or why they cannot be read."""
+
+
+class Closable(Protocol):
+    """What reads and, once closed, has no workers."""
+
+    def close(self) -> None:
+        """End the workers."""
 
 
 def training_order(dataset: AVSDataset, settings: Settings) -> TrainingOrder:
@@ -57,7 +65,40 @@ def training_batches(
     """
     views = _TrainingViews(dataset, settings)
     drawn, held = order.batches(first_step, steps, rows), settings.image.item_frames
-    return _batches(views, drawn, dataset, settings, held, pinned=pinned)
+    return _batches([_loader(views, drawn, dataset, settings, held, pinned=pinned)])
+
+
+class PlainReading:
+    """Reads examples of a dataset unchanged, in batches of one picture size.
+
+    As often as wished, by the same workers; whoever asked for it closes it, which ends them. Where
+    frames of a video are seen together, frames without annotation are among them. A `change` is
+    made to every picture. `pinned` as in `training_batches`.
+    """
+
+    def __init__(
+        self,
+        dataset: AVSDataset,
+        examples: Sequence[Example],
+        settings: Settings,
+        change: PictureChange | None = None,
+        *,
+        pinned: bool = False,
+    ) -> None:
+        self.examples = examples
+        clips = evaluation_clips(dataset, examples, settings.image.frames)
+        views = _PlainViews(dataset, clips, settings, change)
+        order = list(evaluation_batches(clips, settings.evaluation.batch_size))
+        held = settings.image.frames
+        self._loaders = [_loader(views, order, dataset, settings, held, pinned=pinned, stay=True)]
+
+    def batches(self) -> Generator[Batch]:
+        """Yield the batches, each example once; a loop that leaves off early closes them."""
+        return _batches(self._loaders)
+
+    def close(self) -> None:
+        """End the workers."""
+        self._loaders.clear()
 
 
 def plain_batches(
@@ -65,18 +106,10 @@ def plain_batches(
     examples: Sequence[Example],
     settings: Settings,
     change: PictureChange | None = None,
-    *,
-    pinned: bool = False,
 ) -> Generator[Batch]:
-    """Yield each of the dataset's examples once, unchanged, in batches of one picture size.
-
-    Where frames of a video are seen together, frames without annotation are among them. A `change`
-    is made to every picture. `pinned` as in `training_batches`.
-    """
-    clips = evaluation_clips(dataset, examples, settings.image.frames)
-    views = _PlainViews(dataset, clips, settings, change)
-    order = evaluation_batches(clips, settings.evaluation.batch_size)
-    return _batches(views, order, dataset, settings, settings.image.frames, pinned=pinned)
+    """Yield each of the dataset's examples once, as `PlainReading` does."""
+    with closing(PlainReading(dataset, examples, settings, change)) as reading:
+        yield from reading.batches()
 
 
 class _TrainingViews(Dataset[Item]):
@@ -135,7 +168,7 @@ class _PlainViews(Dataset[Item]):
             return _told(error)
 
 
-def _batches(
+def _loader(
     views: Dataset[Item],
     order: Iterable[list[Draw]] | Iterable[list[int]],
     dataset: AVSDataset,
@@ -143,29 +176,45 @@ def _batches(
     held: int,
     *,
     pinned: bool,
-) -> Generator[Batch]:
-    """Yield the batches of items of which each may hold `held` frames."""
+    stay: bool = False,
+) -> Iterable[Batch | InputError]:
+    """Return what reads items of which each may hold `held` frames; its workers may `stay`."""
     frames = settings.image.frames if dataset.videos else 1
-    loader = DataLoader(
+    return DataLoader(
         views,
         batch_sampler=order,
         num_workers=settings.loader.workers,
         collate_fn=partial(_collate, classes=len(dataset.classes), frames=frames, held=held),
         worker_init_fn=_leave_signals_to_the_run,
         pin_memory=pinned,
+        persistent_workers=stay and settings.loader.workers > 0,
         generator=torch.Generator(),  # its own: reading draws nothing from the run's
     )
-    with closing(_while_workers_live(loader)) as coming:
-        for batch in coming:
+
+
+def _batches(loaders: Sequence[Iterable[Batch | InputError]]) -> Generator[Batch]:
+    """Yield what the one loader reads; raise InputError for what cannot be.
+
+    The loader is no variable here: an error that is kept would keep it, and its workers.
+    """
+    with reading():
+        for batch in loaders[0]:
             if isinstance(batch, InputError):
                 raise batch
             yield batch
 
 
-def _while_workers_live(loader: Iterable[Batch | InputError]) -> Generator[Batch | InputError]:
-    """Yield what is read; raise InputError when the system ends a worker."""
+@contextmanager
+def reading(*readers: Closable) -> Iterator[None]:
+    """Close them in the end; raise InputError when the system ends a worker of theirs.
+
+    torch says so at once, whatever is being done.
+    """
     try:
-        yield from loader
+        with ExitStack() as stack:
+            for one in readers:
+                stack.enter_context(closing(one))
+            yield
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise

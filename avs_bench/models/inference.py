@@ -1,6 +1,7 @@
 """Running a trained model: what it hears and what it sees, whichever family it is of."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -69,35 +70,54 @@ def _packed_by(model: Model, clips: ClipLayout | None) -> ClipLayout | None:
     return clips if needs_of(model).frames > 1 else None
 
 
+@dataclass(frozen=True)
+class Segmented:
+    """What a model says of a batch, on its device.
+
+    `logits` [B, classes, H', W'] are float32 at the size of the targets; `whole` [B] bool tells
+    whether an item's are numbers, which is for `refuse_no_numbers` to read.
+    """
+
+    logits: Tensor
+    whole: Tensor
+
+
 def segment(model: nn.Module | ExecutedModel, batch: Batch, device: torch.device) -> Tensor:
     """Return logits [B, classes, H', W'], float32 on `device`, at the size of the targets.
 
     Raises InputError naming the first example whose logits are not numbers.
     """
-    return next(segment_hearings(model, [batch], device))
+    answered = next(segment_hearings(model, [batch], device))
+    refuse_no_numbers(batch, answered.whole)
+    return answered.logits
 
 
 @torch.inference_mode()
 def segment_hearings(
     model: nn.Module | ExecutedModel, hearings: Sequence[Batch], device: torch.device
-) -> Iterator[Tensor]:
-    """Yield what `segment` returns for each of several batches that show the same pictures."""
+) -> Iterator[Segmented]:
+    """Yield what a model says of each of several batches that show the same pictures.
+
+    Nothing of it is read, so the device is not waited for.
+    """
     first = hearings[0]
     sounds = (on_device(batch.waveforms, device) for batch in hearings)
     outputs = run_hearings(model, on_device(first.images, device), sounds, first.clips)
-    for batch, output in zip(hearings, outputs, strict=True):
-        yield _at_target_size(batch, output)
+    size = (first.targets.shape[-2], first.targets.shape[-1])
+    for output in outputs:
+        whole = output.scores.isfinite().flatten(1).all(dim=1)  # and so are the enlarged ones
+        yield Segmented(resized_logits(output.logits, size), whole)
 
 
-def _at_target_size(batch: Batch, output: AVSOutput) -> Tensor:
-    whole = output.scores.isfinite().flatten(1).all(dim=1)  # and so are the enlarged ones
-    if not whole.all():
-        example = batch.examples[int(whole.int().argmin())]
-        raise InputError(
-            f"example {example.example_id}: the model's logits are not numbers: its weights are "
-            "damaged or its training diverged; evaluate an earlier checkpoint"
-        )
-    return resized_logits(output.logits, (batch.targets.shape[-2], batch.targets.shape[-1]))
+def refuse_no_numbers(batch: Batch, whole: Tensor) -> None:
+    """Raise InputError naming the first example of a batch that is not `whole` [B]."""
+    if whole.all():
+        return
+    example = batch.examples[int(whole.int().argmin())]
+    raise InputError(
+        f"example {example.example_id}: the model's logits are not numbers: its weights are "
+        "damaged or its training diverged; evaluate an earlier checkpoint"
+    )
 
 
 def resized_logits(logits: Tensor, size: tuple[int, int]) -> Tensor:

@@ -19,6 +19,7 @@ from avs_bench.models.execution import ExecutedModel, Execution, rounding
 from avs_bench.models.inference import answer, predicted_classes, resized_logits
 from avs_bench.models.own import errors_in
 from avs_bench.painting import Pixels
+from avs_bench.runtime.device import Arriving, in_main_memory, on_device
 from vpo_builder.runtime.errors import InputError
 
 
@@ -54,20 +55,21 @@ class Segmenter:
         together, so give it as many as its `image.frames`, in their order.
         """
         device, frames = self.opened.device, self.opened.settings.image.frames
-        images = torch.stack([self._seen(picture) for picture in pictures]).to(device)
-        waveforms = torch.from_numpy(np.stack(sounds)).to(device)
+        images = on_device(torch.stack([self._seen(picture) for picture in pictures]), device)
+        waveforms = on_device(torch.from_numpy(np.stack(sounds)), device)
         clips = ClipLayout((len(pictures),), frames) if frames > 1 else None
         doing = errors_in(self.opened.name, "prediction")
         with torch.inference_mode(), rounding(self._execution.tf32), doing:
             output = answer(self._model, images, waveforms, clips)
-        if not output.logits.isfinite().all():
+        size = (pictures[0].shape[0], pictures[0].shape[1])
+        whole, heat = in_main_memory(output.logits.isfinite().all()), self._heat(output.attention)
+        said = [_said(logits, size, next(heat, None)) for logits in output.logits[:, None]]
+        if not whole.arrived():
             raise InputError(
                 f"{self.opened.name}: the model's logits are not numbers: its weights are damaged "
                 "or its training diverged; give another checkpoint"
             )
-        size = (pictures[0].shape[0], pictures[0].shape[1])
-        heat = self._heat(output.attention)
-        return [_prediction(logits, size, next(heat, None)) for logits in output.logits[:, None]]
+        return [_prediction(*one) for one in said]
 
     def _seen(self, picture: Pixels) -> Tensor:
         image, seen = Image.fromarray(picture), self.opened.settings.image
@@ -84,11 +86,25 @@ class Segmenter:
         return iter(attention.float().mean(dim=1))
 
 
-def _prediction(logits: Tensor, size: tuple[int, int], heat: Tensor | None) -> Prediction:
-    mask = predicted_classes(resized_logits(logits, size))[0].cpu().numpy()
+def _said(
+    logits: Tensor, size: tuple[int, int], heat: Tensor | None
+) -> tuple[Arriving, Arriving | None, Arriving | None]:
+    """Begin to bring to main memory what `_prediction` takes of logits [1, classes, h, w].
+
+    All pictures are asked for before the first is read, so the device is waited for once.
+    """
+    mask = in_main_memory(predicted_classes(resized_logits(logits, size))[0])
     if heat is None:
-        return Prediction(mask)
-    low, high = float(heat.min()), float(heat.max())
-    stretched = (heat - low) / (high - low or 1.0)
+        return mask, None, None
+    low, high = heat.min(), heat.max()
+    stretched = (heat - low) / torch.where(high > low, high - low, 1.0)
     shown = F.interpolate(stretched[None, None], size, mode="bilinear", align_corners=False)
-    return Prediction(mask, shown[0, 0].cpu().numpy(), (low, high))
+    return mask, in_main_memory(shown[0, 0]), in_main_memory(torch.stack([low, high]))
+
+
+def _prediction(mask: Arriving, heat: Arriving | None, span: Arriving | None) -> Prediction:
+    """Return a mask, and the attention with its smallest and its largest value."""
+    if heat is None or span is None:
+        return Prediction(mask.arrived().numpy())
+    low, high = span.arrived().tolist()
+    return Prediction(mask.arrived().numpy(), heat.arrived().numpy(), (low, high))

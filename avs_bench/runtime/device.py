@@ -2,6 +2,8 @@
 
 import ctypes
 import sys
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -30,12 +32,58 @@ def open_device(name: str) -> torch.device:
 def on_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     """Return a tensor on a device without waiting for what a GPU still does.
 
-    A copy from memory that the system may move waits; one from pinned memory does not.
+    A copy from memory that the system may move waits; one from pinned memory does not. It has a
+    stream of its own, so it is made while the GPU does what it was asked before, such as the step
+    before; only what is asked after it waits for it.
     """
     if device.type != "cuda" or tensor.device == device:
         return tensor.to(device)
     pinned = tensor if tensor.is_pinned() else tensor.pin_memory()
-    return pinned.to(device, non_blocking=True)
+    asking, copying = torch.cuda.current_stream(device), copying_stream(device)
+    with torch.cuda.stream(copying):
+        copied = pinned.to(device, non_blocking=True)
+    asking.wait_stream(copying)
+    copied.record_stream(asking)  # else its memory is given away while that stream still reads it
+    return copied
+
+
+@cache
+def copying_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return the stream of a GPU in which batches come and answers that are complete go."""
+    return torch.cuda.Stream(device)
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """Values on their way to main memory; `copied` says when they are there, None that they are."""
+
+    values: torch.Tensor
+    copied: torch.cuda.Event | None = None
+
+    def arrived(self) -> torch.Tensor:
+        """Return them as soon as they are there."""
+        if self.copied is not None:
+            self.copied.synchronize()
+        return self.values
+
+
+def in_main_memory(values: torch.Tensor) -> Arriving:
+    """Begin to copy values to main memory, into which a GPU writes by itself."""
+    if values.device.type != "cuda":
+        return Arriving(values.cpu())
+    host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    host.copy_(values, non_blocking=True)
+    copied = torch.cuda.Event(blocking=True)  # who waits for it leaves the core to others
+    copied.record()
+    return Arriving(host, copied)
+
+
+def complete_in_main_memory(values: torch.Tensor) -> torch.Tensor:
+    """Return values that a GPU has computed, without waiting for what it was asked after them."""
+    if values.device.type != "cuda":
+        return values.cpu()
+    with torch.cuda.stream(copying_stream(values.device)):
+        return values.cpu()
 
 
 def computes_bf16(device: torch.device) -> bool:

@@ -1,37 +1,35 @@
 """Scores of a model on a subset: the counts of every picture or video, and of every probe."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 import msgspec
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from avs_bench.config import Settings
 from avs_bench.data.batch import Batch, PictureChange
 from avs_bench.data.class_map import ClassMap
 from avs_bench.data.example import AVSDataset, Example
-from avs_bench.data.loader import plain_batches
+from avs_bench.data.loader import PlainReading
 from avs_bench.metrics import Confusion
-from avs_bench.metrics.threshold_curve import probabilities_of
 from avs_bench.models.execution import ExecutedModel, Execution, rounding
-from avs_bench.models.inference import object_logits, predicted_classes, segment_hearings
+from avs_bench.models.inference import Segmented, segment_hearings
 from avs_bench.names import OwnFamily
 from avs_bench.probes.scores import ProbeScorer
 from avs_bench.results.records import ScoredItem, ScoredSet, scored_set
 from avs_bench.results.showcase import Candidate, Showcase
+from avs_bench.runtime.beside import done_beside
 from avs_bench.runtime.processes import ALONE, Processes
+from avs_bench.scoring.asking import Telling, Watcher, asked
 from avs_bench.scoring.renaming import renamed_logits
 from avs_bench.scoring.scorers import Answer, scorer_of
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.progress import progress
-
-Watcher = Callable[[Batch, int, Tensor], None]
-"""Is shown each batch, the row of an example in it, and its prediction [H', W'] uint8."""
 
 
 def watcher_of(showcase: Showcase, dataset: AVSDataset) -> Watcher:
@@ -76,6 +74,7 @@ def evaluate(
     watch: Watcher | None = None,
     watchers: Sequence[Callable[[Answer], None]] = (),
     processes: Processes = ALONE,
+    reading: PlainReading | None = None,
     stopped_by: Callable[[], int] = _never,
     label: str = "",
 ) -> tuple[ScoredSet, ...]:
@@ -86,7 +85,8 @@ def evaluate(
     the model's logits to the dataset's classes. Nothing depends on the batch, so `processes` score
     whole units each and every one returns all counts; `probes` are asked about the same pictures
     on the way, and keep what this process hears of them. A `change` is made to every picture. A
-    `label` has progress shown under it.
+    `reading`, which is then left open, is that of `reading_of`. A `label` has progress shown under
+    it. Answers are told and counted in a thread, in order, while the model sees the next batch.
     Raises InputError for an empty subset and for logits that are not numbers, and
     ScoringStoppedError in every process after the batch in which `stopped_by` was not 0 in one.
     """
@@ -96,19 +96,35 @@ def evaluate(
     model.eval()
     chosen = dict.fromkeys([dataset.family, *families])
     scorers = [scorer_of(name, len(dataset.classes), examples) for name in chosen]
-    own = _share(examples, processes)
-    batches = plain_batches(dataset, own, settings, change, pinned=device.type == "cuda")
     execution = Execution.of_scoring(settings).on(device)
     segmented = partial(_segmented, ExecutedModel(model, execution), device, class_map)
     told = [*(scorer.add for scorer in scorers), *watchers]
-    scored = _scored(segmented, batches, told, probes, watch, stopped_by)
-    total = sum(example.mask is not None for example in own)
-    with closing(batches), rounding(execution.tf32):
-        for _ in progress(scored, total, label) if label else scored:
-            continue
+    once = reading is None
+    reading = reading or reading_of(dataset, subset, settings, device, processes, change)
+    with closing(reading) if once else nullcontext(), closing(reading.batches()) as batches:
+        total = sum(example.mask is not None for example in reading.examples)
+        telling = Telling(told, watch, stopped_by)
+        pieces = asked(segmented, batches, probes, telling)
+        with closing(done_beside(pieces)) as done, rounding(execution.tf32):
+            scored = chain.from_iterable(done)
+            for _ in progress(scored, total, label) if label else scored:
+                continue
     if processes.largest(stopped_by()):
         raise ScoringStoppedError
     return tuple(_joined(scorer.scores(), processes) for scorer in scorers)
+
+
+def reading_of(
+    dataset: AVSDataset,
+    subset: Subset,
+    settings: Settings,
+    device: torch.device,
+    processes: Processes = ALONE,
+    change: PictureChange | None = None,
+) -> PlainReading:
+    """Return what reads the examples of a subset that fall to this process, for `evaluate`."""
+    own, pinned = _share(dataset.subsets[subset], processes), device.type == "cuda"
+    return PlainReading(dataset, own, settings, change, pinned=pinned)
 
 
 def _segmented(
@@ -116,51 +132,12 @@ def _segmented(
     device: torch.device,
     class_map: ClassMap | None,
     hearings: Sequence[Batch],
-) -> Iterator[Tensor]:
+) -> Iterator[Segmented]:
     """Return logits for each of several batches of the same pictures, in the scored table."""
     answers = segment_hearings(model, hearings, device)
     if class_map is None:
         return answers
-    return (renamed_logits(logits, class_map) for logits in answers)
-
-
-def _scored(
-    segmented: Callable[[Sequence[Batch]], Iterator[Tensor]],
-    batches: Iterable[Batch],
-    told: Sequence[Callable[[Answer], None]],
-    probes: Sequence[ProbeScorer],
-    watch: Watcher | None,
-    stopped_by: Callable[[], int],
-) -> Iterator[None]:
-    """Tell answers, probes and watcher what they are to see; yield once for each example scored."""
-    for batch in batches:
-        if stopped_by():
-            return
-        asking = [probe for probe in probes if probe.asks(batch)]
-        hearings = [batch, *(probe.hearing(batch) for probe in asking)]
-        answers = segmented(hearings)
-        logits = next(answers)
-        preds = predicted_classes(logits).cpu()
-        for row, example in enumerate(batch.examples):
-            if example.mask is None:  # seen beside the others of its clip, and not annotated
-                continue
-            objects = partial(_object_probabilities, logits[row])
-            own = Answer(example, preds[row].numpy(), batch.targets[row].numpy(), objects)
-            for tell in told:
-                tell(own)
-            if watch:
-                watch(batch, row, preds[row])
-            yield
-        for probe, heard, answer in zip(asking, hearings[1:], answers, strict=True):
-            probe.add(heard, predicted_classes(answer).cpu())
-
-
-def _object_probabilities(logits: Tensor) -> NDArray[np.float32]:
-    """Return [H, W] of an answer's logits [classes, H, W], wherever they are.
-
-    In float64, so that another program's probabilities of the same logits are these.
-    """
-    return probabilities_of(object_logits(logits[None].cpu().double())[0].numpy(), ())
+    return (replace(one, logits=renamed_logits(one.logits, class_map)) for one in answers)
 
 
 def _share(examples: Sequence[Example], processes: Processes) -> Sequence[Example]:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from avs_bench.data.class_map import ClassMap
+from avs_bench.runtime.device import on_device
 
 
 def renamed_logits(logits: Tensor, class_map: ClassMap) -> Tensor:
@@ -14,8 +15,16 @@ def renamed_logits(logits: Tensor, class_map: ClassMap) -> Tensor:
     """
     if logits.shape[1] == 1:
         logits = torch.cat([torch.zeros_like(logits), logits], dim=1)
-    of_model = torch.tensor(class_map.of_model, device=logits.device)
     parts = [
-        logits[:, of_model == index].logsumexp(dim=1) for index in range(len(class_map.classes))
+        logits[:, on_device(torch.tensor(members, dtype=torch.long), logits.device)].logsumexp(1)
+        for members in _meaning(class_map)
     ]
     return torch.stack(parts, dim=1)
+
+
+def _meaning(class_map: ClassMap) -> list[list[int]]:
+    """Return for each scored class the model's classes that mean it."""
+    meant: list[list[int]] = [[] for _ in class_map.classes]
+    for index, scored in enumerate(class_map.of_model):
+        meant[scored].append(index)
+    return meant

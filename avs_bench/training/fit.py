@@ -1,7 +1,6 @@
 """The training loop: read a batch, take a step; at an epoch's end score on val and keep."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from avs_bench.config import Settings
 from avs_bench.data.batch import Batch
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.holdout import hold_out, holdout_line
-from avs_bench.data.loader import training_batches, training_order
+from avs_bench.data.loader import reading, training_batches, training_order
 from avs_bench.models.execution import settings_on
 from avs_bench.runtime.processes import ALONE, Processes
 from avs_bench.training.endings import StoppedError, StopRequest
@@ -60,7 +59,7 @@ def fit(
     learner = Learner(settings, len(dataset.classes), device, order.steps_per_epoch, processes, own)
     loaded = [load_weights(learner.model, path, partial=partial_weights) for path in weights]
     stop = StopRequest(answers=processes.leads)
-    validation = Validation(learner, dataset, settings, processes, lambda: stop.signal)
+    val = Validation(learner, dataset, settings, processes, lambda: stop.signal)
     run = RunFolder(folder, origin_of(settings, dataset), writes=processes.leads)
     progress = _begun(run, learner, dataset, resume, processes)
     missing = "" if progress.step else missing_starts(settings, learner.model, loaded)
@@ -72,12 +71,12 @@ def fit(
     steps, rows = (progress.step, learner.steps), processes.share(train.batch_size)
     batches = training_batches(dataset, settings, order, *steps, rows, pinned=device.type == "cuda")
     bar = step_bar(batches, *steps, processes.leads)
-    with stop, run.failures_in_one_line(), closing(batches), narrator.following(bar) as coming:
+    with stop, run.failures_in_one_line(), reading(batches, val), narrator.following(bar) as coming:
         while not progress.is_over(train.epochs):
             if not progress.awaits_score(learner.epoch_steps):  # else it was stopped at scoring
                 progress = _after_steps(learner, coming, progress, narrator, run, stop)
             if progress.awaits_score(learner.epoch_steps):
-                progress = validation.after(progress, events.watch if events else None)
+                progress = val.after(progress, events.watch if events else None)
             if progress.sums is None:
                 narrator.epoch(progress)
             stopped_by = processes.largest(stop.signal)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from avs_bench.runtime.device import Arriving, in_main_memory
 from avs_bench.runtime.processes import Processes
 from avs_bench.training.endings import refuse_no_number
 
@@ -20,18 +21,15 @@ AHEAD = 10
 
 @dataclass
 class _Step:
-    """The terms of a step: a tensor [terms] in main memory for each part, and when it is there."""
+    """The terms of a step: a tensor [terms] for each part."""
 
     number: int
     names: tuple[str, ...]
-    parts: list[Tensor] = field(default_factory=list)
-    copied: list[torch.cuda.Event] = field(default_factory=list)
+    parts: list[Arriving] = field(default_factory=list)
 
     def values(self) -> Tensor:
-        for event in self.copied:
-            event.synchronize()
-        total = self.parts[0]
-        for part in self.parts[1:]:
+        total, *others = (part.arrived() for part in self.parts)
+        for part in others:
             total = total + part
         return total
 
@@ -52,10 +50,8 @@ class LossReadings:
         """Begin to copy the terms of a part of a step; its backward pass comes after."""
         if not self._steps or self._steps[-1].number != step:
             self._steps.append(_Step(step, tuple(terms)))
-        host, copied = in_main_memory(torch.stack([term.detach() for term in terms.values()]))
-        self._steps[-1].parts.append(host)
-        if copied is not None:
-            self._steps[-1].copied.append(copied)
+        values = torch.stack([term.detach() for term in terms.values()])
+        self._steps[-1].parts.append(in_main_memory(values))
 
     def refuse_no_number(self) -> None:
         """Raise FailedError if the latest loss of this process is no longer a number."""
@@ -76,14 +72,3 @@ class LossReadings:
             told.append(dict(zip(step.names, whole, strict=True)))
             refuse_no_number(told[-1], step.number)
         return told
-
-
-def in_main_memory(values: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
-    """Return values in main memory, and the event after which they are there (None: now)."""
-    if values.device.type != "cuda":
-        return values.cpu(), None
-    host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
-    host.copy_(values, non_blocking=True)
-    event = torch.cuda.Event()
-    event.record()
-    return host, event

@@ -1,3 +1,5 @@
+import multiprocessing
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -6,7 +8,7 @@ import torch
 
 from avs_bench.data.batch import collate, load_for_evaluation, load_for_training
 from avs_bench.data.images import PictureReader
-from avs_bench.data.loader import plain_batches, training_batches, training_order
+from avs_bench.data.loader import PlainReading, plain_batches, training_batches, training_order
 from avs_bench.data.seeds import numpy_generator
 from avs_bench.data.vpo import read_vpo
 from tests.builder.dataset_by_hand import DUETS, write_dataset
@@ -124,3 +126,37 @@ def test_an_empty_train_subset_is_one_line(dataset, settings):
     empty = replace(dataset, subsets=dataset.subsets | {"train": ()})
     with pytest.raises(InputError, match="train subset is empty"):
         training_order(empty, settings)
+
+
+def workers():
+    return {process.pid for process in multiprocessing.active_children()}
+
+
+class TestPlainReading:
+    @pytest.fixture
+    def reading(self, dataset, settings):
+        two = replace(settings, loader=replace(settings.loader, workers=2))
+        one_by_one = replace(two, evaluation=replace(two.evaluation, batch_size=1))
+        with closing(PlainReading(dataset, dataset.subsets["test"], one_by_one)) as reading:
+            yield reading
+
+    def test_reads_again_with_the_same_workers_even_after_a_loop_that_left_off(self, reading):
+        assert not workers()  # none before they are needed
+        with closing(reading.batches()) as batches:
+            next(batches)
+        first = workers()
+        assert len(first) == 2
+        for _ in range(2):
+            read = [example for batch in reading.batches() for example in batch.examples]
+            assert sorted(read, key=lambda e: e.example_id) == list(reading.examples)
+        assert workers() == first
+        reading.close()
+        assert not workers()
+
+    def test_an_error_that_is_kept_keeps_no_worker(self, reading):
+        reading.examples[0].sources[0].clip.unlink()
+        with pytest.raises(InputError, match="no such file") as kept:
+            list(reading.batches())
+        reading.close()
+        assert not workers()
+        assert kept.value.__traceback__

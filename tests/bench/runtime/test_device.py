@@ -1,11 +1,18 @@
-"""Freed memory stays with the process, in one of its own: the C library remembers the choice."""
+"""Freed memory stays with the process, in one of its own: the C library remembers the choice.
+
+What is copied to a GPU, and back, is asked of a stand-in.
+"""
 
 import ctypes
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
+import torch
+
+from avs_bench.runtime import device
 
 LARGE = 2**26
 HELD = f"""
@@ -39,3 +46,78 @@ def test_a_cpu_keeps_freed_memory():
     mapped, left = held("kept")
     assert mapped == 0
     assert left >= LARGE
+
+
+class FakeCard:
+    """Stands in for torch.cuda and tensors of a GPU, and keeps what is asked, in order."""
+
+    def __init__(self, monkeypatch):
+        self.log, self.now = [], "asking"
+        monkeypatch.setattr(device, "copying_stream", lambda _: "copying")
+        monkeypatch.setattr(torch.cuda, "current_stream", lambda _: self)
+        monkeypatch.setattr(torch.cuda, "stream", self.within)
+
+    @contextmanager
+    def within(self, stream):
+        before, self.now = self.now, stream
+        yield
+        self.now = before
+
+    def wait_stream(self, stream):
+        self.log.append(("asking waits for", stream))
+
+    def tensor(self, *, pinned, at="cpu"):
+        card = self
+
+        class Fake:
+            device = torch.device(at)
+
+            def is_pinned(self):
+                return pinned
+
+            def pin_memory(self):
+                card.log.append("pinned")
+                return card.tensor(pinned=True)
+
+            def to(self, there, non_blocking=False):
+                card.log.append(("copied in", card.now, non_blocking))
+                return card.tensor(pinned=False, at=there)
+
+            def record_stream(self, stream):
+                card.log.append(("kept for", "asking" if stream is card else stream))
+
+            def cpu(self):
+                card.log.append(("read in", card.now))
+                return "values"
+
+        return Fake()
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_what_goes_to_a_gpu_is_copied_in_a_stream_of_its_own_and_waited_for_by_the_asking_one(
+    monkeypatch, pinned
+):
+    card, cuda = FakeCard(monkeypatch), torch.device("cuda", 0)
+    there = device.on_device(card.tensor(pinned=pinned), cuda)
+    assert card.log == [
+        *(["pinned"] * (not pinned)),
+        ("copied in", "copying", True),
+        ("asking waits for", "copying"),
+        ("kept for", "asking"),
+    ]
+    assert there.device == cuda
+    assert card.now == "asking"
+
+
+def test_what_a_gpu_has_computed_is_read_without_waiting_for_what_it_was_asked_after(monkeypatch):
+    card = FakeCard(monkeypatch)
+    there = card.tensor(pinned=False, at="cuda:0")
+    assert device.complete_in_main_memory(there) == "values"
+    assert card.log == [("read in", "copying")]
+
+
+def test_values_of_a_cpu_have_arrived():
+    values = torch.ones(2)
+    arriving = device.in_main_memory(values)
+    assert arriving.arrived() is values
+    assert arriving.copied is None

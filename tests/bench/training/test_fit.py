@@ -1,11 +1,17 @@
 import json
+import os
+import signal
+import time
 from dataclasses import replace
+from multiprocessing import active_children
 
 import pytest
 import torch
 
 from avs_bench.checkpoints.run_checkpoint import model_of, read_checkpoint
 from avs_bench.training.fit import fit
+from avs_bench.training.learner import Learner
+from avs_bench.training.validation import Validation
 from vpo_builder.runtime.errors import InputError
 
 CPU = torch.device("cpu")
@@ -40,12 +46,42 @@ def test_lines_written_after_the_last_checkpoint_are_not_there_twice(settings, d
     assert history.read_bytes() == before
 
 
-def test_workers_change_nothing(settings, dataset, tmp_path):
+def test_workers_change_nothing_and_live_through_the_run(settings, dataset, tmp_path, monkeypatch):
+    scored, living = Validation.after, []
+
+    def watched(self, *given):
+        progress = scored(self, *given)
+        living.append({process.pid for process in active_children()})
+        return progress
+
+    monkeypatch.setattr(Validation, "after", watched)
     for workers in (0, 2):
         loader = replace(settings.loader, workers=workers)
         train(replace(settings, loader=loader), dataset, tmp_path / str(workers))
     first, second = ((tmp_path / name / "history.jsonl").read_bytes() for name in "02")
     assert first == second
+    assert list(map(len, living)) == [0, 0, 0, 4, 4, 4]  # two for train, two for val
+    assert living[3] == living[4] == living[5]
+    assert not active_children()
+
+
+def test_a_worker_that_is_killed_during_a_step_is_one_line(
+    settings, dataset, tmp_path, monkeypatch
+):
+    take = Learner.take
+
+    def kill(self, batch, step):
+        if step == 2:  # after a validation, whose worker waits for the next one
+            os.kill(max(process.pid for process in active_children()), signal.SIGKILL)
+            time.sleep(5)  # torch tells of it here
+        take(self, batch, step)
+
+    monkeypatch.setattr(Learner, "take", kill)
+    one = replace(settings, loader=replace(settings.loader, workers=1))
+    with pytest.raises(InputError, match="a process that reads examples was killed") as caught:
+        train(one, dataset, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not active_children()
 
 
 def test_without_val_the_last_epoch_is_kept_and_said(settings, dataset, tmp_path):

@@ -1,27 +1,20 @@
-"""A training step asks the device nothing: it runs on tensors that have no values to be read.
+"""A training step asks the device nothing: it runs on tensors that have no values to be read."""
 
-A meta tensor has a shape and no content, so `.item()`, `nonzero`, a boolean index and a copy to
-main memory fail on it as surely as they wait on a GPU.
-"""
-
-import traceback
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from avs_bench.config import read_preset
 from avs_bench.data.batch import Batch
 from avs_bench.data.clips import layout_of
-from avs_bench.runtime.device import on_device
+from avs_bench.runtime.device import Arriving, on_device
 from avs_bench.training import readings
 from avs_bench.training.learner import Learner
+from tests.bench.waiting import Waits
 
 META, SIDE = torch.device("meta"), 64
-READING = ("_local_scalar_dense", "nonzero", "unique", "masked_select")
 IN_MAIN_MEMORY = {
     "training/bank.py": "the bank of clips lies in main memory",
     "training/pairs.py": "pairs are drawn from what the loader says of the sounds",
@@ -33,21 +26,6 @@ IN_MAIN_MEMORY = {
     "data/spectrograms.py": "the filter bank is made once",
 }
 """Who may ask a tensor for its values in a step, and why: none of these lies on the device."""
-
-
-class Readings(TorchDispatchMode):
-    """Counts what is read of which device, by file."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = Counter()
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        if any(name in str(function) for name in READING):
-            frames = [f.filename for f in traceback.extract_stack() if "/avs_bench/" in f.filename]
-            device = next(a.device.type for a in args if isinstance(a, torch.Tensor))
-            self.seen[device, frames[-1].split("/avs_bench/")[-1]] += 1
-        return function(*args, **(kwargs or {}))
 
 
 def batch(items: int, classes: int, seconds: int, frames: int) -> Batch:
@@ -81,21 +59,25 @@ def test_a_step_reads_nothing_of_the_device(monkeypatch, preset, classes, frames
 
     def copy(values):
         copied.append(values)
-        return torch.zeros(values.shape), None
+        return Arriving(torch.zeros(values.shape))
 
     monkeypatch.setattr(readings, "in_main_memory", copy)
     settings = read_preset(preset, ("train.epochs=1",))
     train = replace(settings.train, batch_size=4, micro_batch_size=2 * part, untrained_vggish=True)
     learner = Learner(replace(settings, train=train), classes, META, 2)
     items = batch(4 * frames, classes, settings.audio.seconds if frames == 1 else 1, frames)
-    with Readings() as counted:
-        for step in range(2):
+    counts = []
+    for step in range(2):
+        with Waits() as counted:
             learner.take(items, step)
+        counts.append(counted)
     assert all(value.device.type == "meta" for value in copied)
     assert len(copied) == 2 * (2 if part else 1)  # the loss of each part, copied without waiting
-    places = {file for _, file in counted.seen}
-    assert {device for device, _ in counted.seen} == {"cpu"}
+    read = counts[0].read | counts[1].read
+    places = {file for _, file in read}
+    assert {device for device, _ in read} == {"cpu"}
     assert places <= IN_MAIN_MEMORY.keys(), f"{places - IN_MAIN_MEMORY.keys()} read values"
+    assert not counts[1].copied, "what is made once was copied in the first step"
 
 
 def test_every_exception_is_still_needed():
