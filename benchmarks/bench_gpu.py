@@ -20,6 +20,7 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ import torch.nn.functional as F
 from built import kept_build
 from measuring import figure, in_silence
 from plain_models import plain_forward
+from stand_in import standing_in
 from torch import Tensor, nn
 
 from avs_bench.config import Settings, read_preset
@@ -239,17 +241,9 @@ def work_of_the_card(bench: Bench) -> Iterator[Row]:
     for step in range(bench.size.warm):
         learner.take(batch, step)
     bench.wait()
-    if bench.device.type == "cuda":
-        torch.cuda.set_sync_debug_mode("warn")
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        learner.take(batch, bench.size.warm)
-    if bench.device.type == "cuda":
-        torch.cuda.set_sync_debug_mode("default")
-    waiting = [
-        f"{Path(w.filename).name}:{w.lineno}" for w in told if "synchroniz" in str(w.message)
-    ]
-    yield "calls in a step that wait for the card", f"{len(waiting)} {sorted(set(waiting))}"
+    waits = _waits(bench, learner, batch)
+    where = f": {', '.join(f'{n} at {line}' for line, n in sorted(waits.items()))}" if waits else ""
+    yield "calls in a step that wait for the card", f"{waits.total()}{where}"
     kinds = [torch.profiler.ProfilerActivity.CPU]
     kinds += [torch.profiler.ProfilerActivity.CUDA] if bench.device.type == "cuda" else []
     steps = range(bench.size.warm + 1, bench.size.warm + 6)
@@ -258,11 +252,13 @@ def work_of_the_card(bench: Bench) -> Iterator[Row]:
             learner.take(batch, step)
         bench.wait()
     learner.read()
-    spans = sorted(
-        (e.time_range.start, e.time_range.end)
-        for e in profile.events()
-        if (e.device_type == torch.autograd.DeviceType.CUDA) == (bench.device.type == "cuda")
-    )
+    on_card = bench.device.type == "cuda"
+    cuda = torch.autograd.DeviceType.CUDA
+    events = [e for e in profile.events() if (e.device_type == cuda) == on_card]
+    done = [e.name for e in events if on_card or not e.cpu_children]
+    copies = sum(name.startswith(("Memcpy", "aten::copy_")) for name in done) / len(steps)
+    yield "kernels and copies in a step", f"{len(done) / len(steps) - copies:.0f} and {copies:.0f}"
+    spans = sorted((e.time_range.start, e.time_range.end) for e in events)
     worked, end = 0.0, spans[0][0]
     for start, stop in spans:
         worked += max(0.0, stop - max(start, end))
@@ -270,6 +266,22 @@ def work_of_the_card(bench: Bench) -> Iterator[Row]:
     yield "share of five steps in which the device works", f"{worked / (end - spans[0][0]):.1%}"
     for one in _longest(bench, profile):
         yield "  longest", one
+
+
+def _waits(bench: Bench, learner: Learner, batch: Batch) -> Counter[str]:
+    """Return how often a step waits for the card, by line; on a CPU, which stands in for one."""
+    if bench.device.type != "cuda":
+        with standing_in(learner.model) as card:
+            learner.take(batch, bench.size.warm)
+        return card.waits
+    torch.cuda.set_sync_debug_mode("warn")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        learner.take(batch, bench.size.warm)
+    torch.cuda.set_sync_debug_mode("default")
+    return Counter(
+        f"{Path(w.filename).name}:{w.lineno}" for w in told if "synchroniz" in str(w.message)
+    )
 
 
 def _longest(bench: Bench, profile: torch.profiler.profile) -> list[str]:

@@ -38,7 +38,8 @@ def test_every_stage_gives_its_rows_and_a_broken_one_its_reason(tmp_path):
     for row in (
         *("product of 64 x 64, bf16", "copy to the device, pageable"),
         *("plain step, float32, TF32 off", "plain step, bf16, channels-last", "our step, float32"),
-        *("calls in a step that wait", "share of five steps", "reading alone"),
+        *("calls in a step that wait for the card | 0 |", "kernels and copies in a step"),
+        *("share of five steps", "reading alone"),
         *("training from disk", "evaluation, ", "two epochs, end to end"),
     ):
         assert f"| {row}" in text
