@@ -113,13 +113,23 @@ def compare_conditions(
 
     `first[i]` and `second[i]` are the scores of one seed under both.
     """
-    heard, other = ([Units.of_records(scores) for scores in side] for side in (first, second))
+    one, other = ([Units.of_records(scores) for scores in side] for side in (first, second))
+    return comparison_of_conditions(one, other, figure, level)
+
+
+def comparison_of_conditions(
+    first: Sequence[Units[R]],
+    second: Sequence[Units[R]],
+    figure: Callable[[R], Figure],
+    level: float = 0.95,
+) -> ModelComparison:
+    """`compare_conditions` of scores whose units are stacked."""
     if len(first) == 1:
-        return _of_single_runs(heard[0], other[0], [figure], RESAMPLES, level)[0]
-    refuse_other_units([*heard, *other])
-    (a,), (b,) = _sides(heard, [figure]), _sides(other, [figure])
+        return _of_single_runs(first[0], second[0], [figure], RESAMPLES, level)[0]
+    refuse_other_units([*first, *second])
+    (a,), (b,) = _sides(first, [figure]), _sides(second, [figure])
     differences = _Side(a.spread, a.values - b.values, a.left_out - b.left_out)
-    return _tested((a.spread, b.spread), [differences], len(first[0]), level)
+    return _tested((a.spread, b.spread), [differences], len(first[0].ids), level)
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:

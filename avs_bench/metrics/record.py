@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -121,6 +122,12 @@ class Record:
         return dataclasses.replace(self, **counts)  # type: ignore[type-var]
 
 
-def _fields(record: Record, adds: bool) -> list[str]:
-    fields = dataclasses.fields(record)  # type: ignore[arg-type]
-    return [field.name for field in fields if field.metadata.get("adds", True) == adds]
+def _fields(record: Record, adds: bool) -> tuple[str, ...]:
+    kind: Any = type(record)
+    return _fields_of(kind, adds)
+
+
+@cache
+def _fields_of(kind: Any, adds: bool) -> tuple[str, ...]:
+    fields = dataclasses.fields(kind)
+    return tuple(field.name for field in fields if field.metadata.get("adds", True) == adds)

@@ -10,7 +10,6 @@ import numpy as np
 
 from avs_bench.data.class_map import ClassMap
 from avs_bench.metrics import (
-    Confusion,
     FrameScores,
     InstanceScores,
     ListeningScores,
@@ -116,9 +115,12 @@ def _faults_of_set(kept: ScoredSet, result: Result) -> Iterator[str]:
         if not _are_counts(item, length):
             yield f"item {item.item_id!r} has counts that are no counts"
             return
-        record = kept.record(item)
-        frames += getattr(record, "frames", 1)
-        if not _fits(record):
+        if kept.family == "dataset":  # of which there may be many, and a matrix each
+            frames, fit = frames + 1, sum(item.counts[1::2]) <= MAX_PIXELS
+        else:
+            record = kept.record(item)
+            frames, fit = frames + getattr(record, "frames", 1), _fits(record)
+        if not fit:
             yield f"item {item.item_id!r} has counts that do not fit each other"
     if frames > MAX_FRAMES:
         yield f"{frames} pictures, expected at most {MAX_FRAMES}"
@@ -147,12 +149,20 @@ def labels_by_item(kept: ScoredSet) -> dict[str, object]:
     Equal for every model on one build of a dataset: the item's unit, and its labelled pixels by
     class, its number of frames, or of sounds with what one answer to all of them would score.
     """
+    if kept.family == "dataset":
+        return {i.item_id: (i.unit, _labelled_pixels(i, kept.classes)) for i in kept.items}
     return {item.item_id: (item.unit, _labels(kept.record(item))) for item in kept.items}
 
 
+def _labelled_pixels(item: ScoredItem, classes: int) -> tuple[int, ...]:
+    """Return the pixels of each class in the mask: the sums of the rows of a `Confusion`."""
+    pixels = [0] * classes
+    for place, count in zip(item.counts[::2], item.counts[1::2], strict=True):
+        pixels[place // classes] += count
+    return tuple(pixels)
+
+
 def _labels(record: Record) -> tuple[int, ...]:
-    if isinstance(record, Confusion):
-        return tuple(record.areas[2].tolist())
     if isinstance(record, VideoScores):
         return record.frames, record.frames_with_object
     if isinstance(record, InstanceScores):
@@ -175,10 +185,7 @@ def _are_counts(item: ScoredItem, length: int) -> bool:
 
 
 def _fits(record: Record) -> bool:
-    """Whether one picture or video can have been counted so."""
-    if isinstance(record, Confusion):
-        pixels: list[int] = record.vector().tolist()  # Python's integers, which do not overflow
-        return sum(pixels) <= MAX_PIXELS
+    """Whether one picture or video can have been counted so, in another family than "dataset"."""
     if isinstance(record, FrameScores):
         most = record.frames_with_class.astype(object) * UNITS_PER_ONE
         units = (record.iou_units.astype(object), record.fscore_units.astype(object))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import cast
 
 from avs_bench.metrics import (
     Comparison,
@@ -9,13 +10,13 @@ from avs_bench.metrics import (
     Figure,
     Interval,
     ModelComparison,
-    bootstrap,
-    compare,
-    compare_conditions,
     foreground_fpr_dataset,
     miou_dataset,
 )
+from avs_bench.metrics.model_comparison import comparison_of_conditions
 from avs_bench.metrics.robust import g_f, g_fpr, g_miou, sound_scores
+from avs_bench.metrics.uncertainty import comparisons_of, intervals_of
+from avs_bench.metrics.units import Units
 from avs_bench.names import ProbeName
 from avs_bench.results.records import ProbedSet, ScoredSet, as_confusion
 from vpo_builder.runtime.errors import InputError
@@ -28,7 +29,7 @@ DatasetFigure = Callable[[Confusion], Figure]
 
 def false_positive_rate(probed: ProbedSet) -> Interval:
     """Share of the pixels in which nothing heard is seen that are predicted as an object."""
-    return bootstrap(_confusions(probed.answer), foreground_fpr_dataset)
+    return intervals_of(_units(probed.answer), [foreground_fpr_dataset])[0]
 
 
 def listening_gain(
@@ -39,7 +40,7 @@ def listening_gain(
     0 for a model that ignores the sound, however well it segments; nearly its whole score for one
     that finds nothing when nothing is heard.
     """
-    return compare(*_both(right, silent, "silence"), figure)
+    return comparisons_of(*_both(right, silent, "silence"), [figure])[0]
 
 
 def pan_sensitivity(
@@ -50,7 +51,7 @@ def pan_sensitivity(
     0 for a model that does not hear sides; large for one that then answers with the twin. It is a
     difference and no score: the twin's own mask is not labelled.
     """
-    return compare(*_both(right, swapped, "swap-channels"), figure)
+    return comparisons_of(*_both(right, swapped, "swap-channels"), [figure])[0]
 
 
 def lost_by(
@@ -64,7 +65,7 @@ def lost_by(
     if probe not in ("silence", "swap-channels"):
         return None
     right, probed = zip(*(_both(*pair, probe) for pair in pairs), strict=True)
-    return compare_conditions(right, probed, figure)
+    return comparison_of_conditions(right, probed, figure)
 
 
 def robust_figures(right: ScoredSet, probed: Sequence[ProbedSet]) -> tuple[Figure, ...]:
@@ -83,7 +84,7 @@ def robust_figures(right: ScoredSet, probed: Sequence[ProbedSet]) -> tuple[Figur
 
 def _both(
     right: ScoredSet, probed: ProbedSet, probe: str
-) -> tuple[dict[str, Confusion], dict[str, Confusion]]:
+) -> tuple[Units[Confusion], Units[Confusion]]:
     if (right.family, probed.probe) != ("dataset", probe):
         raise InputError(
             f"expected dataset-level scores with the right sound and then with {probe}, got "
@@ -91,8 +92,9 @@ def _both(
         )
     asked = {item.item_id for item in probed.labelled.items}
     same = replace(right, items=tuple(item for item in right.items if item.item_id in asked))
-    return _confusions(same), _confusions(probed.labelled)
+    return _units(same), _units(probed.labelled)
 
 
-def _confusions(scored: ScoredSet) -> dict[str, Confusion]:
-    return {unit: as_confusion(record) for unit, record in scored.by_unit().items()}
+def _units(scored: ScoredSet) -> Units[Confusion]:
+    as_confusion(scored.units.blank)
+    return cast(Units[Confusion], scored.units)

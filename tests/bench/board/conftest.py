@@ -11,7 +11,7 @@ from avs_bench.board.board import write_board
 from avs_bench.board.entries import read_methods
 from avs_bench.board.page import board_page
 from avs_bench.board.standings import standings_of
-from avs_bench.metrics import bootstrap
+from avs_bench.metrics.uncertainty import intervals_of
 from avs_bench.report.about import About
 from avs_bench.results.records import Cost
 from tests.bench.board.made_submissions import write, write_many
@@ -23,8 +23,8 @@ HOSTILE = '"><script>document.title = "owned"</script>\u202e' + "very_long_" * 6
 
 def hurry(patch: pytest.MonkeyPatch) -> None:
     """Let intervals be of hardly any resamples: for tests of everything else."""
-    few = functools.partial(bootstrap, resamples=4)
-    patch.setattr(avs_bench.report.models, "bootstrap", few)
+    few = functools.partial(intervals_of, resamples=4)
+    patch.setattr(avs_bench.report.models, "intervals_of", few)
     patch.setattr(avs_bench.metrics.model_comparison, "RESAMPLES", 4)
 
 

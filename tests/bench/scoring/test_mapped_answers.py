@@ -15,7 +15,7 @@ from avs_bench.checkpoints.opening import OpenedModel
 from avs_bench.checkpoints.run_checkpoint import model_of
 from avs_bench.commands.main import main
 from avs_bench.data.avsbench import avsbench_dataset
-from avs_bench.metrics import bootstrap
+from avs_bench.metrics.uncertainty import intervals_of
 from avs_bench.results.files import read_result, read_results
 from avs_bench.scoring.answer_files import open_answers
 from avs_bench.scoring.given import Terms, score_given
@@ -134,7 +134,8 @@ def test_the_command_keeps_the_map_and_says_how_to_be_typed_again(
     opened, dataset, folder, settings, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(avs_bench.report.models, "bootstrap", partial(bootstrap, resamples=4))
+    few = partial(intervals_of, resamples=4)
+    monkeypatch.setattr(avs_bench.report.models, "intervals_of", few)
     write_answers(tmp_path / "mine", opened.module, dataset, settings, class_png)
     Path("labels.json").write_text(json.dumps({name: n + 1 for n, name in enumerate(TABLE)}))
     words = ("score", "mine", "--data", folder, *LABELS)
