@@ -156,9 +156,9 @@ def _chart(
     ]
     highs = [p.score.high for _, c in found for p in c.points if not np.isnan(p.score.high)]
     values = [p.score.figure.value for _, c in found for p in c.points]
-    top = HEADROOM * max(0.05, *highs, *values)
+    top = min(1.0, HEADROOM * max(0.05, *highs, *values))
     first = found[0][1]
-    labels = ("–", *(f"{point.value:g}" for point in first.points[1:]))
+    labels = ("–", *(f"{point.value:g}".replace("-", "−") for point in first.points[1:]))
     lines = tuple(_line(one.name, colours[one.name], curve, top) for one, curve in found)
     return Chart(
         corruption.name, corruption.what, corruption.unit, labels, lines, samples,

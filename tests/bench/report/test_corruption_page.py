@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from avs_bench.report.corruption_page import Compared, robustness_tables, write_
 from avs_bench.results.files import read_robust, write_robust
 from tests.bench.probes.test_corruption_curves import CLEAN, probed
 from tests.bench.report.made_results import result
+from tests.browser import Page, browser
 from tests.markdown_pages import blocks_of
 from vpo_builder.runtime.errors import InputError
 
+__all__ = ["browser"]
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "robustness.md"
 LEVELS = (
     probed("snr-noise@1", 18, 18, 18),
@@ -23,6 +26,7 @@ LEVELS = (
 )
 
 
+@cache
 def compared(name):
     scored = replace(result(CLEAN), classes=("background", "a", "b"), probes=LEVELS)
     return Compared(name, scored, robustness_of(scored))
@@ -37,6 +41,24 @@ def test_the_page_has_curves_and_levels_and_asks_for_nothing(dataset, tmp_path):
     assert text.count('<img src="data:image/jpeg;base64,') == 2  # levels 0 and 2
     assert "<script>ours" not in text
     assert not re.search(r"(src|href)=\"(?!data:|#)", text)
+
+
+LABELS = """return [...document.querySelectorAll(".curve")].map(curve => {
+  const canvas = curve.querySelector("svg").getBoundingClientRect();
+  const labels = [...curve.querySelectorAll(".levels span")].map(x => x.getBoundingClientRect());
+  return labels.map((at, n) => (at.left + at.right) / 2
+    - (canvas.left + canvas.width * n / (labels.length - 1)));
+});"""
+
+
+def test_every_level_is_named_below_its_point_on_a_phone_too(browser, dataset, tmp_path):
+    path = tmp_path / "page.html"
+    write_page(path, [compared("<script>ours")], dataset, read_preset("tiny").audio)
+    page = Page(browser, path)
+    assert page.on_a_phone() <= 360
+    away = page.run(LABELS)
+    assert list(map(len, away)) == [3, 2]
+    assert all(abs(pixels) < 1.5 for row in away for pixels in row), away
 
 
 def test_the_table_has_each_level_and_what_is_left():
