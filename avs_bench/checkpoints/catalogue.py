@@ -60,6 +60,7 @@ VPO_CLASSES = 22
 CARDS: dict[str, Card] = {
     "tiny": Card("ResNet18, half width", VPO_CLASSES, None),
     "small": Card("ResNet18, half width", VPO_CLASSES, None),
+    "small-avsegformer": Card("ResNet18, half width", VPO_CLASSES, None),
     "cavp-deeplabv3plus-r50": Card(
         "D-ResNet50", VPO_CLASSES, "P1 DeepLabV3+ D-R50: VPO SS 61.21, MS 59.58"
     ),

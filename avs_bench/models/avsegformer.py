@@ -10,7 +10,7 @@ from avs_bench.models.deformable_attention import DeformableAttention
 from avs_bench.models.output import AVSOutput
 from avs_bench.models.pixel_encoder import PixelEncoder
 from avs_bench.models.protocol import Needs
-from avs_bench.models.query_decoder import QueryDecoder, QueryGenerator
+from avs_bench.models.query_decoder import QUERIES, QueryDecoder, QueryGenerator
 from avs_bench.models.query_mask_head import ChannelMixer, QueryMaskHead, normed_convolution
 from avs_bench.models.vgg import VGGISH_EMBEDDING, embedded, mean_examples
 
@@ -42,11 +42,11 @@ class Seen(NamedTuple):
 class AVSegFormer(nn.Module):
     """Segments what sounds in single frames (AAAI 2024, the released network; avsegformer.md).
 
-    `backbone` gives four stages of `widths` channels. `audio_encoder` embeds VGGish examples and
-    stays frozen; None if embeddings are given instead. One class is a binary model. No operation
-    mixes two frames. `shuffled_items` "score" gives, in contrastive training, the logits of the
-    shuffled pairs too. `width` (a multiple of 32), `hidden` layer of the perceptrons and `depth`
-    are the published ones.
+    `backbone` gives four stages of `widths` channels. `audio_encoder` embeds VGGish examples, and
+    stays frozen if it is VGGish itself; None if embeddings are given instead. One class is a binary
+    model. No operation mixes two frames. `shuffled_items` "score" gives, in contrastive training,
+    the logits of the shuffled pairs too. `width` (a multiple of 32), `hidden` layer of the
+    perceptrons, `depth` and the number of `queries` are the published ones.
     """
 
     official = "AVSegFormer"
@@ -62,6 +62,7 @@ class AVSegFormer(nn.Module):
         width: int = WIDTH,
         hidden: int = 2048,
         depth: int = 6,
+        queries: int = QUERIES,
     ) -> None:
         super().__init__()
         self.needs = NEEDS
@@ -73,10 +74,10 @@ class AVSegFormer(nn.Module):
         self.encoder = PixelEncoder(width, hidden, depth=depth)
         self.lateral = normed_convolution(width, width, 1)
         self.smooth = normed_convolution(width, width, 3)
-        self.generator = QueryGenerator(width, hidden // 2, depth)
-        self.decoder = QueryDecoder(width, hidden, depth)
+        self.generator = QueryGenerator(width, hidden // 2, depth, queries)
+        self.decoder = QueryDecoder(width, hidden, depth, queries)
         self.fusion = ChannelMixer(width)
-        self.head = QueryMaskHead(width, classes, hidden)
+        self.head = QueryMaskHead(width, classes, hidden, queries)
         self._initialise()
 
     def forward(

@@ -10,9 +10,11 @@ QUERIES = 300
 class QueryGenerator(nn.Module):
     """Learned queries that listen to one audio token (avsegformer.md, Network 7)."""
 
-    def __init__(self, width: int, hidden: int = 1024, depth: int = 6) -> None:
+    def __init__(
+        self, width: int, hidden: int = 1024, depth: int = 6, queries: int = QUERIES
+    ) -> None:
         super().__init__()
-        self.query = nn.Embedding(QUERIES, width)
+        self.query = nn.Embedding(queries, width)
         self.layers = nn.ModuleList(
             QueryLayer(width, hidden, bias=False, dropout=0.0) for _ in range(depth)
         )
@@ -29,10 +31,15 @@ class QueryDecoder(nn.Module):
     """Queries that look at the places of the picture (avsegformer.md, Network 8)."""
 
     def __init__(
-        self, width: int, hidden: int = 2048, depth: int = 6, dropout: float = 0.1
+        self,
+        width: int,
+        hidden: int = 2048,
+        depth: int = 6,
+        queries: int = QUERIES,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self.query = nn.Embedding(QUERIES, width)
+        self.query = nn.Embedding(queries, width)
         self.layers = nn.ModuleList(
             QueryLayer(width, hidden, bias=True, dropout=dropout) for _ in range(depth)
         )

@@ -42,10 +42,12 @@ class ChannelMixer(nn.Module):
 class QueryMaskHead(nn.Module):
     """Maps of queries times feature, mixed and added to the feature, then scored (Network 11)."""
 
-    def __init__(self, width: int, classes: int, hidden: int = 2048) -> None:
+    def __init__(
+        self, width: int, classes: int, hidden: int = 2048, queries: int = QUERIES
+    ) -> None:
         super().__init__()
         self.mlp = nn.Sequential(
-            nn.Conv2d(QUERIES, hidden, 1),
+            nn.Conv2d(queries, hidden, 1),
             nn.ReLU(inplace=True),
             nn.Conv2d(hidden, hidden, 1),
             nn.ReLU(inplace=True),
@@ -61,6 +63,6 @@ class QueryMaskHead(nn.Module):
 
     def forward(self, queries: Tensor, feature: Tensor) -> Tensor:
         """Return logits [N, classes, 4h, 4w] of queries [N, 300, D] on a feature [N, D, h, w]."""
-        maps = (queries @ feature.flatten(2)).view(queries.shape[0], QUERIES, *feature.shape[-2:])
+        maps = (queries @ feature.flatten(2)).view(*queries.shape[:2], *feature.shape[-2:])
         logits: Tensor = self.fc(feature + self.mlp(maps))
         return logits

@@ -19,7 +19,7 @@ from avs_bench.models.pvt import PVTv2
 from avs_bench.models.resnet import DEPTHS, ResNet
 from avs_bench.models.tpavi import TPAVI, Fusion
 from avs_bench.models.tpavi_block import AddedSound, TPAVIBlock
-from avs_bench.models.vgg import AudioVGG, VGGish
+from avs_bench.models.vgg import VGGISH_EMBEDDING, AudioVGG, VGGish
 from vpo_builder.runtime.errors import InputError
 
 
@@ -116,6 +116,15 @@ def small(variant: Variant) -> CAVP:
     return _cavp_half_resnet18(variant, "small", outputs=64, reduced=32)
 
 
+def small_avsegformer(variant: Variant) -> AVSegFormer:
+    """AVSegFormer of 5 million parameters for a CPU, whose ear learns: it needs no VGGish."""
+    name = "small-avsegformer"
+    backbone = ResNet(*DEPTHS["resnet18"], stem="plain", width=32)
+    _refuse(name, audio_encoder=variant.audio_encoder)
+    ear = AudioResNet18(1, VGGISH_EMBEDDING, TINY.audio)
+    return _avsegformer(variant, name, backbone, ear, width=64, hidden=256, depth=2, queries=32)
+
+
 def cavp_deeplabv3plus_r50(variant: Variant) -> CAVP:
     """P1's DeepLabV3+ on a dilated ResNet-50; output stride 8 as on VPO, or 16."""
     return _cavp_deeplabv3plus_resnet(variant, "resnet50")
@@ -167,17 +176,20 @@ def tpavi_pvtv2_b5(variant: Variant) -> TPAVI:
 def avsegformer_r50(variant: Variant) -> AVSegFormer:
     """AVSegFormer, the released network, on the plain ResNet-50."""
     backbone = ResNet(*DEPTHS["resnet50"], stem="plain")
-    return _avsegformer(variant, "avsegformer-r50", backbone)
+    ear = _vggish("avsegformer-r50", variant.audio_encoder)
+    return _avsegformer(variant, "avsegformer-r50", backbone, ear)
 
 
 def avsegformer_pvtv2_b5(variant: Variant) -> AVSegFormer:
     """AVSegFormer, the released network, on PVTv2-b5."""
-    return _avsegformer(variant, "avsegformer-pvtv2-b5", PVTv2())
+    ear = _vggish("avsegformer-pvtv2-b5", variant.audio_encoder)
+    return _avsegformer(variant, "avsegformer-pvtv2-b5", PVTv2(), ear)
 
 
 MODELS: dict[str, Callable[[Variant], nn.Module]] = {
     "tiny": tiny,
     "small": small,
+    "small-avsegformer": small_avsegformer,
     "cavp-deeplabv3plus-r50": cavp_deeplabv3plus_r50,
     "cavp-deeplabv3plus-r101": cavp_deeplabv3plus_r101,
     "cavp-deeplabv3plus-pvtv2-b5": cavp_deeplabv3plus_pvtv2_b5,
@@ -221,13 +233,14 @@ def _tpavi(variant: Variant, name: str, backbone: ResNet | PVTv2) -> TPAVI:
     return TPAVI(backbone, backbone.widths, variant.classes, encoder, fusion)
 
 
-def _avsegformer(variant: Variant, name: str, backbone: ResNet | PVTv2) -> AVSegFormer:
+def _avsegformer(
+    variant: Variant, name: str, backbone: ResNet | PVTv2, ear: nn.Module | None, **sizes: int
+) -> AVSegFormer:
     mono = None if variant.audio_channels == 1 else variant.audio_channels
     _refuse(name, output_stride=variant.output_stride, audio_channels=mono, fusion=variant.fusion)
     _refuse_other(f"shuffled_items of {name}", variant.shuffled_items, None, "score", "skip")
-    encoder = _vggish(name, variant.audio_encoder)
     shuffled = variant.shuffled_items or "skip"
-    return AVSegFormer(backbone, backbone.widths, variant.classes, encoder, shuffled)
+    return AVSegFormer(backbone, backbone.widths, variant.classes, ear, shuffled, **sizes)
 
 
 def _vggish(name: str, encoder: str | None) -> VGGish | None:

@@ -1,6 +1,5 @@
 """The VGG audio encoder: CAVP's for 1 s of sound, and VGGish with 128 outputs, one a frame."""
 
-import torch
 from torch import Tensor, nn
 
 from avs_bench.data.spectrograms import EXAMPLE_FRAMES, MELS, vggish_examples
@@ -69,7 +68,7 @@ def mean_examples(waveforms: Tensor) -> Tensor:
 
 
 def embedded(encoder: nn.Module | None, sounds: Tensor) -> Tensor:
-    """Return one embedding [B, T, 128] a frame, of frozen weights.
+    """Return one embedding [B, T, 128] a frame; no gradient goes into a frozen encoder.
 
     `sounds` are an example a frame [B, T, 1, 96, 64], or several [B, T, E, 1, 96, 64] whose
     embeddings are averaged, or embeddings already.
@@ -77,6 +76,5 @@ def embedded(encoder: nn.Module | None, sounds: Tensor) -> Tensor:
     if sounds.ndim == 3 or encoder is None:
         return sounds
     B, T = sounds.shape[:2]
-    with torch.no_grad():
-        embeddings: Tensor = encoder(sounds.reshape(-1, *sounds.shape[-3:]))
-        return embeddings.view(B, T, -1, VGGISH_EMBEDDING).mean(2)
+    embeddings: Tensor = encoder(sounds.reshape(-1, *sounds.shape[-3:]))
+    return embeddings.view(B, T, -1, VGGISH_EMBEDDING).mean(2)

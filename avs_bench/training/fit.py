@@ -54,6 +54,8 @@ def fit(
     _refuse_contradictions(resume, weights, tensorboard)
     train = (settings := settings_on(settings, device)).train
     torch.use_deterministic_algorithms(train.deterministic, warn_only=True)
+    # Filling what an operation is about to write changes no result, and is a tenth of a small step.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     dataset = _without(train.holdout_classes, dataset, announce)
     order = training_order(dataset, settings)
     learner = Learner(settings, len(dataset.classes), device, order.steps_per_epoch, processes, own)

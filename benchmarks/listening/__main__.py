@@ -20,7 +20,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.jobs,
         tuple(options.overrides),
         options.device,
-        options.longer,
     )
     try:
         build(study, options.images, options.clips_per_class)
@@ -40,9 +39,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=2, help="side by side, a thread each")
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--clips-per-class", type=int, default=CLIPS_PER_CLASS)
-    parser.add_argument(
-        "--longer", action="store_true", help="also runs of more epochs, to see where they end"
-    )
     parser.add_argument("--device", default="auto", help="as in avs-bench train")
     parser.add_argument(
         "--set", dest="overrides", action="append", default=[], help="of the preset, for all"

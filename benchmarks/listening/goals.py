@@ -58,12 +58,12 @@ def verdicts(runs: ByVariant, variant: Variant) -> Iterator[str]:
 
 
 def ratios(runs: ByVariant, variant: Variant, probe: str) -> list[float]:
-    """Return the variant's false-positive rate over the twin's, seed by seed.
+    """Return the variant's false-positive rate over that of its seed's twin, seed by seed.
 
     NaN where the twin has none, having learnt nothing: no goal is met by that.
     """
-    pairs = zip(runs[variant.name], runs[TWIN.name], strict=True)
-    rates = ((rate(one.result, probe), rate(twin.result, probe)) for one, twin in pairs)
+    twins = {twin.job.seed: rate(twin.result, probe) for twin in runs[TWIN.name]}
+    rates = ((rate(one.result, probe), twins[one.job.seed]) for one in runs[variant.name])
     return [one / twin if twin else math.nan for one, twin in rates]
 
 

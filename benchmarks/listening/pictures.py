@@ -29,7 +29,7 @@ from vpo_builder.runtime.whole_files import write_atomically
 
 Opened = tuple[nn.Module, Settings]
 
-PICTURES = 3
+PICTURES = 2
 CELL, GAP, LABEL = 168, 6, 18
 """Pixels: width of a cell, space between two, height of a line of words."""
 

@@ -45,7 +45,7 @@ def outcome(variant: Variant, seed: int, right: int, heard_nothing: int) -> Outc
     probed = scored(0, 0, heard_nothing)
     probes = tuple(ProbedSet(name, "?", "here", 0, probed, probed) for name in PROBES)
     scores: Result = result(scored(500, right, 0), seed=seed, probes=probes)
-    return Outcome(Job(variant, seed, Path(variant.name)), scores, Cost(1.0, 1.0))
+    return Outcome(Job(variant, seed, Path(variant.name)), scores, Cost(1.0))
 
 
 def test_goals_are_met_or_missed_by_the_counts() -> None:
@@ -81,11 +81,7 @@ def test_what_is_kept_in_docs_has_the_shape_that_is_written() -> None:
     text = (Path(__file__).parents[2] / "docs/listening.md").read_text(encoding="utf-8")
     runs = {v.name: [outcome(v, seed, 500, 50) for seed in range(3)] for v in VARIANTS}
     runs[TWIN.name] = [outcome(TWIN, seed, 100, 200) for seed in range(3)]
-    longer = {}
-    for variant in (TWIN, LISTENER):
-        one = outcome(variant, 0, 500, 50)
-        longer[variant.name] = [replace(one, job=replace(one.job, epochs=15))]
-    for made in (answer(runs), _goals(runs, longer)):
+    for made in (answer(runs), _goals(runs)):
         shape = [_without_figures(line) for line in made.split("\n\n")]
         kept = _without_figures(text)
         assert all(part in kept for part in shape), shape
@@ -127,14 +123,4 @@ def test_jobs_come_seed_by_seed_so_that_a_stopped_study_has_whole_rounds(tmp_pat
     study = Study(tmp_path, tmp_path, seeds=(0, 1), jobs=1, overrides=(), device="cpu")
     jobs = jobs_of(study)
     assert [job.seed for job in jobs] == sorted(job.seed for job in jobs)
-    assert len({job.folder for job in jobs}) == len(jobs)
-    assert not any(job.epochs for job in jobs)
-
-
-def test_longer_runs_come_last_and_share_no_folder_with_the_others(tmp_path: Path) -> None:
-    study = Study(tmp_path, tmp_path, (0, 1), 1, overrides=(), device="cpu")
-    longer = replace(study, longer=True)
-    jobs = jobs_of(longer)
-    assert jobs[: len(jobs_of(study))] == jobs_of(study)
-    assert [job.variant for job in jobs if job.epochs] == [TWIN, LISTENER]
     assert len({job.folder for job in jobs}) == len(jobs)
