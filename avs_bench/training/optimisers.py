@@ -43,7 +43,9 @@ class Optimisers:
         ) or None  # torch's own default
         self._scaler = torch.amp.GradScaler(device, enabled=scaled)
         groups = parameter_groups(model)
-        self._seeing = _seeing_optimiser(seeing_groups(groups, settings), settings, self._fused)
+        # Where the first step overflows, torch's fused SGD goes on with a momentum nobody wrote.
+        seeing_fused = None if scaled and settings.method == "sgd" else self._fused
+        self._seeing = _seeing_optimiser(seeing_groups(groups, settings), settings, seeing_fused)
         self._all: list[torch.optim.Optimizer] = [self._seeing]
         hearing = [p for group in groups if group.role == "audio" for p in group.parameters]
         if hearing:  # a visual-only model has none
@@ -92,7 +94,8 @@ class Optimisers:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`, of a run that may have been on another device."""
         for optimiser, own in zip(self._all, state["optimisers"], strict=True):
-            groups = [group | {"fused": self._fused} for group in own["param_groups"]]
+            fused = optimiser.defaults["fused"]
+            groups = [group | {"fused": fused} for group in own["param_groups"]]
             optimiser.load_state_dict(own | {"param_groups": groups})
             for parameter, kept in optimiser.state.items():
                 kept.update({name: _laid_out_as(parameter, value) for name, value in kept.items()})

@@ -26,7 +26,7 @@ COST = "cost.json"
 
 @dataclass(frozen=True)
 class Variant:
-    """What is compared: a name, its words in the table, settings over the preset's, and probes.
+    """What is compared: a name, its words in the table, settings over its preset's, and probes.
 
     What is beside the question is trained `once`, with the first seed.
     """
@@ -35,6 +35,7 @@ class Variant:
     title: str
     overrides: tuple[str, ...]
     probes: tuple[str, ...] = PROBES
+    preset: str = "listening"
     once: bool = False
 
 
@@ -55,19 +56,7 @@ SCORED = Variant(
         "pairs.noise_rate=0.1",
     ),
 )
-TRANSFORMER = Variant(
-    "avsegformer",
-    "AVSegFormer",
-    (
-        'model.name="small-avsegformer"',
-        "audio.frame_step=0.96",
-        'train.objective="avsegformer"',
-        'optim.method="adamw"',
-        "optim.lr=1e-3",
-        "contrastive.weight=0",
-    ),
-    once=True,
-)
+TRANSFORMER = Variant("avsegformer", "AVSegFormer", (), preset="listening-avsegformer", once=True)
 VARIANTS = (
     TWIN,
     Variant(
@@ -182,7 +171,7 @@ def _run(job: Job, study: Study) -> Cost:
     chosen = [*job.variant.overrides, *study.overrides, f"train.seed={job.seed}"]
     place = ["--data", str(study.dataset), "--device", study.device]
     resume = ["--resume"] if (job.folder / "last.pt").exists() else []
-    train = ["train", "--preset", "listening", "--out", str(job.folder), *resume]
+    train = ["train", "--preset", job.variant.preset, "--out", str(job.folder), *resume]
     train += _settings(chosen)
     evaluate = ["eval", "--run", str(job.folder), "--subset", "test"]
     evaluate += ["--probe", ",".join(job.variant.probes)] if job.variant.probes else []

@@ -157,6 +157,10 @@ def test_a_run_goes_on_with_the_kernels_and_the_layout_of_where_it_is_now(method
     assert {group["fused"] for group in groups} == {None if fused else True}
 
 
-def test_a_processor_keeps_the_optimisers_that_it_had(model):
-    groups = Optimisers(model, OPTIM, steps=2).state_dict()["optimisers"][0]["param_groups"]
-    assert {group["fused"] for group in groups} == {None}
+def test_a_processor_has_the_fused_kernels_too_but_for_sgd_whose_loss_is_scaled(model):
+    def fused(scaled):
+        states = Optimisers(model, OPTIM, steps=2, scaled=scaled).state_dict()["optimisers"]
+        return [{group["fused"] for group in state["param_groups"]} for state in states]
+
+    assert fused(scaled=False) == [{True}, {True}]
+    assert fused(scaled=True) == [{None}, {True}]
