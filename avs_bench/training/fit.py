@@ -55,7 +55,7 @@ def fit(
     train = (settings := settings_on(settings, device)).train
     torch.use_deterministic_algorithms(train.deterministic, warn_only=True)
     # Filling what an operation is about to write changes no result, and is a tenth of a small step.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     dataset = _without(train.holdout_classes, dataset, announce)
     order = training_order(dataset, settings)
     learner = Learner(settings, len(dataset.classes), device, order.steps_per_epoch, processes, own)
