@@ -53,9 +53,7 @@ def fit(
     announce = announce if processes.leads else _say_nothing
     _refuse_contradictions(resume, weights, tensorboard)
     train = (settings := settings_on(settings, device)).train
-    torch.use_deterministic_algorithms(train.deterministic, warn_only=True)
-    # Filling what an operation is about to write changes no result, and is a tenth of a small step.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    _choose_kernels(train.deterministic)
     dataset = _without(train.holdout_classes, dataset, announce)
     order = training_order(dataset, settings)
     learner = Learner(settings, len(dataset.classes), device, order.steps_per_epoch, processes, own)
@@ -89,6 +87,12 @@ def fit(
                 raise StoppedError(stopped_by, progress.step)
     announce(closing_line(progress, folder, train))
     return progress
+
+
+def _choose_kernels(deterministic: bool) -> None:
+    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    # Filling what an operation is about to write changes no result, and is a tenth of a small step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def _after_steps(
