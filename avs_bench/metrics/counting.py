@@ -152,7 +152,7 @@ def _split(areas: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any
 def ratio(part: NDArray[Any] | int, whole: NDArray[Any] | int, empty: float) -> Scores:
     """Return part / whole in float64, `empty` where whole is 0, without a warning."""
     whole = np.asarray(whole)
-    filled = np.full(np.broadcast_shapes(np.shape(part), whole.shape), empty, np.float64)
+    filled = np.full(np.broadcast(part, whole).shape, empty, np.float64)
     np.divide(part, whole, out=filled, where=whole != 0)
     return filled
 

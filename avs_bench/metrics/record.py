@@ -1,6 +1,7 @@
 """What a score is made of: a frozen record of integers that adds up exactly."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Self
@@ -112,14 +113,25 @@ class Record:
 
     def with_vector(self, vector: NDArray[Any]) -> Self:
         """A record like this one that holds the counts of `vector`."""
-        shapes, counts, start = self.shapes(), {}, 0
+        held = np.array(vector, dtype=np.int64)
+        held.flags.writeable = False
+        shapes, start = self.shapes(), 0
+        counts: dict[str, Any] = {}
         for field in _fields(self, adds=True):
             shape = shapes.get(field, ())
-            stop = start + int(np.prod(shape))
-            part = vector[start:stop].reshape(shape)
+            stop = start + math.prod(shape)
+            part = held[start:stop].reshape(shape)
             counts[field] = part if shape else int(part)
             start = stop
-        return dataclasses.replace(self, **counts)  # type: ignore[type-var]
+        if (held < 0).any():
+            return dataclasses.replace(self, **counts)  # type: ignore[type-var]  # says which it is
+        # A bootstrap makes thousands: what `__post_init__` asks for is so already.
+        made = object.__new__(type(self))
+        for field in _fields(self, adds=False):
+            counts[field] = getattr(self, field)
+        for field, value in counts.items():
+            object.__setattr__(made, field, value)
+        return made
 
 
 def _fields(record: Record, adds: bool) -> tuple[str, ...]:

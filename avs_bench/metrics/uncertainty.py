@@ -10,7 +10,7 @@ Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 14 (BCa 
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ import numpy as np
 from avs_bench.metrics.figure import Figure
 from avs_bench.metrics.intervals import bca_ends, kept_by_jackknife
 from avs_bench.metrics.record import Record, Scores
+from avs_bench.metrics.resampling import coins_of, once_a_kind, resamples_of
 from avs_bench.metrics.units import Units
 from vpo_builder.runtime.errors import InputError
 
@@ -28,8 +29,6 @@ RESAMPLES = 2000
 """Enough for the second digit of a 95 % interval's ends; more than 1000 is the usual advice."""
 
 NO_ENDS = "no interval: resamples of so few pictures or videos do not tell it"
-
-_WEIGHTS_AT_A_TIME = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,8 @@ def intervals_of(
     def values(weights: Scores) -> Scores:
         return units.values(figures, units.sums(weights))
 
-    resampled = np.concatenate([*map(values, _resamples(count, resamples, seed))], axis=1)
+    drawn_of_each = map(once_a_kind(values), resamples_of(count, resamples, seed))
+    resampled = np.concatenate([*drawn_of_each], axis=1)
     left_out = values(kept_by_jackknife(count))
     intervals = []
     for figure, drawn, rest in zip(figures, resampled, left_out, strict=True):
@@ -199,8 +199,10 @@ def comparisons_of(
         return differences(mine + (totals[1] - theirs), totals[0] - mine + theirs)
 
     totals = [side.sums(np.ones((1, count))) for side in (first, second)]
-    resampled = np.concatenate([*map(of_both, _resamples(count, resamples, seed))], axis=1)
-    permuted = np.concatenate([*map(swapped, _coins(count, resamples, seed))], axis=1)
+    drawn_of_each = map(once_a_kind(of_both), resamples_of(count, resamples, seed))
+    swapped_of_each = map(once_a_kind(swapped), coins_of(count, resamples, seed))
+    resampled = np.concatenate([*drawn_of_each], axis=1)
+    permuted = np.concatenate([*swapped_of_each], axis=1)
     left_out = of_both(kept_by_jackknife(count))
     comparisons = []
     for figure, drawn, shuffled, rest in zip(figures, resampled, permuted, left_out, strict=True):
@@ -224,26 +226,3 @@ def refuse_other_units(scores: Sequence[Units[R]]) -> None:
                 f"comparison: expected scores of the same units, {len(odd)} are in one set only "
                 f"(first: {odd[0]}); evaluate both on one subset of one manifest"
             )
-
-
-def _resamples(units: int, resamples: int, seed: int) -> Iterator[Scores]:
-    """How often each unit is drawn, [some resamples, units] at a time."""
-    random = np.random.default_rng([seed, 0])
-    for rows in _blocks(units, resamples):
-        drawn = random.integers(0, units, (rows, units))
-        drawn += np.arange(rows)[:, None] * units
-        times = np.bincount(drawn.ravel(), minlength=rows * units)
-        yield times.reshape(rows, units).astype(np.float64)
-
-
-def _coins(units: int, resamples: int, seed: int) -> Iterator[Scores]:
-    """0 or 1 for each unit: whether the two runs keep their sides."""
-    random = np.random.default_rng([seed, 1])
-    for rows in _blocks(units, resamples):
-        yield random.integers(0, 2, (rows, units)).astype(np.float64)
-
-
-def _blocks(units: int, resamples: int) -> Iterator[int]:
-    rows = max(1, _WEIGHTS_AT_A_TIME // units)
-    for start in range(0, resamples, rows):
-        yield min(rows, resamples - start)

@@ -10,6 +10,9 @@ import torch
 from avs_bench.config import Settings, read_preset
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.vpo import read_vpo
+from avs_bench.metrics import model_comparison
+from avs_bench.metrics.model_comparison import compare_models
+from avs_bench.metrics.uncertainty import bootstrap, compare
 from tests.bench.training.forked import Forked
 from tests.builder.dataset_by_hand import write_dataset
 
@@ -29,6 +32,16 @@ SMALL = (
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def quick_intervals() -> Iterator[None]:
+    """Let intervals and p-values be of four resamples: for tests of everything else."""
+    with pytest.MonkeyPatch.context() as patch:
+        for function in (bootstrap, compare, compare_models):
+            patch.setattr(function, "__defaults__", (4, *(function.__defaults__ or ())[1:]))
+        patch.setattr(model_comparison, "RESAMPLES", 4)
+        yield
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from avs_bench.metrics import (
     fdr_dataset,
     miou_dataset,
     pixel_accuracy_dataset,
-    uncertainty,
+    resampling,
 )
 from avs_bench.metrics.intervals import bca_ends
 from avs_bench.metrics.uncertainty import (
@@ -110,7 +110,7 @@ class TestBootstrap:
         whole = float(miou_dataset(sum(records)))
         expected = bca_ends(np.array(values), whole, np.array(rest), 0.9)
         for at_a_time in (1 << 22, 15, 1):
-            monkeypatch.setattr(uncertainty, "_WEIGHTS_AT_A_TIME", at_a_time)
+            monkeypatch.setattr(resampling, "_WEIGHTS_AT_A_TIME", at_a_time)
             found = bootstrap(scores, miou_dataset, resamples=40, level=0.9, seed=5)
             assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)
 
@@ -210,7 +210,7 @@ class TestComparison:
         extreme = sum(abs(one) >= abs(difference(pairs)) - 1e-12 for one in swapped)
         assert 0 < extreme < 60
         for at_a_time in (1 << 22, 15, 1):
-            monkeypatch.setattr(uncertainty, "_WEIGHTS_AT_A_TIME", at_a_time)
+            monkeypatch.setattr(resampling, "_WEIGHTS_AT_A_TIME", at_a_time)
             found = compare(a, b, miou_dataset, resamples=60, level=0.8, seed=2)
             assert (found.low, found.high) == pytest.approx(ends, abs=1e-12)
             assert found.p_value == (1 + extreme) / 61

@@ -24,6 +24,7 @@ from tests.browser import PHONE, Page, browser
 from vpo_builder.runtime.errors import InputError
 
 __all__ = ["browser"]
+pytestmark = pytest.mark.usefixtures("quick_intervals")
 HOSTILE = "<script>alert(1)</script>"
 
 

@@ -16,6 +16,8 @@ from avs_bench.results.files import write_result
 from tests.bench.report.made_results import frames, pictures, result, silence, videos
 from vpo_builder.runtime.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("quick_intervals")
+
 
 def write(folder, *sets, seed=0, **changed):
     """Write a run that was scored in these sets; return its folder."""
