@@ -16,7 +16,7 @@ SS := $(DATA)/VPO/VPO-SS
 TINY := $(RUNS)/tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report board docs test test-media prove-resume prove-latex prove-processes prove-notebook prove-kills fuzz mutants dist lint bench listen curves clean
+.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report board docs test test-media prove-resume prove-latex prove-manifests prove-processes prove-notebook prove-kills fuzz mutants dist lint bench listen curves clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,7 +53,7 @@ docs: $(EVERYTHING) ## build the guides and the reference as a site, strictly: b
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 test: $(EVERYTHING) ## run the tests
-	$(BIN)/python -m pytest -q -n auto --dist worksteal $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal $(ARGS)
 
 test-media: $(EVERYTHING) ## run the tests that depend on ffmpeg with the one from PyPI, whatever is installed
 	VPO_FFMPEG="$$($(BIN)/python -c 'import imageio_ffmpeg as f; print(f.get_ffmpeg_exe())')" \
@@ -78,6 +78,10 @@ prove-processes: $(EVERYTHING) ## long runs of several processes, every kill of 
 	    tests/bench/training/test_distributed.py tests/bench/training/test_endings.py \
 	    tests/bench/training/test_lost_process.py tests/bench/models/test_exporting.py \
 	    tests/builder/fetching/test_crashes.py $(ARGS)
+
+prove-manifests: $(EVERYTHING) ## build all published manifests again, and compare their bytes
+	$(BIN)/python -m pytest -q -m "proof or not proof" \
+	    tests/builder/build/test_published_manifests.py $(ARGS)
 
 prove-latex: $(EVERYTHING) ## typeset a report with pdflatex (apt-get install texlive-latex-recommended poppler-utils)
 	$(BIN)/python -m pytest -q -rs -m proof tests/bench/report/test_latex.py $(ARGS)

@@ -1,6 +1,7 @@
 """A finished dataset and a run of two epochs that takes a second."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from avs_bench.data.vpo import read_vpo
 from avs_bench.metrics import model_comparison
 from avs_bench.metrics.model_comparison import compare_models
 from avs_bench.metrics.uncertainty import bootstrap, compare
+from avs_bench.report import comparison_tables
 from tests.bench.training.forked import Forked
 from tests.builder.dataset_by_hand import write_dataset
 
@@ -34,13 +36,20 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="module")
-def quick_intervals() -> Iterator[None]:
+@contextmanager
+def few_resamples() -> Iterator[None]:
     """Let intervals and p-values be of four resamples: for tests of everything else."""
     with pytest.MonkeyPatch.context() as patch:
         for function in (bootstrap, compare, compare_models):
             patch.setattr(function, "__defaults__", (4, *(function.__defaults__ or ())[1:]))
-        patch.setattr(model_comparison, "RESAMPLES", 4)
+        for module in (model_comparison, comparison_tables):
+            patch.setattr(module, "RESAMPLES", 4)
+        yield
+
+
+@pytest.fixture(scope="module")
+def quick_intervals() -> Iterator[None]:
+    with few_resamples():
         yield
 
 

@@ -21,8 +21,15 @@ from avs_bench.report.robust_table import robust_tables
 from avs_bench.report.score_tables import group_tables, probe_tables, score_tables
 from avs_bench.report.table import Number
 from avs_bench.results.records import SeenCount, scored_item, scored_set
+from tests.bench.conftest import few_resamples
 from tests.bench.report.made_results import frames, pictures, result, run, silence, videos
 from vpo_builder.runtime.errors import InputError
+
+
+@pytest.fixture
+def quick():
+    with few_resamples():
+        yield
 
 
 def column(table, figure):
@@ -45,6 +52,7 @@ def ours(table):
     return [row for row in table.rows if not row.published]
 
 
+@pytest.mark.usefixtures("quick")
 class TestScores:
     def test_a_run_alone_has_the_interval_over_its_pictures(self):
         scores = pictures(0.8)
@@ -347,6 +355,7 @@ class TestNothing:
 
 
 class TestComparison:
+    @pytest.mark.usefixtures("quick")
     def test_pairs_every_figure_with_its_difference(self):
         runs = [run("a", result(pictures(0.6))), run("b", result(pictures(0.9, seed=4), model="m"))]
         (table,) = comparison_tables(runs)
@@ -391,6 +400,7 @@ class TestComparison:
                 [run(f"s{i}", result(pictures(0.6, seed=i), seed=i)) for i in range(3)]
             )
 
+    @pytest.mark.usefixtures("quick")
     def test_a_run_chosen_on_test_says_so_beside_its_difference(self):
         chosen = {"train": {"selection": "test-as-published"}}
         runs = [run("a", result(pictures(0.6))), run("b", result(pictures(0.9), settings=chosen))]
@@ -412,6 +422,7 @@ class TestComparison:
             comparison_tables([*runs, run("b", elsewhere)])
 
 
+@pytest.mark.usefixtures("quick")
 def test_scores_of_16_bits_are_marked_and_are_no_other_seed():
     rounded = result(pictures(0.5), precision="bf16")
     (table,) = score_tables_of(
@@ -427,6 +438,7 @@ def test_scores_of_16_bits_are_marked_and_are_no_other_seed():
     assert not any(line.startswith("SCORED IN") for line in plain.legend)
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_model_that_has_seen_what_is_scored_is_marked_and_does_not_compete():
     scored = pictures(0.9), pictures(0.5, seed=1), pictures(0.6, seed=2)
     results = [result(one, model=f"m{n}", seed=n) for n, one in enumerate(scored)]

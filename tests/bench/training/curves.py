@@ -62,15 +62,17 @@ def curve(
     return steps(learner, dataset, settings, processes, count)
 
 
-def exact_curve_and_scores(processes: Processes, folder: Path) -> tuple[Curve, list[object]]:
-    """Return the loss terms of 20 steps in float64, and the counts of an evaluation before."""
+def exact_curve_and_scores(
+    processes: Processes, folder: Path, count: int
+) -> tuple[Curve, list[object]]:
+    """Return the loss terms of `count` steps in float64, and the counts of an evaluation before."""
     dataset, settings = read_vpo(folder), read_preset("tiny", EXACT)
     learner = learner_of(dataset, settings, processes)
     (scores,) = evaluate(learner.model, dataset, "test", settings, CPU, processes=processes)
     in_double()
     learner.model.double().needs = replace(learner.model.needs, front_end=spectrograms)
     items = [(item.item_id, item.counts) for item in scores.items]
-    return steps(learner, dataset, settings, processes, STEPS), items
+    return steps(learner, dataset, settings, processes, count), items
 
 
 def learner_of(dataset: AVSDataset, settings: Settings, processes: Processes) -> Learner:

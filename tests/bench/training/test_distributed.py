@@ -50,11 +50,12 @@ def training(folder, out, *more):
     return ["train", *told, *FLAGS, *more]
 
 
-def test_two_processes_have_the_curve_and_the_scores_of_one(folder):
-    (one,) = run_together(1, exact_curve_and_scores, folder)
-    two, other = run_together(2, exact_curve_and_scores, folder)
+@pytest.mark.parametrize("count", [8, pytest.param(STEPS, marks=pytest.mark.proof)])
+def test_two_processes_have_the_curve_and_the_scores_of_one(folder, count):
+    (one,) = run_together(1, exact_curve_and_scores, folder, count)
+    two, other = run_together(2, exact_curve_and_scores, folder, count)
     assert two == other
-    assert len(one[0]) == STEPS
+    assert len(one[0]) == count
     for alone, together in zip(one[0], two[0], strict=True):
         assert together == pytest.approx(alone, abs=1e-9)
     assert len(one[1]) == 3

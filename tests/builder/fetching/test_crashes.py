@@ -142,15 +142,16 @@ def spawn(out: Path, server: Loopback, *options: str) -> "subprocess.Popen[str]"
         signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.proof)])
 def test_processes_killed_at_random_times_resume_to_the_same_bytes(
-    server: Loopback, options: FetchOptions, tmp_path: Path
+    server: Loopback, options: FetchOptions, tmp_path: Path, times: int
 ) -> None:
     build_by_fetching(tmp_path / "whole", options)
     server.seconds_each = 0.05
     draw = random.Random(20)
     out = tmp_path / "killed"
     kills = 0
-    while kills < 20:
+    while kills < times:
         process = spawn(out, server, "--workers", "2" if kills % 5 == 0 else "1")
         began = time.monotonic()
         while not (out / ".vpo-build.lock").exists() and process.poll() is None:
