@@ -73,7 +73,7 @@ fuzz: $(EVERYTHING) ## spoil every kind of input for ten minutes: no traceback, 
 prove-notebook: $(EVERYTHING) ## run docs/quickstart.ipynb in a kernel (half a minute)
 	$(BIN)/python -m pytest -q -m proof tests/test_notebook.py $(ARGS)
 
-prove-processes: $(EVERYTHING) ## long runs of several processes, every kill of a build, official models in ONNX (minutes)
+prove-processes: $(EVERYTHING) ## long runs of several processes, every kill of a build, models in ONNX (minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto -m proof \
 	    tests/bench/training/test_distributed.py tests/bench/training/test_endings.py \
 	    tests/bench/training/test_lost_process.py tests/bench/models/test_exporting.py \

@@ -12,8 +12,8 @@ from avs_bench.config import Settings, read_preset
 from avs_bench.data.example import AVSDataset
 from avs_bench.data.vpo import read_vpo
 from avs_bench.metrics import model_comparison
-from avs_bench.metrics.model_comparison import compare_models
-from avs_bench.metrics.uncertainty import bootstrap, compare
+from avs_bench.metrics.model_comparison import model_comparisons_of
+from avs_bench.metrics.uncertainty import bootstrap, comparisons_of, intervals_of
 from avs_bench.report import comparison_tables
 from tests.bench.training.forked import Forked
 from tests.builder.dataset_by_hand import write_dataset
@@ -40,8 +40,8 @@ def _one_thread() -> None:
 def few_resamples() -> Iterator[None]:
     """Let intervals and p-values be of four resamples: for tests of everything else."""
     with pytest.MonkeyPatch.context() as patch:
-        for function in (bootstrap, compare, compare_models):
-            patch.setattr(function, "__defaults__", (4, *(function.__defaults__ or ())[1:]))
+        for one_or_all in (bootstrap, intervals_of, comparisons_of, model_comparisons_of):
+            patch.setattr(one_or_all, "__defaults__", (4, *(one_or_all.__defaults__ or ())[1:]))
         for module in (model_comparison, comparison_tables):
             patch.setattr(module, "RESAMPLES", 4)
         yield

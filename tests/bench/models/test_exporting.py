@@ -37,6 +37,7 @@ def test_official_models_give_the_same_logits_in_onnxruntime(tmp_path, name, opt
     )
 
 
+@pytest.mark.proof
 def test_queries_and_deformable_attention_are_the_same_in_onnxruntime(tmp_path):
     model = small_avsegformer(Variant(2, 1, None, None, None, None)).eval()
     sides = torch.randn(1, 2, 3, 32, 32), torch.randn(1, 2, 1, 1, 96, 64)
