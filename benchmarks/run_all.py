@@ -26,7 +26,7 @@ PACKAGES = (
     "torch", "numpy", "pycocotools", "pillow", "soundfile", "soxr", "msgspec", "av",
     "imageio-ffmpeg", "torchmetrics",
 )  # fmt: skip
-GUARDS = ("growth", "start-up", "verify", "clip ranking", "data wait")
+GUARDS = ("growth", "start-up", "verify", "clip ranking", "data wait", "programs")
 """How the titles of rows begin that compare with nobody: they keep what is fast from slowing."""
 HEADER = (
     "| row | baseline | ours | baseline's | ratio | goal | |",

@@ -24,7 +24,7 @@ from vpo_builder.runtime.version import VERSION
 FORMAT = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ScoredItem:
     """The counts of one picture, of one video ("video"), or of a picture's sounds ("listening").
 

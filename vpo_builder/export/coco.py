@@ -154,10 +154,10 @@ def _write_panoptic(
     `places` [H, W] holds the place of the region seen, counted from 1; its id is that of its
     annotation, of which `first` is the first. A region that others cover is no segment.
     """
-    ids = np.where(places > 0, places + np.uint32(first - 1), 0)
-    channels = np.stack([ids & 255, ids >> 8 & 255, ids >> 16 & 255], axis=-1).astype(np.uint8)
+    ids = np.array([0, *range(first, first + len(regions))], "<u4")
+    channels = ids.view(np.uint8).reshape(-1, 4)[:, :3]
     with faults_named(path, path):
-        Image.fromarray(channels, "RGB").save(path, "PNG")
+        Image.fromarray(channels[places], "RGB").save(path, "PNG")
     seen = []
     for place, region in enumerate(regions, start=1):
         code = coco_mask.encode(np.asfortranarray(places == place))

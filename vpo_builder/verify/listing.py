@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from sys import intern
 
 from vpo_builder.dataset.faults import Fault
 from vpo_builder.dataset.manifest import CHECKSUMS, META
@@ -58,7 +59,7 @@ def _parse(data: bytes) -> tuple[dict[str, str], list[str]]:
         elif path in listed:
             reasons.append(f"line {number} lists {path} a second time")
         else:
-            listed[path] = digest
+            listed[intern(path)] = intern(digest)  # `diff` holds the lists of two builds
     return listed, reasons
 
 
