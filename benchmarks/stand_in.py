@@ -43,6 +43,11 @@ class Card:
         if storage.data_ptr():
             self._there[storage.data_ptr()] = storage
 
+    def without(self, tensor: Tensor) -> Tensor:
+        """Return a tensor, which lies in main memory though it was computed from the card's."""
+        del self._there[tensor.untyped_storage().data_ptr()]
+        return tensor
+
     def has(self, value: object) -> bool:
         """Tell whether a value is a tensor on the card."""
         return isinstance(value, Tensor) and value.untyped_storage().data_ptr() in self._there
@@ -75,7 +80,7 @@ class _Calls(TorchFunctionMode):
         given = function(*args, **kwargs)
         if function in BROUGHT and card.has(args[0]):
             self._count("in_main_memory")
-            return given.clone() if isinstance(given, Tensor) else given
+            return card.without(given.clone()) if isinstance(given, Tensor) else given
         if isinstance(given, Tensor) and _names_a_device(args, kwargs) and not card.has(given):
             if function in (Tensor.to, torch.tensor):
                 given = given.clone()
