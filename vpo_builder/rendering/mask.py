@@ -3,6 +3,7 @@
 import functools
 import io
 import math
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,7 +91,8 @@ def encode_png(mask: Mask, palette: Sequence[int] | None = None) -> bytes:
     image = Image.fromarray(mask, mode="P")
     image.putpalette(_voc_palette() if palette is None else palette)
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
+    # A mask is runs of a value: looking for nothing else takes a third of the time, and fewer bytes.
+    image.save(buffer, format="PNG", compress_type=zlib.Z_RLE)
     return buffer.getvalue()
 
 
