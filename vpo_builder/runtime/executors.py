@@ -16,6 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from vpo_builder.runtime.freed_memory import keep_freed_memory
 from vpo_builder.runtime.interruption import uninterrupted
 from vpo_builder.runtime.progress import progress
 from vpo_builder.runtime.tasks import (
@@ -80,6 +81,7 @@ class SerialExecutor:
         self, function: Callable[[Task], Result], tasks: Iterable[Task], size: int = 1
     ) -> Iterator[Result]:
         """See Executor."""
+        keep_freed_memory()
         return map(function, tasks)
 
 

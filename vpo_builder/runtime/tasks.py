@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.freed_memory import keep_freed_memory
 
 Task = TypeVar("Task")
 
@@ -51,6 +52,7 @@ def batch_size(tasks: int, workers: int) -> int:
 
 def run_batch(function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
     """Return the result of each task of a batch."""
+    keep_freed_memory()
     return [function(task) for task in tasks]
 
 
