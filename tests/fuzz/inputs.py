@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -21,6 +21,7 @@ from tests.builder.building import build_from
 from tests.builder.dataset_by_hand import PICTURES, photograph, waveform, write_dataset
 from tests.builder.documents.test_documents import write_documents
 from tests.builder.fetching.fetching_build import hamlet
+from tests.fuzz import further_inputs as further
 from tests.fuzz import mutations as m
 from vpo_builder.dataset.manifest import CHECKSUMS, MANIFEST, META
 from vpo_builder.export.export import FORMATS
@@ -44,7 +45,7 @@ class Kind:
     name: str
     files: str
     structure: tuple[m.Mutation, ...]
-    commands: Callable[[Path, Path, Random], list[Command]]
+    commands: Callable[[Path, Path, Random], Iterable[Command]]
     is_sealed: bool = False
 
     @property
@@ -162,6 +163,9 @@ BUILD, FILMS = build_vpo("sources"), build_vpo("filmed")
 HEARD = build_vpo("sources", "--vggsounder", "sources/vggsounder.csv")
 JSON, LINES, TABLE = (m.change_json,), (m.change_json_line,), (m.change_table,)
 WEIGHTS = (m.change_zip, m.change_checkpoint)
+TOML, SAFE = (m.change_toml,), (m.change_safetensors,)
+OWN, SOUNDS = ("--images", "mine"), ("--sounds", "recordings/recordings.csv")
+MAPPED = ("--labels", "labels.json", "--class-map", "map.csv")
 S4 = "s4/Single-source"
 KINDS: tuple[Kind, ...] = (
     Kind("instances json", "sources/coco/annotations/instances_*.json", JSON, BUILD),
@@ -197,6 +201,24 @@ KINDS: tuple[Kind, ...] = (
     Kind("predict's jpg", "shot/photo.jpg", (), predict_shot),
     Kind("predict's wav", "shot/photo.wav", (), predict_shot),
     Kind("predict's mp4", "shot/film.mp4", (), predict_film),
+    Kind("answer png", "answers/*.png", (m.change_png,), further.score("answers")),
+    Kind("answer npz", "arrays/*.npz", (m.change_zip,), further.score("arrays")),
+    Kind("answers zip", "answers.zip", (m.change_zip,), further.score("answers.zip")),
+    Kind("answers list", "answers/answers.json", JSON, further.score("answers")),
+    Kind("class-map csv", "map.csv", TABLE, further.score("answers", *MAPPED)),
+    Kind("labels json", "labels.json", JSON, further.score("answers", *MAPPED)),
+    Kind("board's json", "run/submission.json", JSON, further.rank),
+    Kind("robust json", f"run/{further.ROBUST}", JSON, further.compare_robust),
+    Kind("hub config", "run/hub/config.json", JSON, further.open_hub_folder),
+    Kind("safetensors", "run/hub/*.safetensors", SAFE, further.open_hub_folder),
+    Kind("sources.toml", "sources.toml", TOML, further.build_own("--images", "sources.toml")),
+    Kind("own mask png", "mine/masks/**/*.png", (m.change_png,), further.build_own(*OWN)),
+    Kind("own picture", "mine/pictures/*.jpg", (), further.build_own(*OWN)),
+    Kind("sounds csv", "recordings/recordings.csv", TABLE, further.build_own(*SOUNDS)),
+    Kind("packed tar", "packed/*.tar.gz", (m.change_tar,), further.build_packed),
+    Kind("build's preset", "presets/build.toml", TOML, further.build_with_preset),
+    Kind("train's preset", "presets/train.toml", TOML, further.read_preset),
+    Kind("side files", "kept.txt", (), further.build_from_side_files),
 )
 OF_A_RUN = "run/"
 """Files of a run are spoilt in a copy below `out`: commands write beside them."""
@@ -221,6 +243,7 @@ def write_inputs(home: Path) -> None:
     (home / "shot" / "photo.jpg").write_bytes(photograph(5))
     soundfile.write(home / "shot" / "photo.wav", waveform("shot", 1.0), 16_000)
     _film(home / "shot" / "film.mp4", "2")
+    further.write_further_inputs(home, avs_bench)
 
 
 def avs_bench(*arguments: str) -> None:

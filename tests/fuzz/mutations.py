@@ -8,6 +8,8 @@ import csv
 import io
 import json
 import struct
+import tarfile
+import tomllib
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -218,7 +220,7 @@ def change_zip(data: bytes, draw: Random) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     pickled = [name for name in members if name.endswith(".pkl")]
-    name = draw.choice(pickled if draw.random() < 0.6 else sorted(members))
+    name = draw.choice(pickled if pickled and draw.random() < 0.6 else sorted(members))
     kind = draw.randrange(8)
     if kind == 0:
         del members[name]
@@ -232,6 +234,58 @@ def change_zip(data: bytes, draw: Random) -> bytes:
         for name, content in members.items():
             archive.writestr(name, content)
     return out.getvalue()
+
+
+def change_tar(data: bytes, draw: Random) -> bytes:
+    """Change, rename, double or lose a member of a packed tar, or make it a link or a device."""
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        members = [
+            (one, archive.extractfile(one).read() if one.isfile() else b"")  # type: ignore[union-attr]
+            for one in archive.getmembers()
+        ]
+    place = draw.randrange(len(members))
+    member, content = members[place]
+    kind = draw.randrange(6)
+    if kind == 0:
+        del members[place]
+    elif kind == 1:
+        member.name = draw.choice(HOSTILE_TEXTS).replace("\0", "_") or "x"
+    elif kind == 2:
+        member.type = draw.choice((tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE))
+        member.linkname, members[place] = draw.choice(("/dev/zero", "../../outside")), (member, b"")
+    elif kind == 3:
+        members.insert(draw.randrange(len(members) + 1), (member, content))
+    else:
+        members[place] = member, draw.choice(BYTES)(content or b"x", draw)
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", format=tarfile.GNU_FORMAT) as archive:
+        for one, held in members:
+            one.size = len(held)
+            archive.addfile(one, io.BytesIO(held))
+    return out.getvalue()
+
+
+def change_safetensors(data: bytes, draw: Random) -> bytes:
+    """Change the header of a safetensors file, its length right."""
+    (length,) = struct.unpack("<Q", data[:8])
+    header = change_json(data[8 : 8 + length], draw)
+    return struct.pack("<Q", len(header)) + header + data[8 + length :]
+
+
+def change_toml(data: bytes, draw: Random) -> bytes:
+    """Replace, remove, double or exchange values of a TOML file."""
+    tree = change_tree(tomllib.loads(data.decode()), draw)
+    items = tree.items() if isinstance(tree, dict) else ()
+    lines = (f"{_toml(key)} = {_toml(value)}\n" for key, value in items)
+    return "".join(lines).encode(errors="surrogatepass")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value).replace("Infinity", "inf").replace("NaN", "nan")
 
 
 def change_checkpoint(data: bytes, draw: Random) -> bytes:

@@ -5,6 +5,7 @@ import json
 import struct
 import subprocess
 import sys
+import tarfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -13,6 +14,7 @@ from random import Random
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save
 
 from tests.builder.dataset_by_hand import mask_png
 from tests.fuzz import mutations as m
@@ -26,6 +28,16 @@ def checkpoint() -> bytes:
     return file.getvalue()
 
 
+def packed_tar() -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        for name in ("a.wav", "b.wav"):
+            member = tarfile.TarInfo(f"video/{name}")
+            member.size = 9
+            archive.addfile(member, io.BytesIO(b"recording"))
+    return file.getvalue()
+
+
 JSON = b'{"images": [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}], "info": {}}'
 INPUTS = {
     m.change_json: JSON,
@@ -34,6 +46,9 @@ INPUTS = {
     m.change_png: mask_png([(3, (1, 1, 9, 9))], (16, 16)),
     m.change_zip: checkpoint(),
     m.change_checkpoint: checkpoint(),
+    m.change_tar: packed_tar(),
+    m.change_toml: b'[[images]]\nmasks = "a"\nvalues = {dog = 1}\n[train]\nepochs = 3\n',
+    m.change_safetensors: save({"weight": torch.ones(2, 3), "bias": torch.zeros(2)}),
     **dict.fromkeys(m.BYTES, JSON),
 }
 
