@@ -5,11 +5,11 @@ from typing import Any
 
 from vpo_builder.dataset.manifest import Manifest
 from vpo_builder.documents.licences import Licence, conditions, strictest_first
+from vpo_builder.documents.notes import notes
 from vpo_builder.documents.sound_sources import SoundSource
 from vpo_builder.documents.wording import (
     citation,
     file_rows,
-    notes,
     source_licences,
     summary,
 )

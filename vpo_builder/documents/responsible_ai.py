@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from vpo_builder.dataset.schema import ManifestMeta
+from vpo_builder.documents.notes import notes
 from vpo_builder.documents.picture_sources import PictureSources
 from vpo_builder.documents.sound_sources import SoundSource, named
-from vpo_builder.documents.wording import notes
 
 RAI_CONFORMS_TO = "http://mlcommons.org/croissant/RAI/1.0"
 REUSED = "Secondary Data analysis"  # a value of the vocabulary, as is "Others"
