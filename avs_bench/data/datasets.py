@@ -19,7 +19,8 @@ def read_dataset(folder: Path) -> AVSDataset:
     one that is unfinished or edited.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder: expected a dataset, such as data/VPO/VPO-SS")
+        seen = "is a file" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {seen}: expected a dataset, such as data/VPO/VPO-SS")
     if any((folder / name).exists() for name in (MANIFEST, META)):
         return read_vpo(folder)
     trees = find_trees(folder)

@@ -25,9 +25,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder that takes `path`'s place when the block succeeds.
 
     A folder that is there already stays until then: ask first whether it may be replaced. The
-    new one is removed when the block raises, and so is what killed writers of `path` left.
+    new one is removed when the block raises, and so is what killed writers of `path` left. Raises
+    NotADirectoryError, before anything is written, where a file lies.
     """
     path = path.resolve()
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
     fresh, lock = _locked_folder(path)
@@ -47,7 +50,8 @@ def _locked_folder(path: Path) -> tuple[Path, int]:
     """Return a new temporary folder and the descriptor that holds its lock."""
     while True:
         fresh = _temporary(path)
-        fresh.mkdir()
+        with faults_named(path, fresh):
+            fresh.mkdir()
         try:
             lock = _lock(fresh)
         except OSError:  # a file system without locks: what is left there stays

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 
@@ -21,6 +21,7 @@ from vpo_builder.sources.coco_folders import coco_places
 
 COCO_PARTS: Mapping[str, Home] = {"train2017": "train", "val2017": "test"}
 LARGEST_TOML = 1_000_000
+EXPECTED = "expected a toml of tables [[images]], or a folder with the folders pictures and masks"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,60}", re.ASCII)
 
 _Value = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
@@ -147,9 +148,10 @@ def _decode(path: Path) -> list[_Row]:
             raise InputError(f"{path}: unknown key {unknown[0]!r}: expected tables [[images]]")
         rows = msgspec.convert(tree.get("images", []), list[_Row])
     except OSError as error:
-        raise InputError(f"--images {path}: cannot be read: {error.strerror}") from None
+        raise InputError(f"--images {path}: cannot be read: {error.strerror}; {EXPECTED}") from None
     except (*BAD_JSON, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: not a list of sources: {error}") from None
+        homes = f" ({', '.join(get_args(Home))})" if "enum value" in str(error) else ""
+        raise InputError(f"{path}: not a list of sources: {error}{homes}; {EXPECTED}") from None
     if not rows:
         raise InputError(f"{path}: no table [[images]]: give masks and pictures in one")
     return rows

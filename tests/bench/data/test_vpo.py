@@ -135,6 +135,9 @@ def test_a_category_outside_of_the_class_table_is_refused(folder):
 
 
 def test_no_folder_and_an_unfinished_build_are_each_one_line(folder, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file: is a file: expected a dataset"):
+        read_dataset(tmp_path / "file")
     with pytest.raises(InputError, match="no such folder"):
         read_vpo(tmp_path / "nowhere")
     (folder / META).unlink()

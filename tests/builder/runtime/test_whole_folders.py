@@ -119,3 +119,17 @@ def test_a_link_to_a_folder_stays_one(tmp_path: Path) -> None:
     write(tmp_path / "gallery", "new")
     assert (tmp_path / "gallery").is_symlink()
     assert (tmp_path / "disk" / "real" / "page").read_text() == "new"
+
+
+def test_a_file_in_the_way_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("somebody's")
+    with pytest.raises(NotADirectoryError) as refused, atomic_folder(tmp_path / "taken"):
+        pytest.fail("something was to be written")
+    assert refused.value.filename == str(tmp_path / "taken")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_folder_that_cannot_be_made_is_named_and_not_its_temporary_one() -> None:
+    with pytest.raises(OSError, match="/proc/x") as refused, atomic_folder(Path("/proc/x")):
+        pytest.fail("nothing can be made there")
+    assert refused.value.filename == "/proc/x"

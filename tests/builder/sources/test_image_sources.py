@@ -338,7 +338,10 @@ def test_an_address_that_climbs_is_refused(sources: Path, url: str) -> None:
         ("[[image]]", "unknown key 'image': expected tables [[images]]"),
         ("[[images]]", "missing required field `masks`"),
         (FIRST + "where = 1", "unknown field `where`"),
-        (FIRST + 'subset = "dev"', "Invalid enum value 'dev' - at `$[0].subset`"),
+        (
+            FIRST + 'subset = "dev"',
+            "Invalid enum value 'dev' - at `$[0].subset` (train, val, test, divided); expected a",
+        ),
         (FIRST + "add_to_image_ids = -1", "add_to_image_ids"),
         (FIRST + "add_to_image_ids = 999999999999", "image id 1000000000027 is above"),
         (FIRST + "add_to_annotation_ids = 999999999999", "annotation id 1000000000068 is above"),
@@ -346,7 +349,10 @@ def test_an_address_that_climbs_is_refused(sources: Path, url: str) -> None:
         (FIRST + FIRST, "2 tables are called 'train2017'"),
         (FIRST + "values = {dog = 1}", "a json names its categories"),
         ("[[images]]\nmasks = 'gone.json'\npictures = '.'", "gone.json: cannot be read"),
-        ("[[images]", "not a list of sources"),
+        (
+            "[[images]",
+            "expected a toml of tables [[images]], or a folder with the folders pictures",
+        ),
     ],
 )
 def test_what_cannot_be_a_source_is_one_line(sources: Path, text: str, said: str) -> None:
