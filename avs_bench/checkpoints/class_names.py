@@ -9,6 +9,7 @@ from vpo_builder.runtime.regular_files import read_regular
 
 CLASS_NAMES = Path(__file__).parent / "class_names.toml"
 LARGEST_LABELS = 1_000_000
+EXPECTED = 'expected a json such as {"background": 0, "dog": 1}'
 NO_TABLE = (ValueError, AttributeError, TypeError, RecursionError)
 
 
@@ -35,8 +36,10 @@ def read_labels(path: Path) -> tuple[str, ...]:
     try:
         table = json.loads(read_regular(path, LARGEST_LABELS))
         pairs = sorted((int(index), str(name)) for name, index in table.items())
-    except (OSError, ArithmeticError, *NO_TABLE) as error:
-        raise InputError(f"{path}: no json of class names to indices: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; {EXPECTED}") from None
+    except (ArithmeticError, *NO_TABLE):
+        raise InputError(f"{path}: no json of class names to indices; {EXPECTED}") from None
     indices = [index for index, _ in pairs]
     first = indices[0] if indices else 0
     if first not in (0, 1) or indices != list(range(first, first + len(indices))) or not pairs:

@@ -81,11 +81,15 @@ class TestNames:
         with pytest.raises(InputError, match="expected 0 to 3, one for each class"):
             class_names(4, tmp_path / "labels.json")
 
-    @pytest.mark.parametrize("content", ["", "[1]", '{"a": "x"}', '{"a": null}', "\\ud800"])
+    @pytest.mark.parametrize(
+        "content", ["", "[1]", '{"a": "x"}', '{"a": null}', "\\ud800", '{"a": 1e999}', "[" * 9999]
+    )
     def test_from_anything_else_are_refused(self, tmp_path, content):
         (tmp_path / "labels.json").write_text(content)
-        with pytest.raises(InputError, match=r"labels\.json"):
+        with pytest.raises(InputError, match=r"labels\.json: no json .* such as .*\"dog\": 1"):
             class_names(3, tmp_path / "labels.json")
+        with pytest.raises(InputError, match="cannot be read: is no regular file"):
+            class_names(3, tmp_path)
 
 
 def test_what_does_not_fit_is_one_line(tmp_path):
