@@ -1,23 +1,24 @@
-"""Runs mutmut and compares what survives with mutants.toml, the mutants that change nothing.
+"""Changes rules in every small way and says which changes no test notices: `make mutants`.
 
-A mutant is known by its function and by the lines that it changes, not by mutmut's number, which
-shifts with every edit. Fails where a mutant survives that is not named, and where one is named
-that does not survive. `make mutants` runs it from the checkout, room by room, each against its own
-tests; files and rooms as arguments (ARGS="avs_bench/losses") are tried alone.
+    python tests/mutants.py [--workers 2] [avs_bench/losses avs_bench/metrics/robust.py ...]
+
+Mutants that change nothing stand in mutants.toml with the reason. A mutant is known by its function
+and by the lines that it changes, not by mutmut's number, which shifts with every edit. Fails where
+a mutant survives that is not named there, and where one that is named does not.
 """
 
+import argparse
+import os
 import re
-import shutil
-import subprocess
 import sys
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mutmut.configuration import config
+from mutant_trials import function_of, make_mutants, survivors
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 
 ROOMS = {
@@ -29,9 +30,6 @@ ROOMS = {
 }
 """What is changed, and the tests that shall notice."""
 NAMED = Path(__file__).with_suffix(".toml")
-FOLDER = Path("mutants")  # of mutmut, which keeps what it found there
-CAUGHT = ("killed", "timeout", "segfault")
-REPORT = re.compile(r"^\s*(\S+__mutmut_\d+): (.+)$", re.MULTILINE)
 TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -43,39 +41,19 @@ class Mutant(NamedTuple):
     after: str
 
 
-RUN = """
-import sys
-from mutmut.__main__ import cli
-from mutmut.configuration import config
-config().only_mutate = [sys.argv[1]]
-config().pytest_add_cli_args_test_selection = [sys.argv[2]]
-cli(sys.argv[3:])
-"""
-
-
-def pattern_of(part: str) -> str:
-    """Return mutmut's pattern of the files of a part, which is a file or a room."""
-    return part if part.endswith(".py") else f"{part}/*"
-
-
-def mutmut(part: str, tests: str, *arguments: str) -> str:
-    """Return what a command of mutmut prints for a file or room; stop if it fails."""
-    command = [sys.executable, "-c", RUN, pattern_of(part), tests, *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{done.stdout}\nmutants: mutmut {arguments[0]} failed; see above")
-    return done.stdout
-
-
-def changed_by(name: str) -> Mutant:
+def changed_by(name: str, path: Path) -> Mutant:
     """Return the mutant of one of mutmut's names, such as `room.file.xǁClassǁmethod__mutmut_3`."""
-    lines = get_diff_for_mutant(name).splitlines()
+    lines = get_diff_for_mutant(name, path=path).splitlines()
     changed = [line for line in lines if re.match(r"[-+](?![-+]{2} )", line)]
     before, after = (
         " ".join(line[1:].strip() for line in changed if line[0] == sign) for sign in "-+"
     )
-    function = re.sub(r"__mutmut_\d+$", "", name).replace("ǁ", ".")
-    return Mutant(re.sub(r"\.x[_.]", ".", function, count=1), before, after)
+    return Mutant(readable(function_of(name)), before, after)
+
+
+def readable(function: str) -> str:
+    """Return the dotted name of one of mutmut's functions."""
+    return re.sub(r"\.x[_.]", ".", function.replace("ǁ", "."), count=1)
 
 
 def is_everywhere(mutant: Mutant, argument: str) -> bool:
@@ -100,9 +78,26 @@ def is_wording(mutant: Mutant) -> bool:
     )
 
 
-def faults(survivors: list[Mutant], named: list[Mutant]) -> Iterator[str]:
+def named_in(parts: Sequence[str]) -> Counter[Mutant]:
+    """Return the mutants of files and rooms that are named as changing nothing."""
+    inside = tuple(f"{part.removesuffix('.py').replace('/', '.')}." for part in parts)
+    entries = tomllib.loads(NAMED.read_text(encoding="utf-8"))["equivalent"]
+    return Counter(
+        Mutant(entry["function"], entry["before"], entry["after"])
+        for entry in entries
+        if entry["function"].startswith(inside)
+    )
+
+
+def faults(left: list[Mutant], known: Counter[Mutant]) -> Iterator[str]:
     """Yield a paragraph for each mutant that survives unnamed or is named and does not."""
-    alive, known = Counter(survivors), Counter(named)
+    everywhere = tomllib.loads(NAMED.read_text(encoding="utf-8"))["everywhere"]
+    alive = Counter(
+        mutant
+        for mutant in left
+        if not is_wording(mutant)
+        and not any(is_everywhere(mutant, entry["argument"]) for entry in everywhere)
+    )
     for mutant in alive - known:
         yield f"survives: {mutant.function}\n  - {mutant.before}\n  + {mutant.after}"
     for mutant in known - alive:
@@ -117,44 +112,30 @@ def tests_of(part: str) -> str:
     sys.exit(f"mutants: {part}: expected one of {', '.join(ROOMS)}, or a file in one")
 
 
-def tried(part: str) -> tuple[int, list[Mutant]]:
-    """Try a file or room; return how many mutants it has and which of them survive."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    mutmut(part, tests_of(part), "run")
-    found = REPORT.findall(mutmut(part, tests_of(part), "results", "--all", "true"))
-    config().only_mutate = [pattern_of(part)]
-    return len(found), [changed_by(name) for name, outcome in found if outcome not in CAUGHT]
-
-
-def unnamed(part: str) -> int:
-    """Try a file or room, say what survives unnamed or is named in vain, return how many are."""
-    began = time.monotonic()
-    count, survivors = tried(part)
-    entries = tomllib.loads(NAMED.read_text(encoding="utf-8"))
-    inside = f"{part.removesuffix('.py').replace('/', '.')}."
-    named = [Mutant(e["function"], e["before"], e["after"]) for e in entries["equivalent"]]
-    arguments = [entry["argument"] for entry in entries["everywhere"]]
-    worded = [one for one in survivors if is_wording(one)]
-    left = [
-        one
-        for one in survivors
-        if not is_wording(one) and not any(is_everywhere(one, a) for a in arguments)
-    ]
-    wrong = list(faults(left, [one for one in named if one.function.startswith(inside)]))
-    print(*wrong, sep="\n")
-    print(
-        f"{part}: {count} mutants in {time.monotonic() - began:.0f} s: {count - len(survivors)} "
-        f"caught, {len(survivors)} survive, {len(worded)} of them in the wording alone",
-        flush=True,
-    )
-    return len(wrong)
+def asked() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("parts", nargs="*", metavar="FILE|ROOM", help="change these alone")
+    workers = os.cpu_count() or 1
+    parser.add_argument("--workers", type=int, default=workers, help="trials at a time")
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Try every room, or the files and rooms of the command line."""
-    parts = [part.rstrip("/") for part in sys.argv[1:]] or list(ROOMS)
-    wrong = sum(map(unnamed, parts))
-    sys.exit(f"mutants: {wrong} to test, or to name in {NAMED.name} with a reason" if wrong else 0)
+    """Try mutants, say which survive unnamed or are named in vain, and fail if there are any."""
+    options, began = asked(), time.monotonic()
+    parts = [part.rstrip("/") for part in options.parts] or list(ROOMS)
+    tests = sorted({tests_of(part) for part in parts})
+    made = make_mutants([part if part.endswith(".py") else f"{part}/*" for part in parts])
+    left = [changed_by(name, made[name]) for name in survivors(made, tests, options.workers)]
+    wrong = list(faults(left, named_in(parts)))
+    print(*wrong, sep="\n")
+    print(
+        f"{len(made)} mutants in {time.monotonic() - began:.0f} s: {len(made) - len(left)} caught, "
+        f"{len(left)} survive, {sum(map(is_wording, left))} of them in the wording alone"
+    )
+    if wrong:
+        sys.exit(f"mutants: {len(wrong)} to test, or to name in {NAMED.name} with a reason")
 
 
 if __name__ == "__main__":
