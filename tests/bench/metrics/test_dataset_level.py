@@ -348,8 +348,11 @@ class TestErrors:
         assert "\n" not in str(error.value)
 
     def test_logits_instead_of_labels(self):
-        with pytest.raises(InputError, match="argmax"):
-            Confusion.of(np.zeros((2, 2)), np.zeros((2, 2), int), 3)
+        logits, labels = np.zeros((2, 2)), np.zeros((2, 2), int)
+        with pytest.raises(InputError, match=r"^pred: .*argmax"):
+            Confusion.of(logits, labels, 3)
+        with pytest.raises(InputError, match=r"^target: .*argmax"):
+            Confusion.of(labels, logits, 3)
 
 
 def test_the_metrics_import_without_torch():

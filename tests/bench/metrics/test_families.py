@@ -8,6 +8,7 @@ from avs_bench.metrics import (
     InstanceScores,
     ListeningScores,
     VideoScores,
+    blank_record,
     f_video_official,
     j_video,
 )
@@ -75,3 +76,20 @@ def test_every_figure_of_a_family_says_so_in_its_name(family):
 )
 def test_a_figure_is_printed_in_per_cent_with_its_note_and_rules(value, note, printed):
     assert str(Figure("miou_dataset", value, "all", note)) == printed
+
+
+@pytest.mark.parametrize(
+    ("family", "kind"),
+    [
+        ("dataset", Confusion),
+        ("frame", FrameScores),
+        ("video", VideoScores),
+        ("instances", InstanceScores),
+        ("listening", ListeningScores),
+    ],
+)
+def test_the_record_of_nothing_counts_nothing_of_all_classes(family, kind):
+    blank = blank_record(family, 7)
+    assert type(blank) is kind
+    assert not blank.vector().any()
+    assert getattr(blank, "classes", 7) == 7

@@ -15,6 +15,8 @@ from avs_bench.metrics import (
     miou_dataset,
     size_band,
 )
+from avs_bench.metrics.arrays import first_place, nearest_labels
+from avs_bench.metrics.record import from_units, to_units
 from vpo_builder.runtime.errors import InputError
 
 
@@ -48,7 +50,25 @@ class TestRecords:
             record + 1
         with pytest.raises(TypeError):
             record + "record"
+        with pytest.raises(TypeError):
+            0.0 + record
         assert record != record.vector().tolist()
+
+    def test_counts_stay_whole_numbers(self, record):
+        made = record.with_vector(record.vector().astype(float))
+        assert made.vector().dtype == np.int64
+        shapes = made.shapes()
+        for name in type(record).__slots__:
+            count = getattr(made, name)
+            assert count.dtype == np.int64 if name in shapes else type(count) is int
+
+
+def test_scores_are_whole_units_of_any_type():
+    for dtype in (np.float16, np.float32, np.float64):
+        units = to_units(np.array([0.5, 1], dtype))
+        assert units.dtype == np.int64
+        assert units.tolist() == [2**39, 2**40]
+    assert from_units(3 * 2**39).tolist() == 1.5
 
 
 def test_negative_counts_are_none():
@@ -130,3 +150,14 @@ def test_ignored_pixels_are_no_part_of_a_picture_and_all_of_them_no_picture():
     assert size_band(np.full(4, 255)) == "none"
     with pytest.raises(InputError, match=r"^target: expected class indices"):
         size_band(target / 1.0)
+
+
+def test_a_place_is_named_with_the_number_of_others():
+    assert first_place(np.array([[False, True], [True, True]])) == "at [0, 1] and 2 more"
+    assert first_place(np.array([[False, True]]), within=(3,)) == "at [3, 0, 1]"
+
+
+def test_maps_of_the_size_that_is_asked_for_are_handed_on():
+    labels = np.arange(12).reshape(1, 3, 4)
+    assert nearest_labels(labels, (3, 4)) is labels
+    assert nearest_labels(labels, (1, 2)).tolist() == [[[5, 7]]]

@@ -14,7 +14,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from avs_bench.metrics.components import components
+from avs_bench.metrics.figure import NOTHING_COUNTED
 from avs_bench.metrics.instances import (
+    NO_QUESTION,
     InstanceScores,
     SeenObjects,
     accuracy_instances,
@@ -241,3 +243,60 @@ def test_average_precision_is_that_of_pycocotools(seed: int) -> None:
     ap, ap50 = ap_of_coco(pictures)
     assert float(ap_instances(total)) == pytest.approx(ap, abs=1e-9)
     assert float(ap50_instances(total)) == pytest.approx(ap50, abs=1e-9)
+
+
+def test_every_class_with_one_heard_and_another_silent_is_a_question() -> None:
+    pair = birds(2, 0)
+    heard, masks = (True, *pair.heard), np.concatenate([box(50, 55)[None], pair.masks])
+    alone = SeenObjects(masks, (1, BIRD, BIRD), heard, heard)
+    assert InstanceScores.of_choices(shown(pair.masks[:1]), alone, CLASSES).questions == 1
+    both = SeenObjects(
+        np.concatenate([pair.masks, pair.masks[:, ::-1]]),
+        (1, 1, BIRD, BIRD),
+        (True, False, False, True),
+        (False, True, False, True),
+    )
+    answer = both.masks[0] + BIRD * both.masks[3]
+    record = InstanceScores.of_choices(answer.astype(np.uint8), both, CLASSES)
+    assert (record.questions, record.right_units, record.kept_units) == (2, 2 * 2**40, 2**40)
+    assert record.chance_units == 2**40
+
+
+def test_an_object_of_which_half_is_shown_is_found_at_the_first_level_alone() -> None:
+    seen = birds(2, 0)
+    half = shown(seen.masks[:1])
+    half[10:] = 0  # six rows of twelve
+    record = InstanceScores.of(half, seen, CLASSES)
+    assert record.found[:, BIRD].sum(axis=-1).tolist() == [1] + 9 * [0]
+
+
+@pytest.mark.parametrize(("sure", "step"), [(-1.0, 0), (0.26, 5), (1.0, 20), (2.0, 20)])
+def test_a_detection_is_counted_at_its_twentieth(sure: float, step: int) -> None:
+    seen = birds(2, 0)
+    record = InstanceScores.of(perfect(seen, 0), seen, CLASSES, np.full((20, 60), sure))
+    assert np.flatnonzero(record.given[BIRD]).tolist() == [step]
+    certain = InstanceScores.of(perfect(seen, 0), seen, CLASSES)
+    assert np.flatnonzero(certain.given[BIRD]).tolist() == [20]
+
+
+def test_figures_by_ear_have_names_rules_and_reasons_to_be_none() -> None:
+    record, nothing = scored(perfect, (2,)), InstanceScores.empty(CLASSES)
+    told = {
+        accuracy_instances: ("accuracy_instances", "classes of which one object", NO_QUESTION),
+        kept_instances: ("kept_instances", "chosen is the object of the sound", NO_QUESTION),
+        chance_instances: ("chance_instances", "classes of which one object", NO_QUESTION),
+        ap_instances: ("ap_instances", "IoU 0.5 to 0.95; COCO's", NOTHING_COUNTED),
+        ap50_instances: ("ap50_instances", "IoU 0.5; COCO's", NOTHING_COUNTED),
+    }
+    for figure, (name, rules, reason) in told.items():
+        assert (figure(record).name, figure(record).note) == (name, "")
+        assert figure(record).rules.startswith(rules)
+        assert (figure(nothing).name, figure(nothing).note) == (name, reason)
+        assert figure(nothing).rules == figure(record).rules
+        assert np.isnan(float(figure(nothing)))
+
+
+def test_labels_below_nothing_are_refused() -> None:
+    seen = birds(2, 0)
+    with pytest.raises(InputError, match="pred: expected class indices"):
+        InstanceScores.of(perfect(seen, 0).astype(int) - 1, seen, CLASSES)

@@ -58,6 +58,7 @@ def test_without_values_of_the_jackknife_the_interval_is_not_skewed():
     assert bca_ends(values, 0.1, np.ones(3), 0.9) == bca_ends(values, 0.1, EVEN, 0.9)
 
 
+@pytest.mark.filterwarnings("error")
 def test_without_any_resample_or_figure_there_are_no_ends():
     assert all(map(math.isnan, bca_ends(np.array([math.nan]), 0.1, EVEN, 0.95)))
     assert all(map(math.isnan, bca_ends(NORMAL_VALUES, math.nan, EVEN, 0.95)))

@@ -220,6 +220,7 @@ def test_a_group_that_asks_nothing_is_not_counted() -> None:
     for targets in (blank, equal):
         scores = ListeningScores.of(targets, targets)
         assert scores == ListeningScores.empty()
+        assert not scores.vector().any()
         assert math.isnan(listening_score(scores).value)
         assert listening_score(scores).note
 
@@ -228,6 +229,14 @@ def test_a_group_that_asks_nothing_is_not_counted() -> None:
 def test_one_sound_is_no_group(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="two sounds or more"):
         ListeningScores.of(np.zeros(shape, np.uint8), np.zeros(shape, np.uint8))
+
+
+def test_what_is_not_a_class_map_is_named() -> None:
+    labels = np.zeros((2, 4, 4), np.uint8)
+    with pytest.raises(InputError, match=r"^pred: expected class indices"):
+        ListeningScores.of(labels / 1.0, labels)
+    with pytest.raises(InputError, match=r"^target: expected class indices"):
+        ListeningScores.of(labels, labels / 1.0)
 
 
 def test_more_parts_than_can_be_tried_are_decided_one_by_one(

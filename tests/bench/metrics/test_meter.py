@@ -1,4 +1,6 @@
 import doctest
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -120,3 +122,34 @@ def test_processes_compute_together_what_one_does(family):
     whole = counted(Meter.of_family(family, CLASSES), batches(0)).compute()
     assert together == again == float(whole[f"miou_{family}"])
     assert first != second != together
+
+
+def test_counts_are_joined_within_the_group_that_is_given(monkeypatch):
+    asked = []
+
+    def all_reduce(vector, group):
+        asked.append(group)
+        vector *= 2
+
+    joined = SimpleNamespace(
+        is_available=lambda: True,
+        is_initialized=lambda: True,
+        get_world_size=lambda group: asked.append(group) or 2,
+        get_backend=lambda group: asked.append(group) or "gloo",
+        all_reduce=all_reduce,
+    )
+    monkeypatch.setitem(sys.modules, "torch.distributed", joined)
+    meter = counted(Meter.of_family("dataset", CLASSES, group="mine"), batches(0, 1))
+    assert meter.total() == meter.record + meter.record
+    assert asked == ["mine"] * 3
+    monkeypatch.setattr(joined, "get_world_size", lambda group: 1)
+    assert meter.total() == meter.record
+    monkeypatch.setattr(joined, "is_initialized", lambda: False)
+    monkeypatch.setattr(joined, "get_world_size", lambda group: 2)
+    assert meter.total() == meter.record
+
+
+def test_a_meter_has_two_classes_unless_more_are_named():
+    meter = Meter.of_family("dataset")
+    meter.update([0, 1], [0, 1])
+    assert meter.total().classes == 2

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from avs_bench.metrics.boundaries import boundary
-from avs_bench.metrics.localisation import Hits
+from avs_bench.metrics import variant_rules as rules
+from avs_bench.metrics.boundaries import BoundaryAreas, boundary, boundary_miou_dataset
+from avs_bench.metrics.figure import NOTHING_COUNTED, NOTHING_TO_AVERAGE
+from avs_bench.metrics.localisation import Hits, by_picture
 from avs_bench.metrics.variant_rules import Reason
 from avs_bench.metrics.variant_table import VARIANTS, variants_for
 from avs_bench.metrics.variants import AnsweredClip, VariantCounts, figures_over
@@ -261,3 +263,85 @@ def test_half_of_a_heat_map_is_what_lies_above_the_pixel_in_the_middle():
     wider = Hits.of(heat, np.array([[[0, 0], [1, 1]]]), "half", 255).reached
     assert wider.tolist() == [1] * 11 + [0] * 10  # an IoU of exactly 0.5 is a hit at 0.5
     assert Hits.of(heat, np.full((1, 2, 2), 255), "half", 255).answers == 0
+
+
+def test_frames_of_a_clip_are_answers_of_their_own():
+    heat = np.array([[[0.9, 0.1]], [[0.9, 0.1]], [[0.9, 0.1]]])
+    labels = np.array([[[1, 0]], [[0, 1]], [[255, 255]]])
+    hits = Hits.of(heat, labels, "mask", 255)
+    assert hits.answers == 2  # the third shows nothing that counts
+    assert hits.reached.tolist() == [2] + 20 * [1]  # an IoU of 0 is one too
+
+
+def test_the_middle_of_an_odd_number_of_pixels_is_the_one_between():
+    heat, truth = np.array([[[0.1, 0.2, 0.3]]]), np.array([[[0, 0, 1]]])
+    assert Hits.of(heat, truth, "half", 255).reached.tolist() == [1] * 21
+
+
+def test_a_picture_is_heard_with_several_sounds_where_several_of_its_answers_count():
+    right, wrong = Hits(1, [1] * 21), Hits(1, [1] + [0] * 20)
+    ignored = Hits(0, [0] * 21)
+    assert by_picture([("a", right), ("b", wrong), ("a", wrong)]) == [wrong]
+    assert by_picture([("a", right), ("a", right), ("a", ignored)]) == [right]
+    assert by_picture([("a", right), ("a", ignored)]) == []
+    assert by_picture([("", right), ("", wrong)]) == []  # pictures without a name
+
+
+def test_outlines_of_single_pixels_count_and_frames_without_objects_say_so():
+    none, one = np.zeros((2, 3, 3), int), np.zeros((2, 3, 3), int)
+    one[0, 1, 1] = 1
+    scores = BoundaryAreas.of(one, one, 3, 255)
+    assert (scores.frames, scores.areas.tolist()) == (2, [[0, 1, 0]] * 3)
+    assert (boundary_miou_dataset(scores).value, boundary_miou_dataset(scores).note) == (1, "")
+    ignored = np.full((2, 3, 3), 255)
+    assert BoundaryAreas.of(one, ignored, 3, 255) == BoundaryAreas(3, 0, np.zeros((3, 3)))
+    for target, note in ((none, NOTHING_TO_AVERAGE), (ignored, NOTHING_COUNTED)):
+        figure = boundary_miou_dataset(BoundaryAreas.of(none, target, 3, 255))
+        assert (figure.name, figure.note) == ("boundary_miou_dataset", note)
+        assert math.isnan(figure.value)
+        assert figure.rules.startswith("boundaries of 2% of the diagonal, added up")
+
+
+def test_objects_without_probabilities_are_certain():
+    objects = AnsweredClip([[0, 1, 2]], [[0, 0, 0]]).objects
+    assert objects.tolist() == [[0, 1, 1]]
+    assert objects.dtype == np.float32
+
+
+def test_at_1024_ignored_pixels_are_neither_shown_nor_heard_and_one_half_is_black():
+    target = np.array([[[1, 255], [0, 0]], [[255, 255], [255, 255]]])
+    objects = np.array([[[1, 1], [0.5, 0.5]], [[1, 1], [1, 1]]], np.float32)
+    clip = AnsweredClip((objects > 0.5).astype(int), target, objects)
+    assert value("j_video_foreground_1024", [clip]) == 1
+
+
+def test_rules_are_told_as_phrases_and_changed_one_by_one():
+    assert rules.VIDEO_J.told == (
+        "it is the IoU",
+        "it counts any object, whatever its class",
+        "its mean is over the frames of a video, then over videos",
+        "a pixel is predicted where an object is more probable than not",
+        "a frame without an object scores the share of it that is predicted black",
+        "it is counted on masks of their own size",
+        "a short clip is left as it is",
+    )
+    plain, video = rules.DATASET_IOU, rules.VIDEO_F
+    assert rules.at_side(plain, 9) == plain.but(size="masks stretched to 9 x 9")
+    padding = "filled up to ten frames with background, which counts as right"
+    assert rules.padded(plain) == plain.but(padding=padding)
+    assert rules.occurring(plain) == plain.but(absent="is left out")
+    things = "each class by itself, background left out"
+    assert rules.without_background(plain) == plain.but(things=things)
+    assert rules.in_batches(video, "two videos") == video.but(
+        mean="over the frames of two videos, then over batches",
+        border="above the one of 255 thresholds that is best for two videos",
+        empty="is left out, and a batch of such frames scores 0",
+    )
+
+
+def test_a_choice_that_only_one_has_is_a_reason_where_there_is_no_other():
+    plain = rules.VIDEO_J
+    assert plain.but(weight="a").unlike(plain) == (Reason("F weighs", "a", ""),)
+    assert plain.but(weight="a", mean="b").unlike(plain) == (
+        Reason("its mean is", "b", plain.mean),
+    )
