@@ -91,8 +91,9 @@ class InstanceScores(Record):
         """
         record = cls.of_choices(pred, objects, classes)
         labels = as_labels(pred, "pred")
-        if labels.size and not 0 <= labels.min() <= labels.max() < classes:
-            raise InputError(f"pred: expected class indices below {classes}, got {labels.max()}")
+        for label in (labels.min(initial=0), labels.max(initial=0)):
+            if not 0 <= label < classes:
+                raise InputError(f"pred: expected class indices 0 to {classes - 1}, got {label}")
         sure = np.ones(labels.shape) if confidence is None else np.asarray(confidence, np.float64)
         if sure.shape != labels.shape:
             raise InputError(

@@ -153,7 +153,7 @@ def test_other_shapes_and_classes_are_refused() -> None:
         InstanceScores.of_choices(np.zeros((20, 59), np.uint8), seen, CLASSES)
     with pytest.raises(InputError, match="confidence: expected"):
         InstanceScores.of(perfect(seen, 0), seen, CLASSES, np.ones((2, 2)))
-    with pytest.raises(InputError, match="class indices below 2, got 2"):
+    with pytest.raises(InputError, match="class indices 0 to 1, got 2"):
         InstanceScores.of(perfect(seen, 0), seen, 2)
 
 
@@ -298,5 +298,5 @@ def test_figures_by_ear_have_names_rules_and_reasons_to_be_none() -> None:
 
 def test_labels_below_nothing_are_refused() -> None:
     seen = birds(2, 0)
-    with pytest.raises(InputError, match="pred: expected class indices"):
+    with pytest.raises(InputError, match="pred: expected class indices 0 to 3, got -1"):
         InstanceScores.of(perfect(seen, 0).astype(int) - 1, seen, CLASSES)
