@@ -93,6 +93,10 @@ class _Trials:
         self._seconds: dict[pytest.Item, float] = {}
         self._running: dict[int, str] = {}
 
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Have failures told in the quickest way; the option is of the terminal, which is off."""
+        config.option.tbstyle = "native"
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Show why a test cannot be read."""
         if report.failed:
