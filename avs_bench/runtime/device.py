@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -39,7 +40,7 @@ def on_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     if device.type != "cuda" or tensor.device == device:
         return tensor.to(device)
     pinned = tensor if tensor.is_pinned() else tensor.pin_memory()
-    asking, copying = torch.cuda.current_stream(device), copying_stream(device)
+    asking, copying = torch.cuda.current_stream(device), copying_stream(device, "there")
     with torch.cuda.stream(copying):
         copied = pinned.to(device, non_blocking=True)
     asking.wait_stream(copying)
@@ -48,8 +49,8 @@ def on_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
 
 
 @cache
-def copying_stream(device: torch.device) -> torch.cuda.Stream:
-    """Return the stream of a GPU in which batches come and answers that are complete go."""
+def copying_stream(device: torch.device, _way: Literal["there", "back"]) -> torch.cuda.Stream:
+    """Return the stream of a GPU in which batches come, or that in which complete answers go."""
     return torch.cuda.Stream(device)
 
 
@@ -74,7 +75,7 @@ def in_main_memory(values: torch.Tensor) -> Arriving:
     host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
     host.copy_(values, non_blocking=True)
     copied = torch.cuda.Event(blocking=True)  # who waits for it leaves the core to others
-    copied.record()
+    copied.record(torch.cuda.current_stream(values.device))  # of a GPU that need not be the current
     return Arriving(host, copied)
 
 
@@ -82,7 +83,7 @@ def complete_in_main_memory(values: torch.Tensor) -> torch.Tensor:
     """Return values that a GPU has computed, without waiting for what it was asked after them."""
     if values.device.type != "cuda":
         return values.cpu()
-    with torch.cuda.stream(copying_stream(values.device)):
+    with torch.cuda.stream(copying_stream(values.device, "back")):
         return values.cpu()
 
 

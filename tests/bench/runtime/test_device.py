@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -53,7 +54,7 @@ class FakeCard:
 
     def __init__(self, monkeypatch):
         self.log, self.now = [], "asking"
-        monkeypatch.setattr(device, "copying_stream", lambda _: "copying")
+        monkeypatch.setattr(device, "copying_stream", lambda _, way: f"copying {way}")
         monkeypatch.setattr(torch.cuda, "current_stream", lambda _: self)
         monkeypatch.setattr(torch.cuda, "stream", self.within)
 
@@ -101,8 +102,8 @@ def test_what_goes_to_a_gpu_is_copied_in_a_stream_of_its_own_and_waited_for_by_t
     there = device.on_device(card.tensor(pinned=pinned), cuda)
     assert card.log == [
         *(["pinned"] * (not pinned)),
-        ("copied in", "copying", True),
-        ("asking waits for", "copying"),
+        ("copied in", "copying there", True),
+        ("asking waits for", "copying there"),
         ("kept for", "asking"),
     ]
     assert there.device == cuda
@@ -113,7 +114,21 @@ def test_what_a_gpu_has_computed_is_read_without_waiting_for_what_it_was_asked_a
     card = FakeCard(monkeypatch)
     there = card.tensor(pinned=False, at="cuda:0")
     assert device.complete_in_main_memory(there) == "values"
-    assert card.log == [("read in", "copying")]
+    assert card.log == [("read in", "copying back")]
+
+
+def test_what_comes_from_a_gpu_has_arrived_when_the_stream_of_that_gpu_is_so_far(monkeypatch):
+    second, log = torch.device("cuda", 1), []
+    host = SimpleNamespace(copy_=lambda _, non_blocking: log.append(("copied", non_blocking)))
+    event = SimpleNamespace(record=log.append, synchronize=lambda: log.append("waited"))
+    monkeypatch.setattr(torch, "empty", lambda *_, **how: log.append(how["pin_memory"]) or host)
+    monkeypatch.setattr(torch.cuda, "Event", lambda **_: event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda of: f"stream of {of}")
+    there = SimpleNamespace(device=second, shape=(2,), dtype=torch.uint8)
+    arriving = device.in_main_memory(there)
+    assert log == [True, ("copied", True), "stream of cuda:1"]
+    assert arriving.arrived() is host
+    assert log[-1] == "waited"
 
 
 def test_values_of_a_cpu_have_arrived():
