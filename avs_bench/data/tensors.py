@@ -28,7 +28,7 @@ def labels_on(targets: torch.Tensor, device: torch.device) -> torch.Tensor:
 def normalise(images: torch.Tensor) -> torch.Tensor:
     """Return uint8 RGB [B, 3, H, W] as float32 with ImageNet's mean 0 and deviation 1."""
     mean, std = _mean_and_deviation(images.device)
-    return (images / 255 - mean) / std
+    return (images / 255).sub_(mean).div_(std)
 
 
 @cache
