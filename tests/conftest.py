@@ -1,7 +1,9 @@
 """Settings shared by all tests."""
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 # `make mutants` runs the same tests over and over in one process, which hypothesis takes for a
@@ -18,3 +20,11 @@ settings.register_profile(
     phases=[Phase.explicit, Phase.generate] if mutated else list(Phase),
 )
 settings.load_profile("reproducible")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """A process that is killed loses nothing that it wrote, and no test turns the power off."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
