@@ -106,7 +106,7 @@ def build_from_side_files(home: Path, out: Path, draw: Random) -> Iterator[Comma
     cache = patch.dict(os.environ, XDG_CACHE_HOME=f"{out}/cache")
     every = patch.multiple(side_files, SMALLEST_LIST=0, SETTLED_NS=-(10**9))
     with cache, every:
-        for place in ("first", "built"):
+        for place in ("built/first", "built/again"):
             split = ("--split", "ss", "--out", f"{out}/{place}", "--workers", "1")
             yield ("vpo-build", *split, *corpus)
             kept = sorted((out / "cache").rglob("*.columns"))
@@ -114,7 +114,9 @@ def build_from_side_files(home: Path, out: Path, draw: Random) -> Iterator[Comma
             if (home / "kept.txt").read_bytes() != UNTOUCHED:
                 path = draw.choice(kept)
                 path.write_bytes(draw.choice(m.BYTES)(path.read_bytes(), draw))
-    metas = [(out / place / DATASET / META).read_bytes() for place in ("first", "built")]
+    metas = [
+        (out / place / DATASET / META).read_bytes() for place in ("built/first", "built/again")
+    ]
     assert metas[0] == metas[1], "a spoilt side file changes what is built"
 
 
