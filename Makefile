@@ -16,7 +16,7 @@ SS := $(DATA)/VPO/VPO-SS
 TINY := $(RUNS)/tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report board docs test test-media prove-resume prove-latex prove-manifests prove-processes prove-notebook prove-kills fuzz mutants dist lint bench listen curves clean
+.PHONY: help install vpo-ss vpo-ms vpo-msmi single-plus manifests train eval report board docs test test-media prove-resume prove-latex prove-manifests prove-processes prove-notebook prove-kills fuzz mutants dist lint bench listen curves stereo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,9 @@ listen: $(EVERYTHING) ## show whether each variant listens: docs/listening.md (9
 
 curves: $(EVERYTHING) ## draw how models of `make listen` fall as sound and picture get worse: docs/robustness.md (ten minutes)
 	$(BIN)/python -m benchmarks.listening.robustness $(ARGS)
+
+stereo: $(EVERYTHING) ## train a small model on one channel and on two: docs/instances.md (half an hour)
+	$(BIN)/python -m benchmarks.listening.stereo $(ARGS)
 
 bench-%: $(EVERYTHING)
 	$(BIN)/python benchmarks/bench_$*.py $(ARGS)

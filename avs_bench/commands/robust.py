@@ -13,11 +13,13 @@ from avs_bench.commands.options import (
     DATA,
     DEVICE,
     PATH,
+    PRECISION,
     hold,
     listed,
     model_options,
     subset_option,
 )
+from avs_bench.config import AskedPrecision
 from avs_bench.runtime.optional_packages import require_torch
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.command_help import PresetCommand, examples
@@ -61,6 +63,7 @@ MOST_LEVEL = 5
     type=PATH,
     help="Folder of a run that was scored so too, drawn on the same page; repeatable.",
 )
+@PRECISION
 @DEVICE
 @one_line_errors
 def robust(
@@ -73,6 +76,7 @@ def robust(
     pictures: int,
     probe_seed: int,
     others: tuple[Path, ...],
+    precision: AskedPrecision | None,
     device: str,
 ) -> None:
     """Score a model on sounds and pictures that get worse by degrees: AVS-C, docs/robustness.md.
@@ -99,11 +103,11 @@ def robust(
         dataset = dataset.with_pictures(subset, pictures)
     asked = levels_of(_chosen(opened, of, names), _numbers(levels))
     result = score(
-        opened,
+        opened.computing_in(precision),
         dataset,
         subset,
         Questions(probes=tuple(asked), probe_seed=probe_seed),
-        command=_command(choice, folder, subset, asked, pictures, probe_seed),
+        command=_command(choice, folder, subset, asked, pictures, probe_seed, precision),
         label=f"{dataset.name} {subset}",
     )
     stored = write_robust(home, result)
@@ -137,13 +141,20 @@ def _numbers(levels: str) -> list[int]:
 
 
 def _command(
-    choice: ModelChoice, folder: Path, subset: Subset, asked: list[str], pictures: int, seed: int
+    choice: ModelChoice,
+    folder: Path,
+    subset: Subset,
+    asked: list[str],
+    pictures: int,
+    seed: int,
+    precision: AskedPrecision | None,
 ) -> str:
     """The evaluation as it can be typed again."""
     words: list[object] = ["avs-bench", "robust", *choice.words(), "--data", folder]
     names = dict.fromkeys(name.partition("@")[0] for name in asked)
     levels = dict.fromkeys(name.partition("@")[2] for name in asked)
     words += ["--subset", subset, "--corruption", ",".join(names), "--levels", ",".join(levels)]
-    if pictures:
-        words += ["--pictures", pictures]
-    return shlex.join(map(str, [*words, "--probe-seed", seed]))
+    words += ["--pictures", pictures] if pictures else []
+    words += ["--probe-seed", seed]
+    words += ["--precision", precision] if precision else []
+    return shlex.join(map(str, words))

@@ -120,12 +120,17 @@ class Outcome:
 
 
 def build(study: Study, images: int, clips_per_class: int) -> None:
-    """Build the study's dataset unless it is there."""
+    """Build the study's dataset from the synthetic corpus unless it is there."""
+    synthetic = [f"synthetic.images={images}", f"synthetic.clips_per_class={clips_per_class}"]
+    build_from(study, _settings(synthetic))
+
+
+def build_from(study: Study, words: Sequence[str]) -> None:
+    """Build the study's dataset unless it is there; `words` tell vpo-build of what."""
     if (study.dataset / "manifest.meta.json").exists():
         return
-    synthetic = [f"synthetic.images={images}", f"synthetic.clips_per_class={clips_per_class}"]
     command = [_program("vpo-build"), "--split", study.split, "--out", str(study.data)]
-    ended = subprocess.run([*command, *_settings(synthetic)], check=False).returncode
+    ended = subprocess.run([*command, *words], check=False).returncode
     if ended:
         raise InputError(f"vpo-build ended with {ended}, its own line says why")
 

@@ -10,6 +10,7 @@ from vpo_builder.runtime.own_folders import refuse_content
 from vpo_builder.runtime.whole_files import flush, remove_leftovers, state_change, write_atomically
 from vpo_builder.synthetic.pictures import write_pictures
 from vpo_builder.synthetic.recordings import write_recordings
+from vpo_builder.synthetic.scenes import plan_scene
 
 STAMP = "synthetic.json"
 BEGUN = ".synthetic-begun.json"
@@ -54,7 +55,8 @@ def write_synthetic_corpus(
     stamp = msgspec.json.encode(options) + b"\n"
     if claim_corpus(folder, stamp):
         return corpus
-    write_pictures(corpus.coco, images=images, seed=seed, awkward=awkward)
+    scenes = {index: plan_scene(seed, index, awkward=awkward) for index in range(images)}
+    write_pictures(corpus.coco, scenes, seed)
     write_recordings(corpus.vggsound, clips_per_class=clips_per_class, seed=seed, awkward=awkward)
     finish_corpus(folder)
     return corpus

@@ -1,7 +1,7 @@
 """The COCO half: scenes painted, annotated and written as COCO 2017 does it."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from vpo_builder.synthetic.backdrops import backdrop
 from vpo_builder.synthetic.figures import FIGURES, SOUNDING, crowd_of
 from vpo_builder.synthetic.layout import Standing, Wish, set_down
 from vpo_builder.synthetic.painting import paint
-from vpo_builder.synthetic.scenes import PERSONS, Item, Scene, plan_scene
+from vpo_builder.synthetic.scenes import PERSONS, Item, Scene
 from vpo_builder.synthetic.shapes import clipped
 
 Row = dict[str, Any]
@@ -40,13 +40,13 @@ class _Object:
     annotation: Row
 
 
-def write_pictures(folder: Path, *, images: int, seed: int, awkward: bool) -> None:
-    """Write `annotations/*.json`, `train2017/*.jpg` and `val2017/*.jpg` into `folder`."""
+def write_pictures(folder: Path, scenes: Mapping[int, Scene], seed: int) -> None:
+    """Write scenes by number: `annotations/*.json`, `train2017/*.jpg` and `val2017/*.jpg`."""
     tables: dict[str, dict[str, list[Row]]] = {
         subset: {"images": [], "instances": [], "captions": []} for subset in _SUBSETS
     }
-    for index in progress(range(images), images, "drawing the synthetic pictures"):
-        scene = plan_scene(seed, index, awkward=awkward)
+    drawn = progress(scenes.items(), len(scenes), "drawing the synthetic pictures")
+    for index, scene in drawn:
         table = tables[scene.subset]
         table["images"].append(_image_row(scene, index))
         table["captions"] += _caption_rows(scene, index)

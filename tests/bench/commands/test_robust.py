@@ -47,11 +47,12 @@ def test_a_run_is_scored_at_every_level_and_drawn_beside_itself(run, folder, tmp
     ) == 2
 
     other = shutil.copytree(run, tmp_path / "other")
-    part = robust(*asked, "--pictures", "2", "--beside", run)
+    part = robust(*asked, "--pictures", "2", "--precision", "bf16", "--beside", run)
     assert part.exit_code == 0, part.output
-    kept = read_result(run / "robust-best-vpo-ss-test.json")
+    kept = read_result(run / "robust-best-vpo-ss-test-bf16.json")
     assert [len(one.answer.items) for one in kept.probes] == [2] * 4
-    assert "--pictures 2 " in kept.command
+    assert kept.precision == "bf16"
+    assert kept.command.endswith("--pictures 2 --probe-seed 0 --precision bf16")
 
     for words, said in (
         (["--levels", "0"], "numbers of 1 to 5"),
