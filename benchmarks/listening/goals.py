@@ -82,11 +82,6 @@ def rate(result: Result, probe: str) -> float:
     return foreground_fpr_dataset(_probed(result, probe).answer.overall).value
 
 
-def rate_under(probe: str) -> Callable[[Result], float]:
-    """Return `rate` for one probe."""
-    return lambda result: rate(result, probe)
-
-
 def listening_gain(result: Result) -> float:
     """Return miou_dataset with the right sound minus that with silence."""
     silent = miou_dataset(_probed(result, "silence").labelled.overall).value
