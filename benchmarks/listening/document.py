@@ -119,8 +119,8 @@ def _introduction(study: Study, runs: ByVariant) -> str:
         f"{counterfactual:,} of the test samples share their picture with another sound. "
         f"Every variant is the `{LISTENER.preset}` preset ({train['epochs']} epochs, crops of "
         f"{image['crop']} pixels, batch {train['batch_size']}, from scratch) with {seeds}. "
-        "Shuffled pairs scored is ours: cross-entropy on the wrongly accompanied half of the batch too, "
-        "whose target is background where the class that is heard is not in the picture "
+        "Shuffled pairs scored is ours: cross-entropy on the wrongly accompanied half of the batch "
+        "too, whose target is background where the class that is heard is not in the picture "
         "(`pairs.cross_entropy_weight`); a tenth each of these pairs hears silence and noise "
         f"(`pairs.silence_rate`, `pairs.noise_rate`). {TRANSFORMER.title} is the released network "
         f"made small, without pairs (`{TRANSFORMER.preset}`). Settings and the best epoch were "
@@ -154,9 +154,9 @@ def _table(runs: ByVariant) -> str:
 def _notes() -> str:
     return paragraphs(
         "Mean ± standard deviation over seeds. [Listening scores](listening-score.md): the share "
-        "of pictures in which every sound gets its object, and the mean IoU of the sounds, both above "
-        "what one answer to all sounds would reach. FPR: the share of pixels in which nothing "
-        "heard is seen that are predicted as an object, in brackets its mean ratio to the "
+        "of pictures in which every sound gets its object, and the mean IoU of the sounds, both "
+        "above what one answer to all sounds would reach. FPR: the share of pixels in which "
+        "nothing heard is seen that are predicted as an object, in brackets its mean ratio to the "
         "visual-only twin's. Listening gain: miou_dataset with the right sound minus with silence."
     )
 
