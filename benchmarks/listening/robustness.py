@@ -134,18 +134,33 @@ def answer(found: Sequence[Asked]) -> str:
     unchanged = 100 * twin.robustness.curves[0].points[0].score.figure.value
     return paragraphs(
         said,
-        f"The {twin.variant.title} model keeps {_left(twin, 'sound')} % by not listening, of a "
-        f"score of {unchanged:.1f} %: what is left says nothing without the score and the "
-        "listening score beside it.",
+        f"{plain.variant.title.capitalize()} is worse than the {twin.variant.title} model "
+        f"{_fallen(plain, twin)}. That one keeps "
+        f"{_left(twin, 'sound')} % by not listening, of a score of {unchanged:.1f} %: what is left "
+        "says nothing without the score and the listening score beside it.",
     )
 
 
 def _change(other: Asked, plain: Asked) -> str:
     """Say whether one model keeps more of its score than another, where the interval tells."""
     one = compare(*(level_areas(x.result, "sound") for x in (other, plain)), left_of_score)
-    more = "more" if one.low > 0 else "less" if one.high < 0 else "not surely more or less"
-    ends = f"{100 * one.difference:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
-    return f"keeps {more} under the same sounds ({ends} points)"
+    ends = f"({100 * one.difference:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}] points)"
+    if one.low <= 0 <= one.high:
+        return f"does not surely differ under the same sounds {ends}"
+    return f"keeps {'more' if one.low > 0 else 'less'} under the same sounds {ends}"
+
+
+def _fallen(plain: Asked, twin: Asked) -> str:
+    """Say where a model that listens scores less than the one without ears."""
+    found = []
+    for curve, deaf in zip(plain.robustness.curves, twin.robustness.curves, strict=True):
+        pairs = zip(curve.points, deaf.points, strict=True)
+        below = (a.value for a, b in pairs if a.score.figure.value < b.score.figure.value)
+        if curve.corruption.of == "sound" and (value := next(below, None)) is not None:
+            level = f"{value:g}".replace("-", "−")
+            found.append(f"{level} {curve.corruption.unit} ({curve.corruption.name})")
+    words = " and ".join(filter(None, [", ".join(found[:-1]), *found[-1:]]))
+    return f"from {words} on" if found else "at no level of sound"
 
 
 def _extremes(one: Asked, kind: str) -> tuple[str, str]:

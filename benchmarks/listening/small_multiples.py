@@ -33,9 +33,11 @@ def small_multiples(drawn: Sequence[Drawn]) -> bytes:
     """
     matplotlib.rcParams["svg.hashsalt"] = "listening"
     corruptions = [curve.corruption for curve in drawn[0].curves]
-    rows = math.ceil((len(corruptions) + 1) / COLUMNS)  # one place is the legend's
-    size = (7, 0.3 + 1.75 * rows)
-    figure, axes = pyplot.subplots(rows, COLUMNS, figsize=size, sharey=True, layout="constrained")
+    rows = math.ceil(len(corruptions) / COLUMNS)
+    size = (7, 0.6 + 1.75 * rows)
+    figure, axes = pyplot.subplots(
+        rows, COLUMNS, figsize=size, sharey=True, squeeze=False, layout="constrained"
+    )
     for panel, corruption in zip(axes.flat, corruptions, strict=False):
         _draw(panel, corruption, drawn)
     for row in axes:
@@ -44,8 +46,7 @@ def small_multiples(drawn: Sequence[Drawn]) -> bytes:
     for panel in axes.flat[len(corruptions) :]:
         panel.axis("off")
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    options = {"frameon": False, "fontsize": 8, "loc": "center left", "borderpad": 0}
-    axes.flat[len(corruptions)].legend(handles, labels, **options)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     pyplot.close(figure)
