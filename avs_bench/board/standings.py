@@ -79,7 +79,7 @@ def standings_of(methods: Sequence[Method]) -> tuple[Standing, ...]:
         scored, heard = places[place], by_ear(place, tables)
         noted = replace(table, notes=(*(heard.notes[:1] if heard else ()), *table.notes))
         lines = [
-            _own_line(row, one, of_model[one.model.name], heard, _best(table, at), numbers)
+            _own_line(row, one, of_model[one.model.name], heard, _best(at, table, heard), numbers)
             for at, (row, one) in enumerate(zip(table.rows, scored, strict=False))
         ]
         lines += _published_lines(place, table.rows[len(scored) :])
@@ -102,8 +102,13 @@ def unnamed(table: Table) -> Table:
     return replace(table, words=table.words[1:], rows=rows)
 
 
-def _best(table: Table, at: int) -> frozenset[str]:
-    return frozenset(name for name in table.figures if at in table.best(name))
+def _best(at: int, table: Table, heard: Table | None) -> frozenset[str]:
+    """Name the figures that nobody exceeds a row in, that of listening among them."""
+    names = frozenset(name for name in table.figures if at in table.best(name))
+    if heard is None:
+        return names
+    leading = {heard.rows[place].model for place in heard.best(LISTENING)}
+    return names | ({LISTENING} if table.rows[at].model in leading else set())
 
 
 def _own_line(

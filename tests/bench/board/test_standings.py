@@ -56,6 +56,8 @@ def test_listening_stands_in_a_column_and_in_no_table_of_its_own(tmp_path):
     assert values["m1"] == pytest.approx(2 / 6)
     assert values["deaf to it"] is None
     assert heard[0].table.figures[0] == "miou_dataset"  # which they are ranked by
+    leading = [one.name for one in heard[0].lines if "listening_score" in one.best]
+    assert leading == ["m1"]
 
 
 def test_a_line_has_the_counts_of_all_its_seeds_and_no_other_s(tmp_path):
