@@ -28,6 +28,9 @@ from vpo_builder.runtime.errors import InputError, as_input_error
 Item = list[Loaded] | InputError
 """The frames of a clip, or why they cannot be read."""
 
+STOPS = (signal.SIGTERM, signal.SIGINT)
+"""Signals that end a run between two steps."""
+
 
 class Closable(Protocol):
     """What reads and, once closed, has no workers."""
@@ -198,10 +201,19 @@ def _batches(loaders: Sequence[Iterable[Batch | InputError]]) -> Generator[Batch
     The loader is no variable here: an error that is kept would keep it, and its workers.
     """
     with reading():
-        for batch in loaders[0]:
+        for batch in _started(loaders[0]):
             if isinstance(batch, InputError):
                 raise batch
             yield batch
+
+
+def _started(loader: Iterable[Batch | InputError]) -> Iterator[Batch | InputError]:
+    """Return what reads. What stops a run waits until its workers, new ones, know to ignore it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        return iter(loader)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -237,8 +249,9 @@ def _leave_signals_to_the_run(_worker: int) -> None:
 
     The run stops between two steps and ends its workers; they also end when it is gone.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 
 def _collate(items: Sequence[Item], classes: int, frames: int, held: int) -> Batch | InputError:

@@ -24,6 +24,8 @@ SILENT_SECONDS = 18.0
 """So long may a process say nothing: while it holds Python's lock, or the machine is overloaded."""
 GRACE_SECONDS = 5.0
 """So long a process has to end by itself, from the error of a collective, before it is ended."""
+ANSWER_SECONDS = 1.0
+"""So long the holder of the store stays after its error, for others that ask who was first."""
 LEFT = 2**40
 """More beats than any run has: the process has left the run and needs no watching."""
 
@@ -65,6 +67,13 @@ def is_first_to_fail(store: Store) -> bool:
         return store.add(FAILED, 1) == 1
     except RuntimeError:  # who held it has ended, and nobody can be asked
         return True
+
+
+def answer_those_who_fail_too(store: Store, count: int) -> None:
+    """Hold the store a moment longer: an error that all have would be told by each without it."""
+    until = time.monotonic() + ANSWER_SECONDS
+    while store.add(FAILED, 0) < count and time.monotonic() < until:
+        time.sleep(ANSWER_SECONDS / 100)
 
 
 @contextmanager

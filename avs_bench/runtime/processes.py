@@ -13,7 +13,13 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.rendezvous import rendezvous
 
-from avs_bench.runtime.heartbeats import EXIT_INPUT, LOST, is_first_to_fail, watched
+from avs_bench.runtime.heartbeats import (
+    EXIT_INPUT,
+    LOST,
+    answer_those_who_fail_too,
+    is_first_to_fail,
+    watched,
+)
 from vpo_builder.runtime.errors import InputError, as_input_error
 
 BUCKET = 2**24
@@ -134,6 +140,8 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
                 raise
             if not is_first_to_fail(store):
                 raise SystemExit(EXIT_INPUT) from None
+            if rank == 0:  # by "env://" the holder of the store
+                answer_those_who_fail_too(store, count)
             raise known from None
     dist.destroy_process_group()  # not after an error: the others may be waiting
 

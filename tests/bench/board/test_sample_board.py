@@ -15,7 +15,7 @@ def test_ranks_the_variants_of_the_study_with_all_their_seeds(tmp_path, monkeypa
             Outcome(
                 Job(variant, seed, study.runs / f"{variant.name}-{seed}"),
                 result(pictures(accuracy, 6, seed=seed), seed=seed, synthetic=True),
-                Cost(0, 0),
+                Cost(0),
             )
             for variant, accuracy in ((TWIN, 0.4), (PLAIN, 0.7))
             for seed in (0, 1)

@@ -74,7 +74,7 @@ def test_nothing_is_made_after_an_error_is_raised():
     assert len(made) <= HELD
 
 
-def test_whoever_leaves_off_or_interrupts_leaves_no_thread():
+def test_whoever_leaves_off_or_interrupts_leaves_no_thread(ctrl_c):
     before = threading.active_count()
     results = done_beside([bool] * 9)
     next(results)

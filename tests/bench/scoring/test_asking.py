@@ -13,6 +13,7 @@ from torch import nn
 
 from avs_bench.checkpoints.opening import OpenedModel
 from avs_bench.config import read_preset
+from avs_bench.data import loader
 from avs_bench.data.class_map import read_class_map
 from avs_bench.models import AVSOutput, build_model, registry
 from avs_bench.models.execution import ExecutedModel, Execution
@@ -32,11 +33,11 @@ CPU, META = torch.device("cpu"), torch.device("meta")
 LONG = 30
 
 
-def one_by_one(settings, **loader):
+def one_by_one(settings, **changes):
     return replace(
         settings,
         evaluation=replace(settings.evaluation, batch_size=1),
-        loader=replace(settings.loader, **loader),
+        loader=replace(settings.loader, **changes),
     )
 
 
@@ -80,7 +81,22 @@ def test_what_fails_in_scoring_comes_out_before_what_fails_in_the_next_batch(dat
         evaluate(Numbered(fail), *run)
 
 
-def test_an_interruption_ends_scoring_its_thread_and_its_workers(dataset, settings):
+def test_a_worker_that_is_starting_does_not_end_by_a_signal_to_the_whole_run(
+    dataset, settings, monkeypatch
+):
+    def told_to_stop(worker):
+        os.kill(os.getpid(), signal.SIGTERM)
+        leave_signals(worker)
+
+    leave_signals = loader._leave_signals_to_the_run
+    monkeypatch.setattr(loader, "_leave_signals_to_the_run", told_to_stop)
+    told = []
+    run = (dataset, "test", one_by_one(settings, workers=1), CPU)
+    evaluate(Numbered(lambda _: None), *run, watchers=[told.append])
+    assert len(told) == len(dataset.subsets["test"])
+
+
+def test_an_interruption_ends_scoring_its_thread_and_its_workers(dataset, settings, ctrl_c):
     told = []
 
     def interrupt(answer):

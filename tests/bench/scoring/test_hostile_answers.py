@@ -230,7 +230,7 @@ def test_a_name_that_is_no_text_is_one_line(answers, folder):
 
 
 def test_values_of_other_kinds_are_refused_where_they_say_nothing(answers, folder):
-    assert "holds the probability of one object, and the dataset has 7 classes" in refused(
+    assert "holds the probability of one object, and there are 7 classes" in refused(
         answers, folder, "--values", "probabilities"
     )
     write_png(answers / NAMES[0], BLANK + 2)  # no COCO id of the dataset's classes
