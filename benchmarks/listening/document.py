@@ -47,7 +47,7 @@ from vpo_builder.runtime.whole_files import write_atomically
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-COLOURS = ("#8a8a8a", "#b8912b", "#9a56a8", "#2f6fb0", "#d0662b", "#3a8f5c", "#4a4a4a")
+COLOURS = ("#8a8a8a", "#b8912b", "#9a56a8", "#c24b8e", "#2f6fb0", "#d0662b", "#3a8f5c")
 WIDTH = 100
 LISTENING = ("listening_score", "listening_score_soft")
 
