@@ -45,7 +45,7 @@ eval: $(EVERYTHING) ## evaluate what `make train` trained on the test subset
 report: $(EVERYTHING) ## print the table of what `make eval` measured
 	$(BIN)/avs-bench report $(TINY) $(ARGS)
 
-board: $(EVERYTHING) ## train six small models and rank their submissions: runs/board/page (four minutes on two quiet cores)
+board: $(EVERYTHING) ## train seven small models and rank their submissions: runs/board/page (four minutes on two quiet cores)
 	test -e $(SS)/manifest.meta.json || $(MAKE) vpo-ss
 	$(BIN)/python -m benchmarks.sample_board --data $(DATA) --runs $(RUNS)/board --out $(RUNS)/board/page $(ARGS)
 

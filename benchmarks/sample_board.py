@@ -48,7 +48,7 @@ def _submissions(finished: Sequence[Outcome], folder: Path) -> list[Path]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="A board of six small models.")
+    parser = argparse.ArgumentParser(description="A board of seven small models.")
     parser.add_argument("--data", type=Path, default=Path("data"), help="where VPO/VPO-SS is")
     parser.add_argument("--runs", type=Path, default=Path("runs/board"))
     parser.add_argument("--out", type=Path, default=Path("runs/board/page"))

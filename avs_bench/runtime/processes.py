@@ -135,12 +135,13 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
         try:
             yield Processes(rank, count)
         except Exception as error:
-            known = InputError(LOST) if _is_of_a_collective(error) else as_input_error(error)
+            lost = _is_of_a_collective(error)
+            known = InputError(LOST) if lost else as_input_error(error)
             if known is None:
                 raise
             if not is_first_to_fail(store):
                 raise SystemExit(EXIT_INPUT) from None
-            if rank == 0:  # by "env://" the holder of the store
+            if rank == 0 and not lost:  # by "env://" the holder of the store
                 answer_those_who_fail_too(store, count)
             raise known from None
     dist.destroy_process_group()  # not after an error: the others may be waiting
