@@ -33,16 +33,22 @@ class Attention(nn.Module):
                 self._heads(asked, 1),
                 self._heads(asked, 2),
             )
-            rate = self.dropout if self.training else 0.0
-            answer = F.scaled_dot_product_attention(query, key, value, dropout_p=rate)
-            answer = answer.transpose(1, 2).flatten(2)
+            answer = self._answered(query, key, value).transpose(1, 2).flatten(2)
         joined: Tensor = self.out_proj(answer)
         return joined
 
     def weights(self, queries: Tensor, asked: Tensor) -> Tensor:
         """Return how much each head of each query looks at each token: [N, heads, Q, L]."""
         query, key = self._heads(queries, 0), self._heads(asked, 1)
-        return (query @ key.transpose(2, 3) / math.sqrt(query.shape[-1])).softmax(dim=-1)
+        return _shares(query, key)
+
+    def _answered(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        rate = self.dropout if self.training else 0.0
+        if rate and query.device.type == "cpu":
+            # torch has no fused kernel with dropout for CPUs: what it runs instead computes in
+            # float32 where autocast asks for bfloat16, and takes twice as long
+            return F.dropout(_shares(query, key), rate) @ value
+        return F.scaled_dot_product_attention(query, key, value, dropout_p=rate)
 
     def _projected(self, tokens: Tensor, part: int) -> Tensor:
         bias = None if self.in_proj_bias is None else self.in_proj_bias.chunk(3)[part]
@@ -50,6 +56,11 @@ class Attention(nn.Module):
 
     def _heads(self, tokens: Tensor, part: int) -> Tensor:
         return self._projected(tokens, part).view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+def _shares(query: Tensor, key: Tensor) -> Tensor:
+    scaled = query / math.sqrt(query.shape[-1])
+    return (scaled @ key.transpose(2, 3)).softmax(dim=-1)
 
 
 class QueryLayer(nn.Module):
