@@ -82,7 +82,7 @@ def boundary_miou_dataset(scores: BoundaryAreas) -> Figure:
         f"boundaries of {SHARE:.0%} of the diagonal, added up over the set; mean over the classes "
         "that are predicted or true somewhere, without background; ignored pixels not counted"
     )
-    union = scores.areas[1] + scores.areas[2] - scores.areas[0]
-    value = float(nan_mean(np.where(union > 0, iou_from_areas(scores.areas), np.nan)))
+    occurs = scores.areas.any(axis=0)
+    value = float(nan_mean(np.where(occurs, iou_from_areas(scores.areas), np.nan)))
     missing = NOTHING_TO_AVERAGE if scores.frames else NOTHING_COUNTED
     return Figure("boundary_miou_dataset", value, rules, missing if math.isnan(value) else "")

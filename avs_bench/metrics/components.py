@@ -11,11 +11,10 @@ def components(mask: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
 
     Runs of a row are joined with those of the row above that they touch.
     """
-    width = mask.shape[1] + 2  # a column on either side, so that no run reaches the next row
-    flat = np.pad(mask, ((0, 0), (1, 1))).ravel().astype(np.int8)
-    steps = np.diff(flat, prepend=0, append=0)
+    width = mask.shape[1] + 1  # with a column beside it, so that no run reaches the next row
+    steps = np.diff(np.pad(mask, ((0, 0), (0, 1))).ravel(), prepend=np.int8(0))
     starts, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
-    first = np.searchsorted(ends, starts - width, "left")
+    first = np.searchsorted(ends, starts - width)
     last = np.searchsorted(starts, ends - width, "right")
     root = list(range(len(starts)))
     for run in np.flatnonzero(first < last).tolist():
@@ -24,8 +23,7 @@ def components(mask: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
             root[max(one, other)] = min(one, other)
     runs: dict[int, list[NDArray[Any]]] = {}
     for run, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-        row = start // width
-        shift = row * 2 + 1  # the columns that were put beside it
+        shift = start // width  # the column beside it, once for each row above
         runs.setdefault(_root(root, run), []).append(np.arange(start - shift, end - shift))
     return [np.concatenate(found) for found in runs.values()]
 

@@ -34,7 +34,7 @@ def pixel_chunks(*arrays: NDArray[Any]) -> Iterator[tuple[NDArray[Any], ...]]:
         for pieces in zip(*arrays, strict=True):
             yield from pixel_chunks(*pieces)
         return
-    flat = [array.reshape(-1) for array in arrays]
+    flat = [array.ravel() for array in arrays]
     for start in range(0, flat[0].size, CHUNK_PIXELS):
         yield tuple(array[start : start + CHUNK_PIXELS] for array in flat)
 
@@ -78,7 +78,7 @@ def _pair_counts(pred: Labels, target: Labels, sides: int) -> Counts:
         ends = np.append(np.flatnonzero(codes[1:] != codes[:-1]), codes.size - 1)
         codes, lengths = codes[ends], np.diff(ends, prepend=-1)
     counts = np.bincount(codes, weights=lengths, minlength=sides * sides)
-    whole = counts.astype(np.int64, copy=False)  # weighted: whole floats, exact below 2^53
+    whole = counts.astype(np.int64)  # weighted: whole floats, exact below 2^53
     return whole.reshape(sides, sides)
 
 
@@ -97,8 +97,8 @@ def _clamped(labels: Labels, classes: int) -> Labels:
     """A copy of the labels with everything out of range, negative ones too, made `classes`."""
     if classes > np.iinfo(labels.dtype).max:
         labels = labels.astype(np.int64)
-    clamped = labels.view(f"u{labels.dtype.itemsize}").copy()  # −1 becomes the largest value
-    np.copyto(clamped, clamped.dtype.type(classes), where=clamped >= classes)
+    unsigned = labels.view(f"u{labels.dtype.itemsize}")  # −1 becomes the largest value
+    clamped: Labels = np.minimum(unsigned, unsigned.dtype.type(classes))
     return clamped
 
 

@@ -89,9 +89,10 @@ class InstanceScores(Record):
 
         Raises InputError for arrays of other shapes.
         """
-        record = cls.of_choices(pred, objects, classes)
         labels = as_labels(pred, "pred")
-        for label in (labels.min(initial=0), labels.max(initial=0)):
+        record = cls.of_choices(labels, objects, classes)
+        shown = np.unique(labels)
+        for label in shown.tolist():
             if not 0 <= label < classes:
                 raise InputError(f"pred: expected class indices 0 to {classes - 1}, got {label}")
         sure = np.ones(labels.shape) if confidence is None else np.asarray(confidence, np.float64)
@@ -104,7 +105,7 @@ class InstanceScores(Record):
         heard = np.array(objects.heard, bool)
         of_object = np.array(objects.classes, np.int64)
         np.add.at(wanted, of_object[heard], 1)
-        for index in np.union1d(np.unique(labels), of_object[heard]).tolist():
+        for index in np.union1d(shown, of_object[heard]).tolist():
             if index == 0:
                 continue
             truth = objects.masks[heard & (of_object == index)]
@@ -123,8 +124,8 @@ class InstanceScores(Record):
                 f"pred: expected {list(objects.masks.shape[1:])} as the objects' masks, got "
                 f"{list(labels.shape)}"
             )
-        of_object, heard = np.array(objects.classes), np.array(objects.heard, bool)
-        own, questions, credit = np.array(objects.own, bool), 0, np.zeros(3)
+        of_object, heard = np.array(objects.classes), np.array(objects.heard)
+        own, questions, credit = np.array(objects.own), 0, np.zeros(3)
         for index in sorted(set(objects.classes)):
             alike = of_object == index
             if heard[alike].sum() != 1 or alike.sum() < 2:
@@ -159,7 +160,7 @@ def _matched(
     """
     found = components(pred)
     scores = np.array([sure.ravel()[places].mean() for places in found])
-    best = np.argsort(-scores, kind="stable")[:MOST_DETECTIONS]
+    best = np.argsort(-scores, stable=True)[:MOST_DETECTIONS]
     ious = np.array([_ious(found[n], truth) for n in best]).reshape(len(best), len(truth))
     right = np.zeros((len(THRESHOLDS), len(best)), bool)
     for level, threshold in enumerate(THRESHOLDS):
@@ -176,7 +177,7 @@ def _matched(
 def _ious(places: NDArray[np.intp], truth: NDArray[np.bool_]) -> Scores:
     flat = truth.reshape(len(truth), truth.shape[1] * truth.shape[2])
     both = flat[:, places].sum(axis=1)
-    return ratio(both, flat.sum(axis=1) + len(places) - both, empty=0.0)
+    return np.asarray(both / (flat.sum(axis=1) + len(places) - both))
 
 
 _CHOICE = (
@@ -223,12 +224,12 @@ def _share(name: str, scores: InstanceScores, units: int, rules: str) -> Figure:
 def _ap(name: str, scores: InstanceScores, rules: str, levels: int) -> Figure:
     sounding = scores.objects > 0
     if not sounding.any():
-        return Figure(name, float("nan"), rules, NOTHING_COUNTED)
+        return Figure(name, np.nan, rules, NOTHING_COUNTED)
     found = scores.found[:levels, sounding, ::-1].cumsum(axis=-1)
     given = scores.given[sounding, ::-1].cumsum(axis=-1)
     recall = found / scores.objects[sounding, None]
     precision = np.maximum.accumulate(ratio(found, given, empty=0.0)[..., ::-1], axis=-1)[..., ::-1]
     passed = np.searchsorted(RECALLS, recall, side="right")  # places up to each step's recall
-    places = np.diff(passed, axis=-1, prepend=0)
+    places = np.diff(passed, prepend=0)
     value = (precision * places).sum(axis=-1).mean() / len(RECALLS)
     return Figure(name, float(value), rules)

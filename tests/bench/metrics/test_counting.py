@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from avs_bench.metrics import Confusion, counting
-from avs_bench.metrics.counting import _has_long_runs, nan_mean, pixel_chunks, ratio
+from avs_bench.metrics.counting import _all_below, _has_long_runs, nan_mean, pixel_chunks, ratio
 from vpo_builder.runtime.errors import InputError
 
 
 def test_pixels_come_in_pieces_of_a_chunk_and_cut_out_pictures_one_by_one(monkeypatch):
-    monkeypatch.setattr(counting, "CHUNK_PIXELS", 12)
+    monkeypatch.setattr(counting, "CHUNK_PIXELS", 16)
     padded = np.arange(2 * 4 * 6).reshape(2, 4, 6)
     for arrays, sizes in (
-        ([padded, padded], [12, 12, 12, 12]),
-        ([padded[..., 1:], padded[..., 1:]], [12, 8, 12, 8]),
-        ([padded, padded[..., ::-1]], [12, 12, 12, 12]),
-        ([padded[0, :, 1:]], [12, 8]),
+        ([padded, padded], [16, 16, 16]),
+        ([padded[..., 1:], padded[..., 1:]], [16, 4, 16, 4]),
+        ([padded, padded[..., ::-1]], [16, 8, 16, 8]),
+        ([padded[0, :, 1:]], [16, 4]),
     ):
         pieces = list(pixel_chunks(*arrays))
         assert [piece[0].size for piece in pieces] == sizes
@@ -43,6 +43,20 @@ def test_an_ignored_label_behind_the_last_class_hides_no_other(dtype):
         Confusion.of(target % 3, target, 3, ignore=3)
 
 
+@pytest.mark.parametrize(
+    ("labels", "classes", "below"),
+    [
+        (np.array([0, 3], np.int8), 200, True),
+        (np.array([0, -1], np.int8), 200, False),
+        (np.array([0, 0], np.uint8), 1, True),
+        (np.array([0, 1], np.uint8), 1, False),
+        (np.array([0, -1], np.int8), 1, False),
+    ],
+)
+def test_labels_that_all_are_classes_need_no_looking_through(labels, classes, below):
+    assert _all_below(labels, classes) is below
+
+
 @pytest.mark.parametrize(("dtype", "largest"), [("int8", 127), ("uint8", 255)])
 def test_the_largest_label_of_a_type_may_be_no_class(dtype, largest):
     labels = np.array([0, largest], dtype)
@@ -67,4 +81,7 @@ def test_of_no_pixels_all_counts_are_nothing(classes):
 def test_a_ratio_is_a_fraction_even_of_whole_numbers_and_of_nothing_what_is_asked():
     assert ratio(1, 4, empty=0).tolist() == 0.25
     assert ratio(np.array([1, 0]), np.array([2, 0]), empty=7).tolist() == [0.5, 7]
-    assert nan_mean(np.array([[1.0, np.nan, 0.5], [np.nan] * 3])).tolist()[0] == 0.75
+    assert ratio(1, np.array([2, 4]), empty=7).tolist() == [0.5, 0.25]
+    rows = np.array([[1.0, np.nan, 0.5], [0.0, 0.25, 0.5], [np.nan] * 3])
+    assert nan_mean(rows).tolist()[:2] == [0.75, 0.25]
+    assert np.isnan(nan_mean(rows)[2])

@@ -100,6 +100,7 @@ class TestParityWithThePublishedCode:
         assert rounded.rules == f"{exact.rules}; rounded to 4 decimals as the published code does"
         nothing = Confusion.empty(3)
         assert figure(nothing, official=True).note == figure(nothing).note
+        assert figure(nothing).rules == exact.rules
 
 
 class TestCounting:

@@ -134,6 +134,7 @@ def test_pixels_that_objects_share_choose_none_unless_they_have_no_others() -> N
     inside = np.stack([left, box(5, 10)])
     assert chosen(inside[1], inside).tolist() == [0, 1]
     assert chosen(left, inside).tolist() == [0.5, 0.5]
+    assert chosen(left, np.stack([left, box(0, 0)])).tolist() == [1, 0]  # of none nothing shows
 
 
 def test_of_a_class_that_sounds_throughout_nothing_is_asked() -> None:
@@ -155,6 +156,9 @@ def test_other_shapes_and_classes_are_refused() -> None:
         InstanceScores.of(perfect(seen, 0), seen, CLASSES, np.ones((2, 2)))
     with pytest.raises(InputError, match="class indices 0 to 1, got 2"):
         InstanceScores.of(perfect(seen, 0), seen, 2)
+    for counted in (InstanceScores.of, InstanceScores.of_choices):
+        with pytest.raises(InputError, match=r"^pred: expected class indices"):
+            counted(np.zeros((20, 60)), seen, CLASSES)
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 2**32 - 1))
@@ -260,6 +264,33 @@ def test_every_class_with_one_heard_and_another_silent_is_a_question() -> None:
     record = InstanceScores.of_choices(answer.astype(np.uint8), both, CLASSES)
     assert (record.questions, record.right_units, record.kept_units) == (2, 2 * 2**40, 2**40)
     assert record.chance_units == 2**40
+    with_detections = InstanceScores.of(answer.astype(np.uint8), both, CLASSES)
+    assert (with_detections.kept_units, with_detections.chance_units) == (2**40, 2**40)
+
+
+def test_a_picture_without_objects_asks_nothing_and_its_detections_are_wrong() -> None:
+    none = SeenObjects(np.zeros((0, 20, 60), bool), (), (), ())
+    record = InstanceScores.of(shown(box(1, 6)[None]), none, CLASSES)
+    assert (record.questions, record.objects.sum()) == (0, 0)
+    assert (record.given.sum(), record.found.sum()) == (1, 0)
+
+
+def test_two_detections_that_are_half_of_an_object_each_find_it_once() -> None:
+    seen = SeenObjects((box(0, 5) | box(10, 15))[None], (BIRD,), (True,), (True,))
+    record = InstanceScores.of(perfect(seen, 0), seen, CLASSES)
+    assert (record.given.sum(), record.found[0].sum(), record.found[1:].sum()) == (2, 1, 0)
+
+
+def test_the_surest_hundred_detections_count_and_of_equals_the_first() -> None:
+    pred, sure = np.zeros((1, 404), np.uint8), np.full((1, 404), 0.5)
+    pred[0, ::2] = BIRD  # 202 of a pixel each
+    sure[0, 2::4] = 1.0  # 101
+    masks = np.zeros((100, 1, 404), bool)
+    masks[np.arange(100), 0, np.arange(2, 402, 4)] = True
+    every = (True,) * 100
+    record = InstanceScores.of(pred, SeenObjects(masks, (BIRD,) * 100, every, every), CLASSES, sure)
+    assert record.given[BIRD, 20] == record.given.sum() == 100
+    assert record.found[0].sum() == 100
 
 
 def test_an_object_of_which_half_is_shown_is_found_at_the_first_level_alone() -> None:
@@ -275,6 +306,9 @@ def test_a_detection_is_counted_at_its_twentieth(sure: float, step: int) -> None
     seen = birds(2, 0)
     record = InstanceScores.of(perfect(seen, 0), seen, CLASSES, np.full((20, 60), sure))
     assert np.flatnonzero(record.given[BIRD]).tolist() == [step]
+    half = np.full((20, 60), 0.42504883, np.float16)  # 8.501 of 20, as float16 8.5
+    narrow = InstanceScores.of(perfect(seen, 0), seen, CLASSES, half)
+    assert np.flatnonzero(narrow.given[BIRD]).tolist() == [9]
     certain = InstanceScores.of(perfect(seen, 0), seen, CLASSES)
     assert np.flatnonzero(certain.given[BIRD]).tolist() == [20]
 
