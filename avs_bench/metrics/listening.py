@@ -126,7 +126,7 @@ def deaf_scores(target: Labels) -> Scores:
     overlap, are then decided one by one.
     """
     columns, area = _parts(target)
-    order = np.argsort(-area, kind="stable")
+    order = np.argsort(-area, stable=True)
     columns, area = columns[:, order], area[order]
     choices = [sorted({0, *column.tolist()}) for column in columns.T]
     tried, masks = 0, 1
@@ -136,14 +136,12 @@ def deaf_scores(target: Labels) -> Scores:
     found = np.zeros((masks, len(choices)), target.dtype)
     found[:, :tried] = list(itertools.product(*choices[:tried]))
     scores = _scores(found[:, None], columns, area)
-    if tried < len(choices):
-        best = found[int(scores.mean(axis=1).argmax())]
-        extra = [
-            _scores(mask[None, None], columns, area)
-            for mask in _refined(best, choices, tried, columns, area)
-        ]
-        scores = np.concatenate([scores, *extra])
-    return scores
+    best = found[int(scores.mean(axis=1).argmax())]
+    extra = [
+        _scores(mask[None, None], columns, area)
+        for mask in _refined(best, choices, tried, columns, area)
+    ]
+    return np.concatenate([scores, *extra])
 
 
 def _parts(target: Labels) -> tuple[Labels, Counts]:
@@ -214,9 +212,9 @@ def deaf_listening(scores: ListeningScores) -> Figure:
 
 def _gained(name: str, scores: ListeningScores, own: float, deaf: float, rules: str) -> Figure:
     if not scores.pictures:
-        return Figure(name, float("nan"), rules, NO_GROUP)
+        return Figure(name, np.nan, rules, NO_GROUP)
     if deaf >= scores.pictures:
-        return Figure(name, float("nan"), rules, "one answer is right for all sounds")
+        return Figure(name, np.nan, rules, "one answer is right for all sounds")
     return Figure(name, max(0.0, (own - deaf) / (scores.pictures - deaf)), rules)
 
 

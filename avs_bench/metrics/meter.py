@@ -95,8 +95,7 @@ class Meter(Generic[R]):
             return self.record
         import torch
 
-        nccl = distributed.get_backend(self._group) == "nccl"
-        device = torch.device("cuda", torch.cuda.current_device()) if nccl else "cpu"
+        device = "cuda" if distributed.get_backend(self._group) == "nccl" else "cpu"
         vector = torch.from_numpy(self.record.vector()).to(device)
         distributed.all_reduce(vector, group=self._group)
         return self.record.with_vector(vector.cpu().numpy())

@@ -80,6 +80,14 @@ def test_ends_that_would_lie_beside_the_figure_are_none(sign):
     assert sorted(map(abs, bca_ends(third, sign * 0.25, EVEN, 0.95))) == pytest.approx([0.2, 0.3])
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_end_that_lies_at_the_figure_itself_is_one(sign):
+    """Of a figure that nine of ten lie below the low end of four fifths is at nine tenths too."""
+    resampled = sign * np.array([*[0.2] * 9, 0.3])
+    ends = bca_ends(resampled, sign * 0.25, EVEN, 0.8)
+    assert sorted(map(abs, ends)) == pytest.approx([0.21, 0.3], abs=1e-3)
+
+
 VALUES = st.floats(-1, 1, width=16)
 
 

@@ -144,6 +144,29 @@ def narrow(flat: np.ndarray) -> bool:
     return 3 * alike - (apart - unlike) <= 1 / 2
 
 
+@pytest.mark.parametrize(
+    ("areas", "may"),
+    [
+        ({(1, 1): 1, (1, 0): 2}, True),
+        ({(1, 1): 1, (1, 0): 3}, False),
+        ({(1, 1): 1, (0, 1): 3}, False),
+        ({(1, 1): 1, (1, 0): 3, (1, 2): 1}, True),
+        ({(1, 1): 1, (1, 0): 4, (1, 2): 1}, False),
+        ({(1, 2): 4}, False),
+        # Sounds of which nothing is in the picture
+        ({(1, 0): 2, (0, 0): 1}, False),
+        ({(0, 1): 2}, False),
+        ({(0, 1): 2, (0, 0): 1}, False),
+        ({(1, 0, 0): 1, (1, 0, 1): 1, (0, 0, 1): 1}, True),
+        ({(1, 0, 0): 1, (0, 0, 1): 1}, False),
+        ({(1, 0, 0, 0): 1, (1, 0, 0, 1): 1, (0, 0, 0, 1): 1}, True),
+    ],
+)
+def test_one_mask_may_do_up_to_the_bound_of_the_conditions(areas: dict, may: bool) -> None:
+    targets = np.repeat(list(areas), list(areas.values()), axis=0).T
+    assert one_mask_may_do(targets) is may
+
+
 @pytest.mark.parametrize(("areas", "soft"), [((4, 4), 0.5), ((6, 3, 3), 0.5), ((9, 1), 0.5)])
 def test_a_half_deaf_model_gets_what_it_hears(areas: tuple[int, ...], soft: float) -> None:
     """It hears in half of the pictures; in the others it gives the largest object."""
@@ -184,17 +207,22 @@ def test_an_answer_of_the_wrong_class_is_no_hit() -> None:
     assert from_pictures(scores.iou_units, 1) == 0.5
 
 
-@pytest.mark.parametrize(("wrong", "hit"), [(0, 1), (4, 1), (5, 0), (10, 0)])
+@pytest.mark.parametrize(("wrong", "hit"), [(0, 1), (4, 1), (5, 0), (10, 0), (12, 0)])
 def test_a_sound_of_nothing_in_the_picture_wants_no_object(wrong: int, hit: int) -> None:
-    """Below half of the object's pixels is a hit; the half itself is none."""
+    """Below half of the object's pixels is a hit, half is none, and more than all is as bad."""
     targets = objects(10, 3)[:1].repeat(2, axis=0)
     targets[1] = 0
     answer = targets.copy()
     answer[1, 0, :wrong] = 1
     scores = ListeningScores.of(answer, targets)
     assert scores.hits == hit
-    assert from_pictures(scores.iou_units, 1) == pytest.approx(1 - wrong / 20)
+    assert from_pictures(scores.iou_units, 1) == pytest.approx(1 - min(wrong, 10) / 20)
     assert from_pictures(scores.deaf_iou_units, 1) == pytest.approx(0.5)
+
+
+def test_an_object_of_one_pixel_is_one() -> None:
+    targets = np.array([[1], [0]])
+    assert sound_scores(np.array([[1], [1]]), targets).tolist() == [1, 0]
 
 
 def test_where_targets_overlap_one_answer_may_do_and_is_taken_off() -> None:
@@ -247,6 +275,21 @@ def test_more_parts_than_can_be_tried_are_decided_one_by_one(
     monkeypatch.setattr(listening, "MOST_DEAF_MASKS", 8)
     assert len(deaf_scores(flat)) == 8 + 2
     assert deaf_scores(flat).mean(axis=1).max() == pytest.approx(exact)
+
+
+def test_small_parts_are_decided_beside_the_best_of_the_large(monkeypatch) -> None:
+    monkeypatch.setattr(listening, "MOST_DEAF_MASKS", 2)
+    flat = np.array([[1, 1, 1, 2], [1, 1, 1, 2]])
+    assert deaf_scores(flat).mean(axis=1).tolist() == [0, 3 / 4, 1]
+
+
+def test_the_largest_parts_are_tried_whole_and_of_equals_the_first(monkeypatch) -> None:
+    """Mask by mask three of forty parts, those of the last sounds as their labels come first."""
+    monkeypatch.setattr(listening, "MOST_DEAF_MASKS", 8)
+    flat = objects(*(1, 2) * 20).reshape(40, -1)
+    tried = deaf_scores(flat)[[4, 2, 1]]
+    assert tried.sum(axis=1).tolist() == [1, 1, 1]
+    assert tried.argmax(axis=1).tolist() == [39, 37, 35]
 
 
 @pytest.mark.parametrize(

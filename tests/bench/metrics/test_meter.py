@@ -124,8 +124,13 @@ def test_processes_compute_together_what_one_does(family):
     assert first != second != together
 
 
-def test_counts_are_joined_within_the_group_that_is_given(monkeypatch):
+@pytest.mark.parametrize(("backend", "device"), [("gloo", "cpu"), ("nccl", "cuda")])
+def test_counts_are_joined_within_the_group_and_where_its_backend_works(
+    monkeypatch, backend, device
+):
     asked = []
+    moved = []
+    monkeypatch.setattr(torch.Tensor, "to", lambda vector, to: moved.append(to) or vector)
 
     def all_reduce(vector, group):
         asked.append(group)
@@ -135,13 +140,14 @@ def test_counts_are_joined_within_the_group_that_is_given(monkeypatch):
         is_available=lambda: True,
         is_initialized=lambda: True,
         get_world_size=lambda group: asked.append(group) or 2,
-        get_backend=lambda group: asked.append(group) or "gloo",
+        get_backend=lambda group: asked.append(group) or backend,
         all_reduce=all_reduce,
     )
     monkeypatch.setitem(sys.modules, "torch.distributed", joined)
     meter = counted(Meter.of_family("dataset", CLASSES, group="mine"), batches(0, 1))
     assert meter.total() == meter.record + meter.record
     assert asked == ["mine"] * 3
+    assert moved == [device]
     monkeypatch.setattr(joined, "get_world_size", lambda group: 1)
     assert meter.total() == meter.record
     monkeypatch.setattr(joined, "is_initialized", lambda: False)

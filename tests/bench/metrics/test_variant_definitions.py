@@ -157,7 +157,9 @@ def test_sound_localisation_s_ciou_auc_and_iiou(kind, ending):
         "iiou": both[10],
         "iiou_auc": np.trapezoid(both, levels),
     }
-    found = {name: value(f"{name}_frame{ending}", made) for name in expected}
+    figures = {name: BY_NAME[f"{name}_frame{ending}"].over(made, CLASSES) for name in expected}
+    assert {figure.note for figure in figures.values()} == {""}
+    found = {name: figure.value for name, figure in figures.items()}
     assert found == pytest.approx(expected, abs=1e-6)
     assert len(set(found.values())) > 1
 
@@ -283,6 +285,8 @@ def test_a_picture_is_heard_with_several_sounds_where_several_of_its_answers_cou
     ignored = Hits(0, [0] * 21)
     assert by_picture([("a", right), ("b", wrong), ("a", wrong)]) == [wrong]
     assert by_picture([("a", right), ("a", right), ("a", ignored)]) == [right]
+    two = [("a", right), ("b", wrong), ("a", right), ("b", right)]
+    assert by_picture(two) == [right, wrong]
     assert by_picture([("a", right), ("a", ignored)]) == []
     assert by_picture([("", right), ("", wrong)]) == []  # pictures without a name
 
@@ -293,6 +297,7 @@ def test_outlines_of_single_pixels_count_and_frames_without_objects_say_so():
     scores = BoundaryAreas.of(one, one, 3, 255)
     assert (scores.frames, scores.areas.tolist()) == (2, [[0, 1, 0]] * 3)
     assert (boundary_miou_dataset(scores).value, boundary_miou_dataset(scores).note) == (1, "")
+    assert boundary_miou_dataset(BoundaryAreas.of(one, none, 3, 255)).value == 0
     ignored = np.full((2, 3, 3), 255)
     assert BoundaryAreas.of(one, ignored, 3, 255) == BoundaryAreas(3, 0, np.zeros((3, 3)))
     for target, note in ((none, NOTHING_TO_AVERAGE), (ignored, NOTHING_COUNTED)):
