@@ -2,9 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -18,14 +19,14 @@ from vpo_builder.classes import SoundingClass, class_rows, classes_of_labels, re
 from vpo_builder.dataset.instances import INSTANCES
 from vpo_builder.dataset.manifest import encode_lines
 from vpo_builder.dataset.places import AUDIO_FOLDER, audio_folder
-from vpo_builder.dataset.schema import SUBSETS, Sample, Subset
+from vpo_builder.dataset.schema import SUBSETS, Sample, Split, Subset
 from vpo_builder.dataset.sound_credits import SOUNDS, credits_in_use
 from vpo_builder.dataset.tiled_clips import TILED
 from vpo_builder.layout import csv_name, encode_csv
 from vpo_builder.planning.filtering import filter_images
 from vpo_builder.planning.matching import match_clips
 from vpo_builder.planning.persons import PERSONS
-from vpo_builder.planning.plan import ClipCheck, plan_dataset
+from vpo_builder.planning.plan import ClipCheck, counted, plan_dataset
 from vpo_builder.publishing.build_identity import BuildIdentity
 from vpo_builder.publishing.funnel import Funnel, count_funnel
 from vpo_builder.publishing.leaks import find_crossing
@@ -176,6 +177,8 @@ def plan_split(request: VpoRequest, material: Material, clip_check: ClipCheck) -
             corpus.in_part,
         )
     kept, excluded = _not_excluded(filtered.kept, material.excluded)
+    if not kept:
+        _refuse_without_images([*filtered.rejections, *excluded], request.split)
     plan = plan_dataset(
         kept, material.clips, clip_check, request.split, config, request.seed, corpus.list_of
     )
@@ -185,6 +188,14 @@ def plan_split(request: VpoRequest, material: Material, clip_check: ClipCheck) -
         [*rejections, *material.rejected_clips],
         {PERSONS: encode_lines(filtered.decisions)},
         [*_unseen(corpus), *_scarce_clips(corpus.table, plan.clip_counts)],
+    )
+
+
+def _refuse_without_images(rejections: Iterable[Rejection], split: Split) -> NoReturn:
+    reasons = [rejection.reason for rejection in rejections if rejection.kind == "image"]
+    raise InputError(
+        f"no image passes the rules of VPO-{split.upper()}: {len(reasons)} are listed: "
+        f"{counted(reasons) or 'none'}: give others, or change the rules (--set filters.…)"
     )
 
 

@@ -59,7 +59,7 @@ def plan_dataset(
 
     `list_of` names the list that a photo's masks are of.
 
-    Raises InputError when no image passes the rules, or no class in them has a usable clip.
+    Raises InputError when no class in the images has a usable clip.
     """
     pools = ClipPools(clips, seed)
     unusable: dict[str, Reason] = {}
@@ -92,17 +92,12 @@ def _refuse_without_sound(
     clips: Sequence[Clip],
     unusable: Mapping[str, Reason],
 ) -> None:
-    if not kept:
-        raise InputError(
-            "no image passes the rules: check that the pictures have annotations of the table's "
-            "classes, or lower filters.min_area_fraction"
-        )
     if live.available.isdisjoint((o.category, item.subset) for item in kept for o in item.objects):
         listed = f"no class has a usable clip: {len(clips)} clips are listed"
         if unusable:
             raise InputError(
                 f"{listed} and all that were asked for cannot be used: "
-                f"{_counted(unusable.values())}; check what --vggsound or --sounds names"
+                f"{counted(unusable.values())}; check what --vggsound or --sounds names"
             )
         seen, heard = {item.subset for item in kept}, {subset for _, subset in live.available}
         raise InputError(
@@ -112,7 +107,8 @@ def _refuse_without_sound(
         )
 
 
-def _counted(reasons: Iterable[Reason]) -> str:
+def counted(reasons: Iterable[Reason]) -> str:
+    """Return how often each reason was given, the commonest first."""
     return ", ".join(f"{count} {reason}" for reason, count in Counter(reasons).most_common())
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from vpo_builder.runtime.errors import one_line_errors
+from vpo_builder.runtime.errors import InputError, one_line_errors
 from vpo_builder.runtime.version import VERSION
 
 MARGIN = " " * 4
@@ -27,15 +27,37 @@ def examples(*lines: str) -> str:
 
 
 class Program(click.Command):
-    """A command that is started by its own name: one line where its help cannot be printed."""
+    """A command that is started by its own name: one line for all that it cannot be asked."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run it as click does."""
         one_line_errors(super().main)(*args, **kwargs)
 
+    def make_context(self, info_name: str | None, *args: Any, **kwargs: Any) -> click.Context:
+        """Read what was asked as click does."""
+        try:
+            return super().make_context(info_name, *args, **kwargs)
+        except click.UsageError as error:
+            raise _in_one_line(error, info_name or "") from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run what was asked as click does; a group reads here what its command was asked."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _in_one_line(error, f"{ctx.command_path} {ctx.invoked_subcommand}") from None
+
 
 class ProgramGroup(Program, click.Group):
     """A program of several commands."""
+
+
+def _in_one_line(error: click.UsageError, asked: str) -> Exception:
+    """Return one line for what click prints as three; a group asked for nothing shows its help."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error
+    asked = error.ctx.command_path if error.ctx else asked
+    return InputError(f"{asked}: {error.format_message().removesuffix('.')}: see {asked} --help")
 
 
 class PresetOption(click.Option):

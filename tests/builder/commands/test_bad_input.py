@@ -105,6 +105,33 @@ def test_wrong_arguments_stop_the_build(
     assert not (tmp_path / "out").exists()
 
 
+def test_rules_that_no_image_passes_are_counted_and_can_be_changed(tmp_path: Path) -> None:
+    farm(tmp_path / "sources", clips_per_class=4)
+    options = ("--split", "ss", "--out", tmp_path / "out", "--workers", 1)
+    sources = source_options(tmp_path / "sources")
+    result = run_build(*options, *sources, "--set", "filters.min_area_fraction=1")
+    assert result.exit_code == 2
+    counted = "40 are listed: 32 no_eligible_object, 8 repeated_instances"
+    assert f"no image passes the rules of VPO-SS: {counted}: give others" in result.stderr
+    assert run_build(*options, *sources).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--splitt", "ss"), "build: No such option '--splitt'. (Did you mean"),
+        (("--split", "x"), "build: Invalid value for '--split': 'x' is not one of 'ss', "),
+        (("--seed",), "build: Option '--seed' requires an argument: see build --help"),
+        (("--out", "x", "ss"), "build: Got unexpected extra argument (ss): see build --help"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_in_one_line(arguments: tuple[str, ...], said: str) -> None:
+    result = run_build(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"error: {said}")
+    assert result.stderr.count("\n") == 1
+
+
 def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
     farm(tmp_path / "sources")
     (tmp_path / "out").write_text("mine")

@@ -120,7 +120,10 @@ def test_export_says_where_it_went(small_dataset: Path) -> None:
     assert result.exit_code == 0
     assert result.output.startswith("VPO-SS-coco: 8 samples in ")
     assert run("export", small_dataset, "--format", "coco").exit_code == 2
-    assert run("export", small_dataset, "--format", "zip").exit_code == 2
+    refused = run("export", small_dataset, "--format", "zip")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("error: data export: Invalid value for '--format': 'zip'")
+    assert refused.stderr.count("\n") == 1
 
 
 def test_diff_exits_like_diff(small_dataset: Path, tmp_path: Path) -> None:

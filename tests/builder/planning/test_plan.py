@@ -152,11 +152,6 @@ def test_clips_are_counted_that_have_a_file_or_may_yet_come():
     assert plan.clip_counts == {("cat", "train"): 2}
 
 
-def test_no_image_at_all_is_refused():
-    with pytest.raises(InputError, match="no image passes the rules"):
-        planned([], clips(1), Check())
-
-
 def test_no_usable_clip_at_all_is_refused_with_the_reasons_counted():
     names = [f"cat{number:08d}_000000" for number in range(3)]
     reasons = (Reason.CLIP_SILENT, Reason.CLIP_VANISHED, Reason.CLIP_VANISHED)
