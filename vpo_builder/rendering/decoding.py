@@ -152,8 +152,8 @@ def _read_mono(file: soundfile.SoundFile, most_seconds: float | None) -> Wavefor
         raise UndecodableError(f"{frames} samples of {file.channels} channels")
     if file.subtype == "PCM_16":
         samples = file.read(frames, dtype="int16", always_2d=True).astype(np.float32)
-        return mean_of_channels(samples, 2**-15)
-    return mean_of_channels(file.read(frames, dtype="float32", always_2d=True), 1)
+        return mean_of_channels(samples.T, 2**-15)
+    return mean_of_channels(file.read(frames, dtype="float32", always_2d=True).T, 1)
 
 
 def decode_arguments(

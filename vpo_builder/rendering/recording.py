@@ -1,5 +1,6 @@
 """A decoded recording, and what decoders share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,12 +43,14 @@ def checked_recording(mono: Waveform, sample_rate: int, announced: float | None)
     return Recording(mono, sample_rate, announced)
 
 
-def mean_of_channels(samples: Waveform, scale: float) -> Waveform:
-    """Return the mean of [samples, channels] times a power of two, which rounds nothing."""
-    channels = samples.shape[1]
-    if channels == 2:  # the same figures as mean gives, in a thirtieth of its time
-        mono, scale = samples[:, 0] + samples[:, 1], scale / 2
+def mean_of_channels(channels: Sequence[Waveform] | Waveform, scale: float) -> Waveform:
+    """Return the mean of channels, each [samples], times a power of two, which rounds nothing.
+
+    A single one is scaled where it lies.
+    """
+    if len(channels) == 2:  # the same figures as mean gives, in a thirtieth of its time
+        mono, scale = channels[0] + channels[1], scale / 2
     else:
-        mono = samples[:, 0] if channels == 1 else samples.mean(axis=1)
+        mono = channels[0] if len(channels) == 1 else np.mean(channels, axis=0)
     mono *= np.float32(scale)
     return mono

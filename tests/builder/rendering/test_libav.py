@@ -10,7 +10,7 @@ import soundfile
 from tests.builder.small_corpus import tone
 from vpo_builder.rendering import decoding
 from vpo_builder.rendering.decoding import decode, decode_arguments
-from vpo_builder.rendering.libav import FRAMES_AT_ONCE, decode_by_libav
+from vpo_builder.rendering.libav import BLOCK_SAMPLES, decode_by_libav
 from vpo_builder.rendering.recording import MOST_SAMPLES, UndecodableError
 from vpo_builder.runtime.ffmpeg_program import ffmpeg_program, run_ffmpeg
 
@@ -77,7 +77,7 @@ def test_a_start_that_the_container_hides_is_not_heard(tmp_path: Path) -> None:
 def test_no_more_is_decoded_than_asked_and_the_length_is_that_of_the_file(tmp_path: Path) -> None:
     path = written(tmp_path / "a.m4a", "-c:a", "aac")
     whole = decode(path).mono
-    for samples in (1, AAC_FRAME, FRAMES_AT_ONCE * AAC_FRAME, 1.5 * 44_100):
+    for samples in (1, AAC_FRAME, BLOCK_SAMPLES, 1.5 * 44_100):
         recording = decode(path, most_seconds=(samples - 0.5) / 44_100)
         assert len(recording.mono) == samples
         assert np.array_equal(recording.mono, whole[: int(samples)])
@@ -90,6 +90,21 @@ def test_what_is_damaged_is_left_to_ffmpeg(tmp_path: Path, name: str) -> None:
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     assert decode_by_libav(path, None) is None
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(44_100, 1), (22_050, 2)])
+def test_sound_that_changes_its_form_is_left_to_ffmpeg(
+    tmp_path: Path, rate: int, channels: int
+) -> None:
+    first, then = tmp_path / "first.mp3", tmp_path / "then.mp3"
+    soundfile.write(first, STEREO, 44_100)
+    soundfile.write(then, STEREO[:, :channels], rate)
+    (tmp_path / "same.mp3").write_bytes(2 * first.read_bytes())
+    same = decode_by_libav(tmp_path / "same.mp3", None)
+    assert same is not None
+    assert same.seconds == pytest.approx(8.0, abs=0.1)
+    first.write_bytes(first.read_bytes() + then.read_bytes())
+    assert decode_by_libav(first, None) is None
 
 
 def test_a_file_without_sound_is_left_to_ffmpeg(tmp_path: Path) -> None:
