@@ -38,7 +38,7 @@ from vpo_builder.rendering.clip_record import tiled_clips
 from vpo_builder.rendering.images import render_images
 from vpo_builder.rendering.mix import MIX_FOLDER, render_mixes
 from vpo_builder.rendering.packed_clips import PackedClips
-from vpo_builder.runtime.cycle_collector import without_collecting
+from vpo_builder.runtime.cycle_collector import leaving_records, without_collecting
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.settings import to_tree
 from vpo_builder.runtime.tasks import Executor
@@ -179,9 +179,10 @@ def plan_split(request: VpoRequest, material: Material, clip_check: ClipCheck) -
     kept, excluded = _not_excluded(filtered.kept, material.excluded)
     if not kept:
         _refuse_without_images([*filtered.rejections, *excluded], request.split)
-    plan = plan_dataset(
-        kept, material.clips, clip_check, request.split, config, request.seed, corpus.list_of
-    )
+    with leaving_records():
+        plan = plan_dataset(
+            kept, material.clips, clip_check, request.split, config, request.seed, corpus.list_of
+        )
     rejections = [*corpus.rejections, *filtered.rejections, *excluded, *plan.rejections]
     return BuildPlan(
         plan.samples,

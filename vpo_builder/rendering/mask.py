@@ -98,9 +98,13 @@ def encode_png(mask: Mask, palette: Sequence[int] | None = None) -> bytes:
 
 def _encode(tree: Any, height: int, width: int) -> dict[str, Any]:
     if isinstance(tree, list):
-        length = sum(_checked_length(polygon, height, width) for polygon in tree)
-        if length > LONGEST_OUTLINE:
-            raise ValueError(f"an outline {length:.0f} pixels long")
+        for polygon in tree:
+            _check_polygon(polygon, height, width)
+        # No edge is longer than three sides: most outlines need no adding up.
+        if sum(map(len, tree)) / 2 * 3 * max(height, width) > LONGEST_OUTLINE:
+            length = sum(map(_length, tree))
+            if length > LONGEST_OUTLINE:
+                raise ValueError(f"an outline {length:.0f} pixels long")
         code = coco_mask.merge(coco_mask.frPyObjects(tree, height, width))
     elif isinstance(tree["counts"], list):
         _check_size(tree["size"], height, width)
@@ -115,21 +119,28 @@ def _encode(tree: Any, height: int, width: int) -> dict[str, Any]:
     return dict(code)
 
 
-def _checked_length(polygon: Any, height: int, width: int) -> float:
-    """Return the length of a polygon, in the steps that pycocotools takes along each edge.
+def _check_polygon(polygon: Any, height: int, width: int) -> None:
+    """Raise ValueError for what pycocotools would not draw as a polygon.
 
-    Its coordinates may leave the picture by as much as its sides: pycocotools cuts them there.
+    Coordinates may leave the picture by as much as its sides: pycocotools cuts them there.
     """
     if len(polygon) < 4 or len(polygon) % 2:
         raise ValueError("a polygon needs pairs of coordinates")
     if not all(map(math.isfinite, polygon)):
         raise ValueError("a polygon's coordinate is not finite")
-    points = np.array(polygon, np.float64).reshape(-1, 2)
-    sides = (width, height)
-    outside = ((points < np.negative(sides)) | (points > np.multiply(sides, 2))).any(axis=1)
-    if outside.any():
-        point = points[outside][0].tolist()
+    x, y = polygon[::2], polygon[1::2]
+    if min(x) < -width or max(x) > 2 * width or min(y) < -height or max(y) > 2 * height:
+        point = next(
+            [float(a), float(b)]
+            for a, b in zip(x, y, strict=True)
+            if not (-width <= a <= 2 * width and -height <= b <= 2 * height)
+        )
         raise ValueError(f"a polygon's point {point} lies far outside {width}×{height} pixels")
+
+
+def _length(polygon: Sequence[float]) -> float:
+    """Return the length of a polygon, in the steps that pycocotools takes along each edge."""
+    points = np.array(polygon, np.float64).reshape(-1, 2)
     edges = np.abs(points - np.roll(points, 1, axis=0))
     return float(edges.max(axis=1).sum())
 

@@ -23,3 +23,19 @@ def without_collecting() -> Iterator[None]:
             gc.unfreeze()  # and this into the oldest
         if enabled:
             gc.enable()
+
+
+@contextmanager
+def leaving_records() -> Iterator[None]:
+    """Have the cycle collector leave what is there already, and look at what is made meanwhile.
+
+    The first full round after a million records were read takes a tenth of the time of planning.
+    """
+    if gc.get_freeze_count():  # somebody else's, who ends it
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -44,6 +44,10 @@ def test_a_polygon_may_leave_the_picture_by_its_sides() -> None:
     assert coco_mask.decode(whole).all()
 
 
+def test_an_outline_is_drawn_unless_its_edges_together_are_too_long() -> None:
+    assert encoded([[0, 0, W, H] * 15_000 + [0, H]])  # of 30,000 edges, each of 64 steps
+
+
 def test_a_segmentation_nested_without_end_is_refused() -> None:
     with pytest.raises(BrokenMaskError):
         encode_segmentation(b"[" * 100_000, H, W)
@@ -69,7 +73,9 @@ def test_run_lengths_are_read_packed_and_unpacked(runs: list[int]) -> None:
         [[1, 2, 3, 4, 5, float("nan")]],
         [[0, 0, 1e9, 0, 1e9, 1e9]],
         [[0, 0, 2 * W + 1, 0, W, H]],
+        [[-W - 1, 0, W, 0, W, H]],
         [[0, -H - 1, W, 0, W, H]],
+        [[0, 2 * H + 1, W, 0, W, H]],
         [[10**400, 0, W, 0, W, H]],
         [[0, 0, W, H] * 50_000],
         {"size": [H, W], "counts": [10, 20]},
