@@ -130,13 +130,11 @@ def _renumbered(part: CocoPart, number_of: dict[str, int]) -> CocoPart:
 
 def _with_areas(part: CocoPart) -> CocoPart:
     objects = ObjectColumns.of(part.objects)
-    missing = np.flatnonzero(np.isnan(objects.area)).tolist()
-    if missing:
+    missing = np.flatnonzero(np.isnan(objects.area))
+    if missing.size:
         sizes = {photo.id: (photo.height, photo.width) for photo in part.photos}
         area = objects.area.copy()
-        for place in missing:
-            row = objects[place]
-            area[place] = _area(row, sizes.get(row.image_id))
+        area[missing] = [_area(row, sizes.get(row.image_id)) for row in objects.at(missing)]
         objects = changed(objects, area=area)
     outlined = (objects.area != 0) & (objects.outline_bytes > EMPTY_OUTLINE)
     if len(objects) and not outlined.any():

@@ -8,6 +8,7 @@ images at once: COCO has half a million objects of sounding categories, and drop
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,10 +133,10 @@ class _ObjectTable:
     ) -> None:
         self.photos, self._rows, self._class_of = photos, rows, class_of
         names = {name: code for code, name in enumerate(sorted(set(class_of.values())))}
-        codes = {category: names[name] for category, name in class_of.items()}
         self.image, self.number = self._places(rows.image), rows.number
-        listed, place = np.unique(rows.category, return_inverse=True)
-        code = np.array([codes[number] for number in listed.tolist()], np.int64)[place]
+        categories = np.array(sorted(class_of), np.int64)
+        codes = np.array([names[class_of[number]] for number in sorted(class_of)], np.int64)
+        code = codes[np.searchsorted(categories, rows.category)]
         crowd, area = rows.crowd, rows.area
         outline = rows.outline_bytes  # `[]` and `[[]]`, undecoded, are no outline
         listed = self.image != NOT_LISTED
@@ -175,11 +176,9 @@ class _ObjectTable:
         )
         order = np.argsort(self.number, kind="stable")
         order = order[reasons[order] > 0]
-        numbers, codes = self.number[order].tolist(), reasons[order].tolist()
-        return [
-            Rejection("object", str(number), names[code - 1])
-            for number, code in zip(numbers, codes, strict=True)
-        ]
+        numbers = map(str, self.number[order].tolist())
+        why = np.array(names, object)[reasons[order] - 1].tolist()
+        return list(map(Rejection, repeat("object"), numbers, why))
 
     def candidates(
         self, kept: Flags, eligible: Flags, persons: Mapping[int, str]
@@ -188,8 +187,7 @@ class _ObjectTable:
         found = np.flatnonzero(eligible & np.append(kept, False)[self.image])
         found = found[np.lexsort((self.number[found], self.image[found]))]
         objects: dict[int, list[Candidate]] = defaultdict(list)
-        for place, at in zip(self.image[found].tolist(), found.tolist(), strict=True):
-            row = self._rows[at]
+        for place, row in zip(self.image[found].tolist(), self._rows.at(found), strict=True):
             name = self._class_of[row.category_id]
             objects[place].append(Candidate(row, persons[place] if name == PERSON else name))
         return [

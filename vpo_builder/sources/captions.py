@@ -1,5 +1,6 @@
 """Reads COCO 2017's captions (`annotations/captions_{train,val}2017.json`)."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 
@@ -69,10 +70,9 @@ def read_captions(files: Sequence[JsonFile]) -> tuple[Captions, dict[str, str]]:
 
 
 def _to_keep(images: NDArray[np.int64], texts: Sequence[str]) -> dict[str, Column]:
-    encoded = [text.encode() for text in texts]
-    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
-    blob = Blob(int(lengths.sum()), (b"".join(encoded),))
-    return {"image": images, "caption_bytes": lengths, "captions": blob}
+    lengths = np.fromiter(map(len, map(str.encode, texts)), np.int64, len(texts))
+    encoded = "".join(texts).encode()
+    return {"image": images, "caption_bytes": lengths, "captions": Blob(len(encoded), [encoded])}
 
 
 def _of_kept(kept: Kept) -> Captions:
@@ -82,14 +82,10 @@ def _of_kept(kept: Kept) -> Captions:
     )
     if len(images) != len(lengths) or images.min(initial=0) < 0 or (np.diff(images) < 0).any():
         raise ValueError("captions without their images")
-    ends = ends_of(lengths, blob)
+    bounds, text = np.append(0, ends_of(lengths, blob)), blob.data
 
     def texts(first: int, last: int) -> Iterator[str]:
-        start = int(ends[first] - lengths[first])
-        text = blob[start : ends[last - 1]].tobytes()
-        begin = 0
-        for length in lengths[first:last].tolist():
-            yield str(text[begin : begin + length], "utf-8", "replace")
-            begin += length
+        for start, end in itertools.pairwise(bounds[first : last + 1].tolist()):
+            yield str(text[start:end], "utf-8", "replace")
 
     return Captions(images, texts)

@@ -1,6 +1,5 @@
 """Reads instance annotations of COCO's shape: COCO 2017's own, COCO-ReM's, LVIS's, anybody's."""
 
-import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -194,20 +193,21 @@ def _refuse_two_meanings(kind: str, rows: Sequence[_Category | License], path: P
 
 def _check(part: CocoPart, names: re.Pattern[str]) -> None:
     """Raise InputError for a photo of no plain name or size, and for an id that stands twice."""
-    path = part.path
-    for photo in part.photos:
-        if not names.fullmatch(photo.file_name):
-            raise InputError(
-                f"{path}: image {photo.id}: file_name {photo.file_name!r} is not a plain file "
-                "name such as 000000000139.jpg, nor one below folders"
-            )
-        sides = (photo.width, photo.height)
-        if not (min(sides) > 0 and max(sides) <= LARGEST_SIDE and math.prod(sides) <= LARGEST_AREA):
-            raise InputError(
-                f"{path}: image {photo.id}: size {photo.width}x{photo.height}: expected sides in "
-                f"[1, {LARGEST_SIDE}] and at most {LARGEST_AREA} pixels"
-            )
-    of_photos = np.fromiter(map(attrgetter("id"), part.photos), np.int64, len(part.photos))
+    path, photos = part.path, part.photos
+    if not all(map(names.fullmatch, map(attrgetter("file_name"), photos))):
+        photo = next(photo for photo in photos if not names.fullmatch(photo.file_name))
+        raise InputError(
+            f"{path}: image {photo.id}: file_name {photo.file_name!r} is not a plain file name "
+            "such as 000000000139.jpg, nor one below folders"
+        )
+    unfit = {size for size in set(map(attrgetter("width", "height"), photos)) if not _fits(*size)}
+    if unfit:
+        photo = next(photo for photo in photos if (photo.width, photo.height) in unfit)
+        raise InputError(
+            f"{path}: image {photo.id}: size {photo.width}x{photo.height}: expected sides in "
+            f"[1, {LARGEST_SIDE}] and at most {LARGEST_AREA} pixels"
+        )
+    of_photos = np.fromiter(map(attrgetter("id"), photos), np.int64, len(photos))
     for kind, ids in (("image", of_photos), ("annotation", ObjectColumns.of(part.objects).number)):
         ordered = np.sort(ids)
         twice = ordered[1:][ordered[1:] == ordered[:-1]]
@@ -215,3 +215,9 @@ def _check(part: CocoPart, names: re.Pattern[str]) -> None:
             raise InputError(f"{path}: {kind} id {twice[0]} stands there twice: expected once")
         if ordered.size and not 0 <= ordered[0] <= ordered[-1] <= LARGEST_ID:
             raise InputError(f"{path}: {kind} ids are outside [0, {LARGEST_ID}]")
+
+
+def _fits(width: int, height: int) -> bool:
+    return 0 < min(width, height) <= max(width, height) <= LARGEST_SIDE and (
+        width * height <= LARGEST_AREA
+    )

@@ -53,21 +53,27 @@ class JsonFile:
         self._threads.submit(lambda: self._side.keep(sha256.result(), columns()))
 
     def decode(self, kind: type[T]) -> tuple[T, str]:
-        """Return the file decoded as `kind`, and its sha256; raise InputError naming the file."""
+        """Return the file decoded as `kind`, and its sha256; raise InputError naming the file.
+
+        Once: the file's bytes are let go, but for those that what was decoded refers to.
+        """
         try:
-            return msgspec.json.decode(self._data.result(), type=kind), self._sha256.result()
+            data = self._data.result()
+            decoded = msgspec.json.decode(data, type=kind), self._sha256.result()
         except OSError as error:
             raise InputError(
                 f"{self.path}: cannot be read: {error.strerror}; expected COCO 2017's annotations "
                 "there"
             ) from None
         except msgspec.ValidationError as error:
-            fault = _first_fault(self._data.result(), kind) or str(error)
+            fault = _first_fault(data, kind) or str(error)
             raise InputError(f"{self.path}: not as COCO 2017 writes it: {fault}") from None
         except BAD_JSON as error:
             raise InputError(
                 f"{self.path}: not COCO's json: {error}; the file may be cut short: fetch it again"
             ) from None
+        del self._data
+        return decoded
 
 
 def _nothing() -> Kept | None:

@@ -55,9 +55,9 @@ class ObjectColumns:
             np.fromiter(map(attrgetter(name), rows), np.int64, size)
             for name in ("id", "image_id", "category_id")
         )
-        area = np.array([row.area for row in rows], np.float64)  # None becomes NaN
+        area = np.fromiter(map(attrgetter("area"), rows), np.float64, size)  # None becomes NaN
         crowd = np.fromiter(map(attrgetter("iscrowd"), rows), np.bool_, size)
-        lengths = np.fromiter((memoryview(raw).nbytes for raw in outlines), np.int64, size)
+        lengths = np.fromiter(map(len, outlines), np.int64, size)
         return cls(number, image, category, area, crowd, lengths, outlines.__getitem__)
 
     @classmethod
@@ -106,18 +106,14 @@ class ObjectColumns:
         return len(self.number)
 
     def __getitem__(self, place: int) -> ObjectMask:
-        area = float(self.area[place])
-        return ObjectMask(
-            int(self.number[place]),
-            int(self.image[place]),
-            int(self.category[place]),
-            None if math.isnan(area) else area,
-            int(self.crowd[place]),
-            self.outline(place),
-        )
+        return next(self.at(np.array([place])))
 
     def __iter__(self) -> Iterator[ObjectMask]:
-        areas = (None if math.isnan(area) else area for area in self.area.tolist())
-        numbers = (column.tolist() for column in (self.number, self.image, self.category))
-        outlines = map(self.outline, range(len(self)))
-        return map(ObjectMask, *numbers, areas, self.crowd.astype(int).tolist(), outlines)
+        return self.at(np.arange(len(self)))
+
+    def at(self, places: NDArray[np.int64]) -> Iterator[ObjectMask]:
+        """Yield the annotations at some places."""
+        areas = (None if math.isnan(area) else area for area in self.area[places].tolist())
+        numbers = (column[places].tolist() for column in (self.number, self.image, self.category))
+        crowd = self.crowd[places].astype(int).tolist()
+        return map(ObjectMask, *numbers, areas, crowd, map(self.outline, places.tolist()))
