@@ -19,7 +19,7 @@ from vpo_builder.config import load_config
 from vpo_builder.planning import persons
 from vpo_builder.planning.matching import image_subsets, match_clips
 from vpo_builder.planning.persons import PersonResolver
-from vpo_builder.records import ClipRow, Reason, Rejection, SoundRow, Sounds
+from vpo_builder.records import ClipRow, PersonDecision, Reason, Rejection, SoundRow, Sounds
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.stateless_hash import mix, text_key, unit
 from vpo_builder.sources.vggsound import known_labels
@@ -41,6 +41,8 @@ def verdict(captions: Sequence[str], *overrides: str) -> str:
         (["A baby sleeps.", "An infant in a crib far away.", "a bed"], "baby"),
         (["A man.", "A person."], "ambiguous"),
         (["A man and a woman.", "A man.", "A man."], "ambiguous"),
+        (["A woman and a girl.", "A woman."], "ambiguous"),
+        (["A woman and a child.", "A woman."], "ambiguous"),
         (["A woman holds a baby.", "A woman.", "A woman and her baby"], "female"),
         (["A baby.", "A baby.", "A baby and its mother."], "ambiguous"),
         (["A boy.", "A man.", "A man."], "ambiguous"),
@@ -63,6 +65,11 @@ def test_children_can_count_as_adults() -> None:
     assert verdict(["A boy.", "A boy runs."], "person.child=adult") == "male"
     assert verdict(["A girl.", "Some girls."], "person.child=adult") == "female"
     assert verdict(["A child.", "A child."], "person.child=adult") == "ambiguous"
+
+
+def test_where_persons_are_one_class_no_caption_is_read() -> None:
+    resolver = PersonResolver(load_config("default", ["person.policy=merge"]).person)
+    assert resolver.resolve(7, ["A man.", "A man."]) == PersonDecision(7, PERSON, ())
 
 
 def test_a_decision_keeps_the_words_it_rests_on() -> None:
@@ -91,6 +98,7 @@ def test_a_decision_keeps_the_words_it_rests_on() -> None:
         ("The mother of pearl.", ()),
         ("The mother of.", ()),
         ("The mother, of pearl.", ("mother",)),
+        ("The mother? Of pearl.", ("mother",)),
         ("A mother giraffe.", ()),
         ("A mother and of it.", ("mother",)),
         ("The male of them.", ("male",)),
@@ -341,8 +349,14 @@ def test_groups_without_a_split_are_drawn_by_hashes_of_their_names() -> None:
     assert 0.08 < subsets.count("test") / 3000 < 0.12
     assert 0.08 < subsets.count("val") / (3000 - subsets.count("test")) < 0.12
     keys = {group: text_key(group) for group in groups}
-    tested = {g for g, key in keys.items() if unit(mix("clip in test", key)) < 0.1}
+    draws = {g: float(unit(mix("clip in test", key))) for g, key in keys.items()}
+    tested = {g for g, draw in draws.items() if draw < 0.1}
     assert {c.clip_id for c in clips if c.subset == "test"} == tested
+    at_share = max(tested, key=draws.__getitem__)
+    rows = tuple(SoundRow(g, g, ("dog",), "") for g in sorted(tested))
+    settings = replace(SUBSETS, test_fraction=draws[at_share])
+    clips, _ = match_clips(Sounds(rows, {}, {}, {}), TABLE, settings)
+    assert [c.clip_id for c in clips if c.subset != "test"] == [at_share]
 
 
 def test_a_clip_that_sounds_like_several_classes_is_kept_out() -> None:
