@@ -11,7 +11,7 @@ would not do: it makes their variance a third too small and knows nothing of so 
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -128,7 +128,7 @@ def comparison_of_conditions(
         return _of_single_runs(first[0], second[0], [figure], RESAMPLES, level)[0]
     refuse_other_units([*first, *second])
     (a,), (b,) = _sides(first, [figure]), _sides(second, [figure])
-    differences = _Side(a.spread, a.values - b.values, a.left_out - b.left_out)
+    differences = replace(a, values=a.values - b.values, left_out=a.left_out - b.left_out)
     return _tested((a.spread, b.spread), [differences], len(first[0].ids), level)
 
 

@@ -64,7 +64,7 @@ class FrameScores(Record):
             if matrix is None:
                 raise out_of_range(pred, target, classes, ignore)
             areas.append(areas_of(matrix))
-        return cls._from_areas(np.array(areas, np.int64).reshape(-1, 3, classes), classes)
+        return cls._from_areas(np.array(areas).reshape(-1, 3, classes), classes)
 
     @classmethod
     def _from_areas(cls, areas: Counts, classes: int) -> "FrameScores":

@@ -33,7 +33,7 @@ def to_units(scores: NDArray[Any]) -> Counts:
 
 def from_units(units: Any) -> Scores:
     """The sum of scores that `units` stands for."""
-    return np.asarray(units, np.float64) / UNITS_PER_ONE
+    return np.asarray(units) / UNITS_PER_ONE
 
 
 # Every subclass is a dataclass, which the base cannot say to mypy: hence its four ignores.

@@ -66,7 +66,7 @@ class Units(Generic[R]):
         sums = np.zeros((len(weights), self.blank.vector().size))
         starts = range(0, len(self.ids) + UNITS_AT_A_TIME, UNITS_AT_A_TIME)
         ends = np.searchsorted(self.rows, starts)
-        for start, (first, last) in zip(starts, pairwise(ends.tolist()), strict=False):
+        for start, (first, last) in zip(starts[:-1], pairwise(ends.tolist()), strict=True):
             some = slice(start, start + UNITS_AT_A_TIME)
             columns, where = np.unique(self.places[first:last], return_inverse=True)
             vectors = np.zeros((len(self.ids[some]), len(columns)))
@@ -76,8 +76,7 @@ class Units(Generic[R]):
 
     def values(self, figures: Sequence[Callable[[R], Figure]], sums: Scores) -> Scores:
         """Return [figures, rows]: each figure of each row of sums [rows, counts]."""
-        whole_numbers = np.rint(sums).astype(np.int64)
-        records = map(self.blank.with_vector, whole_numbers)
+        records = map(self.blank.with_vector, np.rint(sums))
         values = [[figure(record).value for figure in figures] for record in records]
         return np.array(values).reshape(len(sums), len(figures)).T
 

@@ -1,5 +1,6 @@
 import pickle
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 
 import numpy as np
@@ -16,7 +17,7 @@ from avs_bench.metrics import (
     size_band,
 )
 from avs_bench.metrics.arrays import first_place, nearest_labels
-from avs_bench.metrics.record import from_units, to_units
+from avs_bench.metrics.record import SAME, Record, from_units, to_units
 from vpo_builder.runtime.errors import InputError
 
 
@@ -42,6 +43,7 @@ class TestRecords:
 
     def test_equal_records_have_equal_hashes_and_others_others(self, record):
         same = record.with_vector(record.vector())
+        assert not any(getattr(same, name).flags.writeable for name in same.shapes())
         assert hash(same) == hash(record)
         assert hash(record + record) != hash(record)
 
@@ -74,6 +76,27 @@ def test_scores_are_whole_units_of_any_type():
 def test_negative_counts_are_none():
     with pytest.raises(InputError, match="expected counts, got -1"):
         Confusion(2, [[1, 0], [-1, 2]])
+    with pytest.raises(InputError, match="expected counts, got -1"):
+        Confusion.empty(2).with_vector(np.array([1, 0, -1, 2]))
+
+
+def test_counts_given_as_other_numbers_are_int64():
+    assert Confusion(2, np.ones((2, 2))).matrix.dtype == np.int64
+
+
+@dataclass(frozen=True, eq=False)
+class Walks(Record):
+    """Steps, which add up among walkers of one shoe size alone."""
+
+    shoe: int = field(metadata=SAME)
+    steps: int
+
+    def shapes(self):
+        return {}
+
+
+def test_what_does_not_add_tells_records_apart_too():
+    assert Walks(40, 7) == Walks(40, 7) != Walks(41, 7)
 
 
 def test_records_of_other_class_tables_do_not_add():

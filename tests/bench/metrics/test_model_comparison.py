@@ -6,8 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avs_bench.metrics import Confusion, compare, over_seeds, pixel_accuracy_dataset
-from avs_bench.metrics.model_comparison import compare_conditions, compare_models, holm
+from avs_bench.metrics.model_comparison import (
+    compare_conditions,
+    compare_models,
+    comparison_of_conditions,
+    holm,
+    model_comparisons_of,
+)
 from avs_bench.metrics.student import quantile, two_sided_p
+from avs_bench.metrics.units import Units
 from vpo_builder.runtime.errors import InputError
 
 PIXELS = 1000
@@ -146,9 +153,10 @@ class TestModels:
     def test_a_run_on_each_side_is_compared_as_such(self):
         random = np.random.default_rng(2)
         a, b = (scores(random, np.zeros(9), 0.6) for _ in range(2))
-        plain = compare(a, b, pixel_accuracy_dataset, 50)
-        one = compare_models([a], [b], pixel_accuracy_dataset, 50)
+        plain = compare(a, b, pixel_accuracy_dataset, 50, level=0.5)
+        one = compare_models([a], [b], pixel_accuracy_dataset, 50, level=0.5)
         assert (one.low, one.high, one.p_value) == (plain.low, plain.high, plain.p_value)
+        assert (one.level, one.units) == (0.5, 9)
 
     def test_a_model_does_not_differ_from_itself(self):
         same = scores(np.random.default_rng(3), np.zeros(9), 0.6)
@@ -201,6 +209,17 @@ class TestConditions:
         assert one.difference == pytest.approx(gains.mean())
         assert (one.low, one.high) == pytest.approx((gains.mean() - reach, gains.mean() + reach))
         assert (one.level, one.units) == (0.8, 6)
+
+    def test_stacked_units_are_compared_at_95_of_100_too(self):
+        random = np.random.default_rng(9)
+        sides = [[scores(random, np.zeros(5), 0.6) for _ in range(2)] for _ in range(2)]
+        stacked = [[Units.of_records(run) for run in runs] for runs in sides]
+        assert comparison_of_conditions(*stacked, pixel_accuracy_dataset) == compare_conditions(
+            *sides, pixel_accuracy_dataset, level=0.95
+        )
+        assert model_comparisons_of(*stacked, [pixel_accuracy_dataset]) == [
+            compare_models(*sides, pixel_accuracy_dataset, level=0.95)
+        ]
 
     def test_one_seed_is_compared_as_such(self):
         random = np.random.default_rng(6)

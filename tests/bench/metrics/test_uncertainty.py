@@ -109,7 +109,7 @@ class TestBootstrap:
         rest = [float(miou_dataset(sum(records[:i] + records[i + 1 :]))) for i in range(7)]
         whole = float(miou_dataset(sum(records)))
         expected = bca_ends(np.array(values), whole, np.array(rest), 0.9)
-        for at_a_time in (1 << 22, 15, 1):
+        for at_a_time in (1 << 22, 22, 1):
             monkeypatch.setattr(resampling, "_WEIGHTS_AT_A_TIME", at_a_time)
             found = bootstrap(scores, miou_dataset, resamples=40, level=0.9, seed=5)
             assert (found.low, found.high) == pytest.approx(expected, abs=1e-12)
@@ -264,6 +264,19 @@ class TestSeeds:
             over_seeds(figures)
         with pytest.raises(InputError, match="none"):
             over_seeds([])
+
+
+@pytest.mark.parametrize(("units", "computed"), [(10, 2), (11, 4)])
+def test_resamples_of_ten_units_or_fewer_are_computed_once_a_kind(units, computed):
+    weights, rows_of = np.ones((4, units)), []
+    weights[1] = 2
+
+    def totals(some):
+        rows_of.append(len(some))
+        return some.sum(axis=1)[None]
+
+    assert resampling.once_a_kind(totals)(weights).tolist() == [[units, 2 * units, units, units]]
+    assert rows_of == [computed]
 
 
 def test_a_difference_at_the_bound_is_not_significant():

@@ -33,3 +33,10 @@ def test_sums_are_those_of_plain_vectors_whatever_is_taken_at_a_time(items, at_a
     finally:
         units.UNITS_AT_A_TIME = before
     assert found.whole == Confusion(3, vectors.sum(axis=0).reshape(3, 3))
+
+
+def test_of_no_units_there_are_whole_numbers_of_nothing():
+    none = Units.of([], Confusion.empty(2))
+    assert (none.ids, none.whole) == ((), Confusion.empty(2))
+    assert none.sums(np.ones((1, 0))).tolist() == [[0] * 4]
+    assert none.rows.dtype == none.places.dtype == np.int64

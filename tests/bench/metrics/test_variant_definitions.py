@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from avs_bench.metrics import variant_counts as counts
 from avs_bench.metrics import variant_rules as rules
 from avs_bench.metrics.boundaries import BoundaryAreas, boundary, boundary_miou_dataset
 from avs_bench.metrics.figure import NOTHING_COUNTED, NOTHING_TO_AVERAGE
@@ -13,6 +14,7 @@ from avs_bench.metrics.localisation import Hits, by_picture
 from avs_bench.metrics.variant_rules import Reason
 from avs_bench.metrics.variant_table import VARIANTS, variants_for
 from avs_bench.metrics.variants import AnsweredClip, VariantCounts, figures_over
+from vpo_builder.runtime.errors import InputError
 
 CLASSES = 4
 BY_NAME = {variant.name: variant for variant in VARIANTS}
@@ -318,6 +320,20 @@ def test_at_1024_ignored_pixels_are_neither_shown_nor_heard_and_one_half_is_blac
     objects = np.array([[[1, 1], [0.5, 0.5]], [[1, 1], [1, 1]]], np.float32)
     clip = AnsweredClip((objects > 0.5).astype(int), target, objects)
     assert value("j_video_foreground_1024", [clip]) == 1
+    scores = counts.video_large(clip, 2)
+    assert (scores.videos, scores.frames) == (1, 1)
+
+
+def test_what_is_no_class_map_is_named_by_every_way_of_counting():
+    whole, halves = np.zeros((1, 2, 2), int), np.zeros((1, 2, 2))
+    ways = [counts.whole_small, counts.frames_small, counts.boundaries]
+    of_objects = [counts.video, counts.video_large, counts.hits("mask")]
+    for count in [*ways, *of_objects]:
+        with pytest.raises(InputError, match=r"^target: expected class indices"):
+            count(AnsweredClip(whole, halves), 2)
+    for count in ways:
+        with pytest.raises(InputError, match=r"^pred: expected class indices"):
+            count(AnsweredClip(halves, whole), 2)
 
 
 def test_rules_are_told_as_phrases_and_changed_one_by_one():
