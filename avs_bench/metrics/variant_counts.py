@@ -44,7 +44,7 @@ def whole(clip: AnsweredClip, classes: int) -> Confusion:
 
 def whole_small(clip: AnsweredClip, classes: int) -> Confusion:
     """Count pixels at 224."""
-    return Confusion.of(*_at(clip, SIDE), classes)
+    return Confusion.of(*_small(clip), classes)
 
 
 def frames(clip: AnsweredClip, classes: int) -> FrameScores:
@@ -54,7 +54,7 @@ def frames(clip: AnsweredClip, classes: int) -> FrameScores:
 
 def frames_small(clip: AnsweredClip, classes: int) -> FrameScores:
     """Score each frame at 224."""
-    return FrameScores.of(*_at(clip, SIDE), classes)
+    return FrameScores.of(*_small(clip), classes)
 
 
 def frames_small_padded(clip: AnsweredClip, classes: int) -> FrameScores:
@@ -103,6 +103,6 @@ def _objects(probabilities: NDArray[Any], target: Labels) -> VideoScores:
     return VideoScores.of_probabilities(probabilities, sounds, ignore=IGNORE)
 
 
-def _at(clip: AnsweredClip, side: int) -> tuple[Labels, Labels]:
+def _small(clip: AnsweredClip) -> tuple[Labels, Labels]:
     pred, target = as_labels(clip.pred, "pred"), as_labels(clip.target, "target")
-    return at_side(pred, side), at_side(target, side)
+    return at_side(pred), at_side(target)

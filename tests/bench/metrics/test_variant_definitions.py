@@ -324,6 +324,14 @@ def test_at_1024_ignored_pixels_are_neither_shown_nor_heard_and_one_half_is_blac
     assert (scores.videos, scores.frames) == (1, 1)
 
 
+@pytest.mark.parametrize(("border", "levels"), [("mask", 1), ("half", 7), ("adaptive", 14)])
+def test_hits_are_counted_by_the_border_that_is_asked_for(border, levels):
+    """Of four quarters three are true; shown is none, the warmest and the two warmest of them."""
+    warmth = np.array([[[0.1, 0.2], [0.3, 0.4]]], np.float32)
+    clip = AnsweredClip(warmth > 0.5, np.array([[[0, 1], [1, 1]]]), warmth)
+    assert counts.hits(border)(clip, 2).reached.sum() == levels
+
+
 def test_what_is_no_class_map_is_named_by_every_way_of_counting():
     whole, halves = np.zeros((1, 2, 2), int), np.zeros((1, 2, 2))
     ways = [counts.whole_small, counts.frames_small, counts.boundaries]
