@@ -5,8 +5,9 @@ AAC (mp4, beside moving pictures, and m4a); and mono at 16 kHz, as copies of VGG
 audio models have it. Ours also checks each clip (whole, long enough, not silent, not clipped) and
 hashes it. The baselines (`plain_rendering.py`) are PyAV's decoder and resampler in one process,
 and a process a clip of the static ffmpeg that imageio-ffmpeg brings. All on one core, in turns,
-equally often, and with them the two parts of ours that are libraries' work: decoding (libsndfile,
-ffmpeg's of AAC) and resampling (soxr) alone. What bounds a row is said from these, in the same run.
+equally often, by the time that it works for them, and with them the two parts of ours that are
+libraries' work: decoding (libsndfile, ffmpeg's of AAC) and resampling (soxr) alone. What bounds a
+row is said from these, in the same run.
 
 Checked: all wavs have the same length and rate, and differ by at most 1 % of the sound's power
 (the two resamplers end their pass band differently; Vorbis decoders may round differently).
@@ -23,7 +24,14 @@ import numpy as np
 import soundfile
 import soxr
 from full_size import benchmark_folder
-from measuring import Rows, at_least, medians_in_turns, on_one_core, refuse_difference, seconds
+from measuring import (
+    Rows,
+    at_least,
+    medians_in_turns,
+    on_one_core,
+    processor_time,
+    refuse_difference,
+)
 from media import AAC, play
 from plain_rendering import SAMPLE_RATE as RATE
 from plain_rendering import (
@@ -38,6 +46,8 @@ from vpo_builder.rendering.clip_place import ClipPlace
 from vpo_builder.rendering.clip_sound import ClipTask, prepare_clip
 from vpo_builder.rendering.decoding import decode
 from vpo_builder.rendering.libav import decode_by_libav
+from vpo_builder.rendering.recording import Recording
+from vpo_builder.runtime.executors import SerialExecutor
 
 MOST_NOISE = 0.01  # of the power
 GOALS = {False: {"library": 1.2, "program": 2.0}, True: {"library": 1.0, "program": 1.2}}
@@ -62,11 +72,15 @@ def recordings(suffix: str, rate: int, channels: int, count: int) -> list[Path]:
 
 
 def prepare(paths: list[Path], folder: Path, config: BuildConfig) -> None:
-    """Ours: every clip into a new folder."""
+    """Ours: every clip into a new folder, as a build with one worker does it."""
     shutil.rmtree(folder, ignore_errors=True)
-    for path in paths:
-        task = ClipTask(path, ClipPlace(folder / f"{path.stem}.wav"), config.clips, config.audio)
-        refuse_difference(f"{path}: reason against it", prepare_clip(task), None)
+    places = [ClipPlace(folder / f"{path.stem}.wav") for path in paths]
+    tasks = [
+        ClipTask(path, place, config.clips, config.audio)
+        for path, place in zip(paths, places, strict=True)
+    ]
+    reasons = list(SerialExecutor().stream(prepare_clip, tasks))
+    refuse_difference("reasons against clips", reasons, [None] * len(tasks))
 
 
 def decode_only(paths: list[Path]) -> None:
@@ -79,9 +93,8 @@ def decode_only(paths: list[Path]) -> None:
             file.read(dtype="int16" if file.subtype == "PCM_16" else "float32")
 
 
-def resample_only(path: Path, times: int) -> None:
+def resample_only(recording: Recording, times: int) -> None:
     """The part of ours that soxr does, so many times; of 16 kHz there is nothing to do."""
-    recording = decode(path)
     for _ in range(times if recording.sample_rate != RATE else 0):
         soxr.resample(recording.mono, recording.sample_rate, RATE, quality="HQ")
 
@@ -112,7 +125,7 @@ def refuse_other_sound(ours: Path, theirs: Path) -> None:
 
 
 def measure(paths: list[Path], repeats: int, config: BuildConfig) -> dict[str, float]:
-    """Return the seconds of both baselines, of ours and of its parts, over all of the paths."""
+    """Return the processor's seconds of both baselines, ours and its parts over all paths."""
     with tempfile.TemporaryDirectory(dir=benchmark_folder()) as made, on_one_core():
         ours, library, program = (Path(made, side) for side in ("ours", "library", "program"))
         programs = {
@@ -120,9 +133,9 @@ def measure(paths: list[Path], repeats: int, config: BuildConfig) -> dict[str, f
             "library": partial(convert, paths, library, convert_in_process),
             "program": partial(convert, paths, program, convert_plainly),
             "decoding": partial(decode_only, paths),
-            "resampling": partial(resample_only, paths[0], len(paths)),
+            "resampling": partial(resample_only, decode(paths[0]), len(paths)),
         }
-        timed = {name: partial(seconds, side) for name, side in programs.items()}
+        timed = {name: partial(processor_time, side) for name, side in programs.items()}
         times = medians_in_turns(timed, repeats)
         for path in paths:
             for other in (library, program):

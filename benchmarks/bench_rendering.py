@@ -4,9 +4,9 @@ Both write the media of the same plan of VPO-SS and VPO-MS: pictures, masks and 
 640 × 480 JPEGs of COCO's weight, mp4s with 44.1 kHz stereo AAC, about as many clips as samples).
 Ours is what a build does between planning and auditing, with checks and hashes. The baseline
 (`plain_rendering.py`) is `annToMask`, Pillow and PyAV in one process, told by the plan what to
-write; its annotations are read before its time begins. One core for both; then ours with one and
-with two workers, each on as many cores. Workers are started before the time begins, as a build
-starts them once.
+write; its annotations are read before its time begins. One core for both, by the time that it
+works for them; then ours with one and with two workers, each on as many cores, by the clock.
+Workers are started before the time begins, as a build starts them once.
 
 Checked: the same pictures byte for byte, the same masks pixel for pixel, the same clips as far as
 `bench_audio.py` says.
@@ -33,6 +33,7 @@ from measuring import (
     medians_in_turns,
     on_one_core,
     processor_seconds,
+    processor_time,
     refuse_difference,
     seconds,
 )
@@ -80,7 +81,7 @@ def planned(split: Split, sources: Sources) -> Work:
     material = read_material(asked)
     clips, corpus = material.clips, material.corpus
     with tempfile.TemporaryDirectory(dir=benchmark_folder()) as made:
-        folder = ClipFolder(Path(made), clips, config, SerialExecutor())
+        folder = ClipFolder(Path(made, "audios"), clips, config, SerialExecutor())
         plan = plan_split(asked, material, folder)
     values = {row.name: row.mask_value for row in class_rows(corpus.table)}
     return Work(config, corpus, clips, plan.samples, values)
@@ -144,19 +145,19 @@ def both_parts(sources: Sources) -> COCO:
 
 @dataclass(frozen=True)
 class Measured:
-    """Pictures a second of the script and of ours with one and two workers, and what ours used.
+    """What the script and ours with one and two workers took for so many pictures.
 
-    `processor` is the seconds of all cores that a run of ours took, by its number of workers.
+    `elapsed` are seconds by the clock, `processor` those of all cores.
     """
 
-    rates: dict[str, float]
+    pictures: int
+    elapsed: dict[str, float]
     processor: dict[str, float]
     clips_share: float
 
 
 def measure(work: Work, coco: COCO, repeats: int) -> Measured:
     """Run the script on one core, ours on one and ours with two workers, in turns."""
-    pictures = len({item.sample.image_id for item in work.samples})
     used: dict[str, list[float]] = {name: [] for name in ("script", "one", "two")}
     with tempfile.TemporaryDirectory(dir=benchmark_folder()) as made, local_executor(2) as pool:
         here, there = Path(made, "ours"), Path(made, "theirs")
@@ -168,9 +169,9 @@ def measure(work: Work, coco: COCO, repeats: int) -> Measured:
             shutil.rmtree(out, ignore_errors=True)
             before = processor_seconds()
             with on_one_core() if one_core else nullcontext():
-                rate = pictures / seconds(partial(write, out))
+                taken = seconds(partial(write, out))
             used[name].append(processor_seconds() - before)
-            return rate
+            return taken
 
         serial = SerialExecutor()
         programs = {
@@ -184,10 +185,11 @@ def measure(work: Work, coco: COCO, repeats: int) -> Measured:
         refuse_other_media(work, here, there)
         shutil.rmtree(here)
         with on_one_core():
-            sound = seconds(partial(our_clips, work, serial, here))
-            sight = seconds(partial(our_pictures, work, serial, here))
+            sound = processor_time(partial(our_clips, work, serial, here))
+            sight = processor_time(partial(our_pictures, work, serial, here))
     processor = {name: statistics.median(values) for name, values in used.items()}
-    return Measured(found, processor, sound / (sound + sight))
+    pictures = len({item.sample.image_id for item in work.samples})
+    return Measured(pictures, found, processor, sound / (sound + sight))
 
 
 def bound_of_one(found: Measured) -> str:
@@ -198,10 +200,10 @@ def bound_of_one(found: Measured) -> str:
     )
 
 
-def bound_of_two(found: Measured, pictures: int) -> str:
+def bound_of_two(found: Measured) -> str:
     """Say what the second worker costs, and how much of two cores both were given."""
     more = found.processor["two"] / found.processor["one"]
-    given = found.processor["two"] / (2 * pictures / found.rates["two"])
+    given = found.processor["two"] / (2 * found.elapsed["two"])
     return (
         f"two workers and their parent take {more:.2f} times the processor time of one, so two "
         f"cores for them alone would be {2 / more:.2f}x; in this run they were given "
@@ -233,16 +235,15 @@ def main() -> None:
         with in_silence():
             work = planned(split, sources)
             found = measure(work, coco, options.repeats)
-        rates = found.rates
         name = f"VPO-{split.upper()}, {len(work.samples)} samples, {len(work.clip_ids)} clips"
+        here, there = (found.pictures / found.processor[side] for side in ("one", "script"))
         bound = bound_of_one(found)
-        rows.add(
-            f"{name}: one core", rates["one"], rates["script"], "/s", at_least(GOAL), bound=bound
-        )
+        rows.add(f"{name}: one core", here, there, "/s", at_least(GOAL), bound=bound)
         if len(os.sched_getaffinity(0)) > 1:
             title = f"VPO-{split.upper()}: two workers over one of ours"
-            bound = bound_of_two(found, len({item.sample.image_id for item in work.samples}))
-            rows.add(title, rates["two"], rates["one"], "/s", at_least(SECOND_CORE), bound=bound)
+            two, one = (found.pictures / found.elapsed[side] for side in ("two", "one"))
+            bound = bound_of_two(found)
+            rows.add(title, two, one, "/s", at_least(SECOND_CORE), bound=bound)
 
 
 if __name__ == "__main__":

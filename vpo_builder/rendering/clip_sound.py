@@ -1,12 +1,13 @@
 """Clips: recordings of any common format -> 16 kHz mono PCM16 wavs of exact length."""
 
-import io
+import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import soundfile
 import soxr
+from numpy.typing import NDArray
 
 from vpo_builder.config import AudioSettings, ClipSettings
 from vpo_builder.records import ArchiveMember, Reason
@@ -21,6 +22,7 @@ BEYOND_SECONDS = 1.0
 HEARD_SECONDS = 3.0
 """What the published VPO loader takes from the centre of a clip (protocol §2)."""
 FULL_SCALE = 0.999  # what a 16-bit converter gives for its largest level, less rounding
+INTEGER = 1  # wFormatTag of RIFF WAVE
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def reason_against(
     power = float(np.mean(np.square(centre, dtype=np.float64)))
     if not power > 10 ** (settings.silence_dbfs / 10):
         return Reason.CLIP_SILENT
-    if float(np.mean(np.abs(centre) >= FULL_SCALE)) > settings.max_clipped_fraction:
+    clipped = np.count_nonzero(np.abs(centre) >= FULL_SCALE) / len(centre)
+    if clipped > settings.max_clipped_fraction:
         return Reason.CLIP_CLIPPED
     return None
 
@@ -99,7 +102,8 @@ def tiled(waveform: Waveform, settings: AudioSettings) -> Waveform:
     The published loader cuts the centre 3 s out of a shorter clip by negative places, and hears
     less of it the longer it is; our readers repeat it from its beginning, as is done here.
     """
-    return np.resize(waveform, max(len(waveform), fewest_samples(settings)))
+    fewest = fewest_samples(settings)
+    return waveform if len(waveform) >= fewest else np.resize(waveform, fewest)
 
 
 def resample_to_mono(recording: Recording, sample_rate: int) -> Waveform:
@@ -114,11 +118,28 @@ def resample_to_mono(recording: Recording, sample_rate: int) -> Waveform:
 
 
 def encode_wav(waveform: Waveform, sample_rate: int) -> bytes:
-    """Return a waveform [samples] or [samples, channels] as a PCM16 wav, cut off at full scale."""
-    levels = np.clip(np.rint(waveform * 32768.0), -32768, 32767).astype(np.int16)
-    buffer = io.BytesIO()  # libsndfile hides why a write to a file failed
-    soundfile.write(buffer, levels, sample_rate, subtype="PCM_16", format="WAV")
-    return buffer.getvalue()
+    """Return a waveform [samples] or [samples, channels] as a PCM16 wav, cut off at full scale.
+
+    The same bytes as libsndfile's, which takes twice as long over them.
+    """
+    levels = waveform * 32768.0
+    np.rint(levels, out=levels)
+    np.clip(levels, -32768, 32767, out=levels)
+    return riff_wav(levels.astype("<i2"), INTEGER, sample_rate)
+
+
+def riff_wav(samples: NDArray[Any], form: int, sample_rate: int, more: bytes = b"") -> bytes:
+    """Return samples [samples] or [samples, channels], little-endian, as a wav.
+
+    `form` is RIFF WAVE's wFormatTag, `more` are chunks between its form and the samples.
+    """
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    block = channels * samples.itemsize  # bytes
+    told = (form, channels, sample_rate, sample_rate * block, block, 8 * samples.itemsize)
+    head = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, *told) + more
+    head += b"data" + struct.pack("<I", samples.nbytes)
+    size = struct.pack("<I", len(head) + samples.nbytes)
+    return b"".join([b"RIFF", size, head, np.ascontiguousarray(samples).data])
 
 
 def _centre(mono: Waveform, window: int) -> Waveform:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vpo_builder.config import AudioSettings
 from vpo_builder.records import PlannedSample
-from vpo_builder.rendering.clip_sound import HEARD_SECONDS
+from vpo_builder.rendering.clip_sound import HEARD_SECONDS, riff_wav
 from vpo_builder.runtime.tasks import Executor
 from vpo_builder.runtime.whole_files import write_atomically
 
@@ -77,16 +77,8 @@ def encode_float_wav(waveform: NDArray[np.float32], rate: int) -> bytes:
 
     libsndfile would write the time of day beside the highest level (its chunk PEAK).
     """
-    data = waveform.astype("<f4").tobytes()
-    frames, channels = waveform.reshape(len(waveform), -1).shape
-    block = 4 * channels  # bytes
-    chunks = [
-        (b"fmt ", struct.pack("<HHIIHH", IEEE_FLOAT, channels, rate, rate * block, block, 32)),
-        (b"fact", struct.pack("<I", frames)),
-        (b"data", data),
-    ]
-    body = b"".join(name + struct.pack("<I", len(held)) + held for name, held in chunks)
-    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body
+    fact = b"fact" + struct.pack("<II", 4, len(waveform))
+    return riff_wav(waveform.astype("<f4"), IEEE_FLOAT, rate, fact)
 
 
 def centre_tiled(waveform: NDArray[np.float32], length: int) -> NDArray[np.float32]:

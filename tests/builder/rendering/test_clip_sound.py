@@ -1,3 +1,4 @@
+import io
 import os
 import struct
 import subprocess
@@ -14,7 +15,7 @@ from vpo_builder.config import load_config
 from vpo_builder.records import Reason
 from vpo_builder.rendering.clip_place import ClipPlace
 from vpo_builder.rendering.clip_record import read_notes, record_path
-from vpo_builder.rendering.clip_sound import ClipTask, prepare_clip
+from vpo_builder.rendering.clip_sound import ClipTask, encode_wav, prepare_clip
 from vpo_builder.rendering.decoding import Excerpt, decode
 from vpo_builder.rendering.mix import centre_tiled
 from vpo_builder.runtime.ffmpeg_program import ffmpeg_program
@@ -30,6 +31,16 @@ def prepare(path: Path, target: Path) -> Reason | None:
 def convert(source: Path, target: Path) -> Path:
     subprocess.run([ffmpeg_program(), "-v", "error", "-i", source, target], check=True)
     return target
+
+
+@pytest.mark.parametrize("channels", [0, 1, 2])
+def test_a_wav_is_byte_for_byte_the_one_that_libsndfile_writes(channels: int) -> None:
+    shape = (333, channels) if channels else 333
+    sound = np.random.default_rng(0).uniform(-1.2, 1.2, shape).astype(np.float32, order="F")
+    levels = np.clip(np.rint(sound * 2**15), -(2**15), 2**15 - 1).astype(np.int16)
+    expected = io.BytesIO()
+    soundfile.write(expected, levels, 22_050, subtype="PCM_16", format="WAV")
+    assert encode_wav(sound, 22_050) == expected.getvalue()
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3", ".m4a", ".mp4"])
