@@ -174,7 +174,7 @@ class _ObjectTable:
             Reason.NOT_EXHAUSTIVE,
             Reason.PERSON_AMBIGUOUS,
         )
-        order = np.argsort(self.number, kind="stable")
+        order = np.argsort(self.number)  # none stands there twice
         order = order[reasons[order] > 0]
         numbers = map(str, self.number[order].tolist())
         why = np.array(names, object)[reasons[order] - 1].tolist()

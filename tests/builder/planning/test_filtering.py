@@ -236,3 +236,20 @@ def test_what_is_annotated_in_part_is_told_from_what_is_seen_to_repeat() -> None
         Rejection("object", "2", Reason.REPEATED_INSTANCES),
         Rejection("object", "3", Reason.REPEATED_INSTANCES),
     ]
+
+
+def test_where_no_class_is_a_person_no_caption_is_asked_for() -> None:
+    outline = msgspec.Raw(b"[[1,2,3,4,5,6]]")
+    objects = [ObjectMask(n, 0, 17 + n, 900.0, 0, outline) for n in range(2)]
+    photos = [(Photo(0, SIDE, SIDE, "0.jpg"), "train")]
+    filtered = filter_images(photos, objects, {17: "cat", 18: "dog"}, {}.__getitem__, "ss", CONFIG)
+    assert [item.category for row in filtered.kept for item in row.objects] == ["cat", "dog"]
+
+
+def test_what_is_annotated_in_part_is_known_by_numbers_of_any_length() -> None:
+    outline = msgspec.Raw(b"[[1,2,3,4,5,6]]")
+    large = 2**53  # above it float64 has even numbers alone
+    objects = [ObjectMask(large + n, n, 17, 900.0, 0, outline) for n in range(2)]
+    photos = [(Photo(image, SIDE, SIDE, f"{image}.jpg"), "train") for image in range(2)]
+    filtered = filter_images(photos, objects, CLASS_OF, {}.__getitem__, "ss", CONFIG, {large})
+    assert [row.photo.id for row in filtered.kept] == [1]
