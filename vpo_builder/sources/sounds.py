@@ -58,7 +58,8 @@ def open_sounds(path: Path) -> SoundSet:
         f"({VGGSOUNDER_LIST})"
     )
     if not path.is_file():
-        raise InputError(f"{path}: {seen_below(path)}: {expected}")
+        seen = seen_below(path) if path.exists() else "no such file or folder"
+        raise InputError(f"{path}: {seen}: {expected}")
     raise InputError(f"{path}: begins with {_header(path)[:80]!r}: {expected}")
 
 

@@ -161,7 +161,7 @@ def copied(built: Path, tmp_path: Path) -> Path:
         (("--sounds", "x.csv"), "--sounds without --coco: give both folders"),
         (("--coco", "x"), "--coco without --vggsound: give both folders, or recordings by --so"),
         (("--coco", "x", "--sounds", "x.csv", "--vggsounder", "y"), "add --vggsound, or leave"),
-        (("--coco", "x", "--sounds", "x.csv"), "x.csv: no such folder: expected a csv"),
+        (("--coco", "x", "--sounds", "x.csv"), "x.csv: no such file or folder: expected a csv"),
     ],
 )
 def test_options_that_say_half_are_refused(

@@ -181,7 +181,7 @@ def test_a_folder_with_one_list_serves_as_the_list(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "said"), [("", "it holds rex.wav: expected a csv"),
     ("rex.wav", "begins with '': expected a csv with the columns file"),
-    ("none", "no such folder: expected a csv")])  # fmt: skip
+    ("none", "no such file or folder: expected a csv")])  # fmt: skip
 def test_what_is_no_list_is_refused_by_what_lies_there(
     tmp_path: Path, name: str, said: str
 ) -> None:
