@@ -3,6 +3,7 @@
 A picture has a few of the classes, and so a few of all the pairs of classes that are counted.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,21 +65,42 @@ class Units(Generic[R]):
     def sums(self, weights: Scores) -> Scores:
         """Return [rows, counts]: the vectors of all units, added by weights [rows, units]."""
         sums = np.zeros((len(weights), self.blank.vector().size))
+        for part in self._parts:
+            sums[:, part.columns] += weights[:, part.units] @ part.vectors()
+        return sums
+
+    @cached_property
+    def _parts(self) -> list["_Part"]:
         starts = range(0, len(self.ids) + UNITS_AT_A_TIME, UNITS_AT_A_TIME)
         ends = np.searchsorted(self.rows, starts)
+        parts = []
         for start, (first, last) in zip(starts[:-1], pairwise(ends.tolist()), strict=True):
-            some = slice(start, start + UNITS_AT_A_TIME)
+            units = slice(start, min(start + UNITS_AT_A_TIME, len(self.ids)))
             columns, where = np.unique(self.places[first:last], return_inverse=True)
-            vectors = np.zeros((len(self.ids[some]), len(columns)))
-            np.add.at(vectors, (self.rows[first:last] - start, where), self.counts[first:last])
-            sums[:, columns] += weights[:, some] @ vectors
-        return sums
+            at = (self.rows[first:last] - start) * len(columns) + where
+            parts.append(_Part(units, columns, at, self.counts[first:last]))
+        return parts
 
     def values(self, figures: Sequence[Callable[[R], Figure]], sums: Scores) -> Scores:
         """Return [figures, rows]: each figure of each row of sums [rows, counts]."""
         records = map(self.blank.with_vector, np.rint(sums))
         values = [[figure(record).value for figure in figures] for record in records]
         return np.array(values).reshape(len(sums), len(figures)).T
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Some units and the columns that they have: `counts[n]` stands at `at[n]` of their matrix."""
+
+    units: slice
+    columns: Counts
+    at: Counts
+    counts: Counts
+
+    def vectors(self) -> Scores:
+        """Return the matrix [units, columns], which would be too much to keep of all units."""
+        shape = (self.units.stop - self.units.start, len(self.columns))
+        return np.bincount(self.at, self.counts, math.prod(shape)).reshape(shape)
 
 
 def _sparse(record: Record) -> list[int]:
