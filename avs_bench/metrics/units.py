@@ -78,7 +78,7 @@ class Units(Generic[R]):
             units = slice(start, min(start + UNITS_AT_A_TIME, len(self.ids)))
             columns, where = np.unique(self.places[first:last], return_inverse=True)
             at = (self.rows[first:last] - start) * len(columns) + where
-            parts.append(_Part(units, columns, at, self.counts[first:last]))
+            parts.append(_Part(units, columns, at, self.counts[first:last].astype(np.float64)))
         return parts
 
     def values(self, figures: Sequence[Callable[[R], Figure]], sums: Scores) -> Scores:
@@ -95,12 +95,13 @@ class _Part:
     units: slice
     columns: Counts
     at: Counts
-    counts: Counts
+    counts: Scores
 
     def vectors(self) -> Scores:
         """Return the matrix [units, columns], which would be too much to keep of all units."""
         shape = (self.units.stop - self.units.start, len(self.columns))
-        return np.bincount(self.at, self.counts, math.prod(shape)).reshape(shape)
+        flat = np.bincount(self.at, weights=self.counts, minlength=math.prod(shape))
+        return flat.astype(np.float64, copy=False).reshape(shape)
 
 
 def _sparse(record: Record) -> list[int]:
