@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -67,12 +67,16 @@ class Material:
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """The samples of a split, what was left out, the files beside them, and lines for a person."""
+    """The samples of a split, what was left out, the files beside them, and lines for a person.
+
+    `clip_sha256` are the hashes of those clips' wavs, by their ids, that need not be read again.
+    """
 
     samples: Sequence[PlannedSample]
     rejections: Sequence[Rejection]
     texts: Mapping[str, bytes]
     notes: Sequence[str]
+    clip_sha256: Mapping[str, str] = field(default_factory=dict)
 
 
 def image_sources(request: VpoRequest) -> list[ImageSource]:
@@ -217,7 +221,10 @@ def _not_excluded(
 
 
 def _plan(request: VpoRequest, material: Material, executor: Executor) -> BuildPlan:
-    return plan_split(request, material, open_clip_folder(request, material, executor))
+    folder = open_clip_folder(request, material, executor)
+    plan = plan_split(request, material, folder)
+    used = {source.clip_id for item in plan.samples for source in item.sample.sources}
+    return replace(plan, clip_sha256=folder.sha256(used))
 
 
 def _scarce_clips(
@@ -264,6 +271,7 @@ def _render(
         classes=classes,
         audio=audio_folder(request.split),
         media_sha256={**images.sha256, **mixes},
+        clip_sha256=plan.clip_sha256,
         texts=plan.texts,
         rejections=rejections,
         synthetic=request.sources.synthetic,

@@ -25,11 +25,11 @@ class Publication:
     """A dataset whose media are written: what is left is to say what they are.
 
     `media_sha256` holds every image and mask by its path; clips lie in `audio`, relative to the
-    dataset's folder. `tiled` are those of its clips that repeat their recording; `credits` tell
-    whose those are that are not VGGSound's.
-    `texts` are the files beside the manifest that only this kind of dataset has; `notes` are
-    lines for a person; `instances` are the outlines of MSMI's sources
-    and their silent twins; `hashes` hold the difference hash of pictures that were decoded for it.
+    dataset's folder, and `clip_sha256` holds those that were hashed already, by their ids. `tiled`
+    are those of the clips that repeat their recording; `credits` tell whose those are that are not
+    VGGSound's. `texts` are the files beside the manifest that only this kind of dataset has;
+    `notes` are lines for a person; `instances` are the outlines of MSMI's sources and their silent
+    twins; `hashes` hold the difference hash of pictures that were decoded for it.
     """
 
     samples: Sequence[Sample]
@@ -47,6 +47,7 @@ class Publication:
     funnel: Funnel = field(default_factory=dict)
     origin: Origin | UnsetType = UNSET
     hashes: Mapping[Path, Hashes] = field(default_factory=dict)
+    clip_sha256: Mapping[str, str] = field(default_factory=dict)
 
     def manifest(self, folder: Path, identity: BuildIdentity) -> Manifest:
         """Return the dataset's manifest, in whose meta the checksums are not listed yet."""

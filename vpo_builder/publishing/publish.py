@@ -56,8 +56,12 @@ def _media_checksums(folder: Path, publication: Publication) -> dict[str, str]:
     checksums = {path.relative_to(folder).as_posix(): digest for path, digest in rendered}
     sources = (source for sample in publication.samples for source in sample.sources)
     clips = sorted({source.clip_id for source in sources})
-    paths = [f"{publication.audio}/{clip}.wav" for clip in clips]
+
+    def hashed(clip: str) -> str:
+        wav = folder / publication.audio / f"{clip}.wav"
+        return publication.clip_sha256.get(clip) or sha256(wav.read_bytes())
+
     with ThreadPoolExecutor() as threads:  # hashing leaves the interpreter's lock
-        hashes = threads.map(lambda name: sha256((folder / name).read_bytes()), paths)
-        checksums.update(zip(paths, hashes, strict=True))
+        hashes = zip(clips, threads.map(hashed, clips), strict=True)
+        checksums |= {f"{publication.audio}/{clip}.wav": digest for clip, digest in hashes}
     return checksums

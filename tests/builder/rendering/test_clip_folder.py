@@ -20,10 +20,11 @@ from vpo_builder.dataset.places import AUDIO_FOLDER
 from vpo_builder.dataset.tiled_clips import TILED
 from vpo_builder.documents.documents import CARD
 from vpo_builder.records import Clip, Reason
-from vpo_builder.rendering import clip_sound
+from vpo_builder.rendering import clip_folder, clip_sound
 from vpo_builder.rendering.clip_folder import ClipFolder
 from vpo_builder.rendering.clip_record import ClipNote, add_note, read_notes, record_path
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.runtime.executors import SerialExecutor
 from vpo_builder.verify.verify import verify
 
 SS = "VPO/VPO-SS"
@@ -381,3 +382,32 @@ def test_another_part_of_a_recording_is_made_again(tmp_path: Path) -> None:
 
     audios.mkdir()
     assert len({made(0.0), made(1.0), made(1.5)}) == 3
+
+
+def made_of(level: float, home: Path) -> ClipFolder:
+    """Return the folder of one clip, made now of a recording so loud."""
+    soundfile.write(home / "walk.wav", tone(4.0, level=level), 16_000)
+    clip = Clip("walk", "dog", "test", home / "walk.wav")
+    (home / "audios").mkdir(exist_ok=True)
+    folder = ClipFolder(home / "audios", [clip], load_config("default"), SerialExecutor())
+    assert folder.check(["walk"]) == {}
+    return folder
+
+
+@pytest.mark.parametrize("note", ["first", "lost", "garbled, behind another"])
+def test_a_clip_made_just_now_is_hashed_again_unless_its_note_is_its_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, note: str
+) -> None:
+    folder, record = made_of(0.5, tmp_path), record_path(tmp_path / "audios")
+    if note == "lost":
+        record.unlink()
+    elif note != "first":
+        earlier = record.read_bytes()
+        folder = made_of(0.6, tmp_path)
+        record.write_bytes(earlier + b'\n{"clip":"walk","sha2')
+    wav, read = tmp_path / "audios" / "walk.wav", []
+    real = clip_folder.read_regular
+    monkeypatch.setattr(clip_folder, "read_regular", lambda path: read.append(path) or real(path))
+    for _ in range(2):
+        assert folder.sha256(["walk"]) == {"walk": hashlib.sha256(wav.read_bytes()).hexdigest()}
+    assert read == ([] if note == "first" else [wav])
