@@ -61,6 +61,9 @@ SELECTION: Mapping[OwnFamily, tuple[RecordFigure, ...]] = {
 
 LOWER_IS_BETTER = frozenset({"fdr_dataset", "foreground_fpr_dataset"})
 
+REFERENCES = frozenset({"chance_instances", "deaf_listening"})
+"""What the figures beside them are read against: more or less of them is neither good nor bad."""
+
 
 def miou_of_present(confusion: Confusion) -> Figure:
     """Mean IoU over the classes in the targets: for parts of a set, which lack classes."""

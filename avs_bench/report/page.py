@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from avs_bench.metrics import Confusion
-from avs_bench.metrics.families import FIGURES
+from avs_bench.metrics.families import FIGURES, REFERENCES
 from avs_bench.metrics.record import Record, Scores
 from avs_bench.metrics.robust import G_MIOU
 from avs_bench.painting import overlay_png
@@ -110,7 +110,7 @@ def render_page(runs: Sequence[Run], tables: Tables) -> str:
         models=models,
         headings=_headings(models, places),
         colours=colours,
-        scores=[(one, _plots(one, _leading(one), colours)) for one in tables.scores],
+        scores=[(one, _plots(one, leading_figures(one), colours)) for one in tables.scores],
         probes=[(one, _plots(one, _plotted(one), colours)) for one in tables.probes],
         groups=tables.groups,
         comparisons=tables.comparisons,
@@ -121,6 +121,13 @@ def render_page(runs: Sequence[Run], tables: Tables) -> str:
         galleries=[gallery for run in runs for gallery in _galleries(run)],
         panels=panels(models),
     )
+
+
+def leading_figures(scores: Table) -> Sequence[str]:
+    """Return which figures of a table are drawn, the first ones; with its score, of listening."""
+    heads = scores.figures[0] == FIGURES["listening"][0].__name__
+    compared = [name for name in scores.figures if name not in REFERENCES]
+    return compared[: PLOTTED + heads]
 
 
 def _headings(
@@ -135,11 +142,6 @@ def _headings(
         epochs = sorted({entry.result.epochs for entry in scored.entries})
         told = " to ".join(map(str, dict.fromkeys([epochs[0], epochs[-1]])))
         yield Heading(model, told, figures[0].name, number, place.data)
-
-
-def _leading(scores: Table) -> Sequence[str]:
-    heads = scores.figures[0] == FIGURES["listening"][0].__name__
-    return scores.figures[: PLOTTED + heads]
 
 
 def _plotted(probes: Table) -> list[str]:

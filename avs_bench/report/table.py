@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from avs_bench.metrics import Figure, Interval, ModelComparison, Spread, over_seeds
+from avs_bench.metrics.families import REFERENCES
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ class Table:
     def best(self, figure: str) -> frozenset[int]:
         """Return our rows with the best printed value of a figure, if there is a choice.
 
-        Rows that have seen what is scored do not compete, the published ones among them.
+        Rows that have seen what is scored do not compete, the published ones among them, and no
+        row is best in what figures are read against.
         """
         column = self.figures.index(figure)
         known = {
@@ -114,7 +116,7 @@ class Table:
             and (number := row.numbers[column]) is not None
             and not math.isnan(number.value)
         }
-        if not self.ranked or len(known) < 2:
+        if not self.ranked or len(known) < 2 or figure in REFERENCES:
             return frozenset()
         best = (min if figure in self.lower else max)(known.values())
         return frozenset(place for place, value in known.items() if value == best)

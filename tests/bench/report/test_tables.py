@@ -16,10 +16,11 @@ from avs_bench.metrics import (
 from avs_bench.metrics.robust import g_f, g_fpr, g_miou, sound_scores
 from avs_bench.report.comparison_tables import comparison_tables
 from avs_bench.report.models import models_of
+from avs_bench.report.page import leading_figures
 from avs_bench.report.published_rows import all_rows, published_rows
 from avs_bench.report.robust_table import robust_tables
 from avs_bench.report.score_tables import group_tables, probe_tables, score_tables
-from avs_bench.report.table import Number
+from avs_bench.report.table import Number, Row, Table
 from avs_bench.results.records import SeenCount, scored_item, scored_set
 from tests.bench.conftest import few_resamples
 from tests.bench.report.made_results import frames, pictures, result, run, silence, videos
@@ -139,6 +140,13 @@ class TestScores:
         (alone,) = score_tables_of([run("good", good)])
         assert len(alone.rows) > 2
         assert alone.best("miou_dataset") == frozenset()
+
+    def test_what_figures_are_read_against_is_neither_best_nor_drawn(self):
+        names = ("accuracy_instances", "chance_instances", "ap_instances", "ap50_instances")
+        rows = [Row((name,), (Number(x),) * 4, name) for name, x in (("a", 0.4), ("b", 0.5))]
+        table = Table("instances", ("model",), names, tuple(rows), ranked=True)
+        assert [table.best(name) for name in names] == [{1}, set(), {1}, {1}]
+        assert leading_figures(table) == ["accuracy_instances", "ap_instances"]
 
     def test_synthetic_data_are_said_to_be(self):
         made_up = result(pictures(0.8), synthetic=True)
