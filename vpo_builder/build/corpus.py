@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -32,7 +32,7 @@ from vpo_builder.sources.coco import (
     wanted_of,
 )
 from vpo_builder.sources.image_sources import ImageSource
-from vpo_builder.sources.json_files import JsonFile
+from vpo_builder.sources.json_files import JsonFile, reading_thread
 from vpo_builder.sources.object_columns import ObjectColumns
 from vpo_builder.sources.recordings import AUDIO_FOLDERS, has_recordings
 from vpo_builder.sources.side_files import NO_SIDE_FILES, SideFiles
@@ -44,7 +44,7 @@ class Corpus:
     """Everything a build reads before it decides anything.
 
     Each of `sources` has its part, and its captions. `in_part` are the annotations beside which
-    others of their class may be in sight, unannotated.
+    others of their class may be in sight, unannotated. `written` is done when the side files are.
     """
 
     sources: tuple[ImageSource, ...]
@@ -54,6 +54,7 @@ class Corpus:
     sounds: Sounds
     table: tuple[SoundingClass, ...]
     photos: tuple[tuple[Photo, Subset], ...]
+    written: Future[None] = field(compare=False)
     audible: Mapping[str, frozenset[str]] | None = None
     inputs: dict[str, str] = field(default_factory=dict)
 
@@ -147,7 +148,7 @@ def read_corpus(
     """
     classes = classes_by_category(table)
     described = PERSON in classes.values()
-    with ThreadPoolExecutor(1) as thread:
+    with reading_thread() as thread:
         lists = [
             None
             if source.masks.is_dir()
@@ -166,6 +167,7 @@ def read_corpus(
         in_part = frozenset(number for part in read for number in annotated_in_part(part, classes))
         parts = side_by_side(read)
         captions = [read_captions(files) for files in told]
+        written = thread.submit(_nothing)  # its turn comes last
     inputs = {
         f"{s.inputs}/{part.path.name}": part.sha256 for s, part in zip(sources, parts, strict=True)
     }
@@ -185,9 +187,14 @@ def read_corpus(
         sounds,
         table,
         _in_subsets(sources, parts, subsets),
+        written,
         audible,
         inputs,
     )
+
+
+def _nothing() -> None:
+    pass
 
 
 def _read_list(

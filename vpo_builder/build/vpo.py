@@ -187,6 +187,7 @@ def plan_split(request: VpoRequest, material: Material, clip_check: ClipCheck) -
         plan = plan_dataset(
             kept, material.clips, clip_check, request.split, config, request.seed, corpus.list_of
         )
+    corpus.written.result()  # whoever plans next finds the side files whole
     rejections = [*corpus.rejections, *filtered.rejections, *excluded, *plan.rejections]
     return BuildPlan(
         plan.samples,

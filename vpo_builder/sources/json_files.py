@@ -1,8 +1,12 @@
-"""Reads COCO's json files ahead: a thread reads and hashes them while others are decoded."""
+"""Reads COCO's json files ahead: a thread reads and hashes them while others are decoded.
+
+The same thread writes what is kept of them behind, while the plan is made.
+"""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -13,6 +17,18 @@ from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.sources.side_files import NO_SIDE_FILES, Column, Kept, SideFile
 
 T = TypeVar("T")
+
+
+@contextmanager
+def reading_thread() -> Iterator[ThreadPoolExecutor]:
+    """Yield a thread for JsonFile, which goes on behind until all is written that is to be kept."""
+    thread = ThreadPoolExecutor(1)
+    try:
+        yield thread
+    except BaseException:
+        thread.shutdown(cancel_futures=True)
+        raise
+    thread.shutdown(wait=False)
 
 
 class JsonFile:

@@ -100,7 +100,7 @@ class ObjectColumns:
     def _pieces(self) -> Iterator[bytes]:
         for start in range(0, len(self), PIECE):
             places = range(start, min(start + PIECE, len(self)))
-            yield b"".join(map(memoryview, map(self.outline, places)))
+            yield b"".join(map(self.outline, places))
 
     def __len__(self) -> int:
         return len(self.number)

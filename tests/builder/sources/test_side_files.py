@@ -97,6 +97,7 @@ def read(sources: Path, files: SideFiles, **others: Any) -> tuple[Any, ...]:
 
 def told(material: Material) -> tuple[Any, ...]:
     corpus = material.corpus
+    corpus.written.result()
     return (
         [list(part.objects) for part in corpus.parts],
         [replaced.changed(objects=()) for replaced in corpus.parts],
