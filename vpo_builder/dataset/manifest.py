@@ -65,8 +65,7 @@ class Manifest:
 
 def encode_lines(records: Iterable[object]) -> bytes:
     """Return records as JSON lines in the order given."""
-    encoder = msgspec.json.Encoder()
-    return b"".join(encoder.encode(record) + b"\n" for record in records)
+    return msgspec.json.Encoder().encode_lines(records)
 
 
 def encode_samples(samples: Iterable[Sample]) -> bytes:

@@ -82,11 +82,8 @@ def filter_images(
     for place in np.flatnonzero(table.count(eligible) == 0).tolist():
         reasons[place] = reasons[place] or Reason.PERSON_AMBIGUOUS
     kept = np.array([reason is None for reason in reasons], dtype=bool)
-    rejections = [
-        Rejection("image", str(photo.id), reason)
-        for (photo, _), reason in zip(photos, reasons, strict=True)
-        if reason is not None
-    ]
+    dropped = map(str, table.photo_number[~kept].tolist())
+    rejections = list(map(Rejection, repeat("image"), dropped, filter(None, reasons)))
     rejections += table.rejections(kept, mute, unclear)
     verdicts = {place: decision.verdict for place, decision in decisions.items()}
     candidates = table.candidates(kept, eligible, verdicts)
@@ -120,7 +117,8 @@ class _ObjectTable:
     An object is `repeating` if several whole ones of its image are of its class, a crowd and one
     that is annotated in part counting as several; it is `seen` to repeat if no annotation in part
     is needed to tell. An image is `crowded` if a crowd is among its whole objects, and `repeated`
-    or `seen_repeated` if some of them are. `image` holds places in `photos`.
+    or `seen_repeated` if some of them are. `image` holds places in `photos`, whose ids are
+    `photo_number`.
     """
 
     def __init__(
@@ -132,6 +130,7 @@ class _ObjectTable:
         in_part: Collection[int],
     ) -> None:
         self.photos, self._rows, self._class_of = photos, rows, class_of
+        self.photo_number = np.array([photo.id for photo, _ in photos], np.int64)
         names = {name: code for code, name in enumerate(sorted(set(class_of.values())))}
         self.image, self.number = self._places(rows.image), rows.number
         categories = np.array(sorted(class_of), np.int64)
@@ -197,8 +196,7 @@ class _ObjectTable:
 
     def _places(self, image_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the place of each image among the photos, the first if it is there twice."""
-        ids = np.array([photo.id for photo, _ in self.photos], np.int64)
-        listed, first = np.unique(ids, return_index=True)
+        listed, first = np.unique(self.photo_number, return_index=True)
         at = np.searchsorted(listed, image_ids)
         found = np.append(listed, NOT_LISTED)[at] == image_ids
         return np.where(found, np.append(first, NOT_LISTED)[at], NOT_LISTED)

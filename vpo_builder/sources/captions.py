@@ -1,7 +1,7 @@
 """Reads COCO 2017's captions (`annotations/captions_{train,val}2017.json`)."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 
 import msgspec
@@ -84,8 +84,8 @@ def _of_kept(kept: Kept) -> Captions:
         raise ValueError("captions without their images")
     bounds, text = np.append(0, ends_of(lengths, blob)), blob.data
 
-    def texts(first: int, last: int) -> Iterator[str]:
-        for start, end in itertools.pairwise(bounds[first : last + 1].tolist()):
-            yield str(text[start:end], "utf-8", "replace")
+    def texts(first: int, last: int) -> list[str]:
+        cuts = itertools.pairwise(bounds[first : last + 1].tolist())
+        return [str(text[start:end], "utf-8", "replace") for start, end in cuts]
 
     return Captions(images, texts)

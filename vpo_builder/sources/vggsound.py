@@ -129,7 +129,7 @@ def _parse(text: str, wanted: frozenset[str], path: Path) -> tuple[list[ClipRow]
                     )
     except (_FaultError, csv.Error) as error:
         raise InputError(f"{path}, line {reader.line_num}: {error}") from None
-    return [clip for _, clip in sorted(clips.items())], Counter(named)
+    return [clips[clip_id] for clip_id in sorted(clips)], Counter(named)
 
 
 def _whole_rows(reader: Iterable[list[str]]) -> Iterator[list[str]]:

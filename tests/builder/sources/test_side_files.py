@@ -4,8 +4,10 @@ import json
 import os
 import shutil
 import struct
+import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,12 @@ from tests.builder.building import build_from, run_build, source_options
 from tests.builder.small_corpus import LEFT, RIGHT, farm
 from vpo_builder.build.build import build
 from vpo_builder.build.request import BuildRequest, Sources, Work
-from vpo_builder.build.vpo import Material, read_material
+from vpo_builder.build.vpo import Material, plan_split, read_material
 from vpo_builder.config import load_config
 from vpo_builder.dataset.manifest import MANIFEST, META, read_manifest
-from vpo_builder.records import ObjectMask
+from vpo_builder.records import ObjectMask, Reason
 from vpo_builder.sources import side_files, vggsound
-from vpo_builder.sources.json_files import JsonFile
+from vpo_builder.sources.json_files import JsonFile, reading_thread
 from vpo_builder.sources.object_columns import DTYPES, ObjectColumns
 from vpo_builder.sources.side_files import Blob, SideFile, SideFiles, users_side_files
 
@@ -122,6 +124,51 @@ def test_the_second_plan_decodes_no_list_and_reads_the_same(
     assert read(sources, kept) == plain
     assert decoded == []
     assert capsys.readouterr().err == ""
+
+
+class EveryClip:
+    """Says that every clip can be used."""
+
+    def check(self, clip_ids: Sequence[str]) -> Mapping[str, Reason]:
+        return {}
+
+    def crossing(self, clip_ids: Collection[str]) -> Mapping[str, Reason]:
+        return {}
+
+
+def test_side_files_are_written_behind_and_whole_once_there_is_a_plan(
+    sources: Path, kept: SideFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_write, write = threading.Event(), side_files._write
+
+    def write_behind(*what: Any) -> None:
+        assert threading.current_thread() is threading.main_thread() or may_write.wait(10)
+        write(*what)
+
+    monkeypatch.setattr(side_files, "_write", write_behind)
+    folders = Sources(sources / "coco", sources / "vggsound")
+    request = BuildRequest("ss", Path("nowhere"), folders, CONFIG, work=Work(side_files=kept))
+    material = read_material(request)
+    assert len(list(side_files_in(kept))) == 1, "VGGSound's alone"
+    threading.Timer(0.05, may_write.set).start()
+    plan_split(request, material, EveryClip())
+    assert len(list(side_files_in(kept))) == LISTS
+
+
+def test_after_a_fault_nothing_more_is_read() -> None:
+    begun, end = threading.Event(), threading.Event()
+    later: list[Future[bool]] = []
+
+    def fail_while_reading(thread: ThreadPoolExecutor) -> None:
+        thread.submit(lambda: begun.set() or end.wait(10))
+        later.append(thread.submit(end.wait, 10))
+        begun.wait(10)
+        threading.Timer(0.05, end.set).start()
+        raise ValueError("a fault")
+
+    with pytest.raises(ValueError, match="a fault"), reading_thread() as thread:
+        fail_while_reading(thread)
+    assert later[0].cancelled()
 
 
 def test_a_build_and_one_of_its_manifest_give_the_same_bytes(
