@@ -58,7 +58,8 @@ def _build(request: BuildRequest[Any]) -> BuildReport:
         plan = recipe.plan(request, material, executor)
         note_media(folder, recipe.media(plan))
         rendered = recipe.render(request, material, plan, executor)
-    audit = audit_rendered(folder, rendered, identity, request.config.audit.near_duplicate_bits)
+    bits, workers = request.config.audit.near_duplicate_bits, request.work.workers
+    audit = audit_rendered(folder, rendered, identity, bits, workers)
     left = recipe.judge(request, rendered, audit)
     funnel = recipe.count(request, material, left) | count_sounds(left.samples, left.tiled)
     publication = replace(left, funnel=funnel)

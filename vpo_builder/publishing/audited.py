@@ -8,18 +8,20 @@ from vpo_builder.publishing.publication import Publication
 
 
 def audit_rendered(
-    folder: Path, rendered: Publication, identity: BuildIdentity, max_bits: int
+    folder: Path, rendered: Publication, identity: BuildIdentity, max_bits: int, workers: int
 ) -> AuditReport:
     """Return what crosses the subsets; photographs up to `max_bits` bits apart look alike.
 
-    Those that were decoded for rendering are not decoded again, unless they look alike.
+    Those that were decoded for rendering are not decoded again, unless they look alike. Files are
+    read in `workers` threads.
     """
     licences = {row.image_id: row.license_name for row in rendered.attributions}
     manifest = rendered.manifest(folder, identity)
     return audit(
         manifest,
         licences,
-        max_bits=max_bits,
+        workers,
+        max_bits,
         credits=rendered.credits,
         hashes=rendered.hashes,
     )

@@ -9,6 +9,7 @@ import pytest
 
 from tests.builder.building import BUILD, run_build, source_options
 from tests.builder.small_corpus import farm
+from vpo_builder.runtime import threads
 
 
 def cut_json(folder: Path) -> None:
@@ -105,7 +106,9 @@ def test_wrong_arguments_stop_the_build(
     assert not (tmp_path / "out").exists()
 
 
-def test_rules_that_no_image_passes_are_counted_and_can_be_changed(tmp_path: Path) -> None:
+def test_rules_that_no_image_passes_are_counted_and_can_be_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     farm(tmp_path / "sources", clips_per_class=4)
     options = ("--split", "ss", "--out", tmp_path / "out", "--workers", 1)
     sources = source_options(tmp_path / "sources")
@@ -113,7 +116,11 @@ def test_rules_that_no_image_passes_are_counted_and_can_be_changed(tmp_path: Pat
     assert result.exit_code == 2
     counted = "40 are listed: 32 no_eligible_object, 8 repeated_instances"
     assert f"no image passes the rules of VPO-SS: {counted}: give others" in result.stderr
+    given = []
+    real = threads.ThreadPoolExecutor
+    monkeypatch.setattr(threads, "ThreadPoolExecutor", lambda n: given.append(n) or real(n))
     assert run_build(*options, *sources).exit_code == 0
+    assert set(given) == {1}  # the audit of a build reads files in as many as work on it
 
 
 @pytest.mark.parametrize(
