@@ -22,7 +22,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from full_size import Sources, benchmark_folder, full_size_sources
-from measuring import Rows, at_most, in_fresh_process, refuse_difference, report
+from measuring import (
+    Rows,
+    at_most,
+    in_fresh_process,
+    peak_mebibytes,
+    refuse_difference,
+    report,
+)
 
 MOST_TIME, MOST_MEMORY, MOST_OF_FIRST = 0.15, 0.4, 0.5
 BOUND = (
@@ -98,15 +105,16 @@ def pycocotools(sources: Sources) -> None:
 
 
 class Clock:
-    """Seconds since it was made: by the clock, and of the processor."""
+    """What was used since it was made: seconds by the clock and of the processor, and memory."""
 
     def __init__(self) -> None:
         self._started = time.perf_counter(), time.process_time()
 
     def taken(self) -> dict[str, float]:
-        """Return both."""
+        """Return it as of now, before the results are looked at: that takes memory too."""
         clock, processor = self._started
         return {
+            "mebibytes": peak_mebibytes(),
             "seconds": time.perf_counter() - clock,
             "processor": time.process_time() - processor,
         }
