@@ -107,7 +107,7 @@ listen: $(EVERYTHING) ## show whether each variant listens: docs/listening.md (9
 curves: $(EVERYTHING) ## draw how models of `make listen` fall as sound and picture get worse: docs/robustness.md (ten minutes)
 	$(BIN)/python -m benchmarks.listening.robustness $(ARGS)
 
-stereo: $(EVERYTHING) ## train a small model on one channel and on two: docs/instances.md (half an hour)
+stereo: $(EVERYTHING) ## train a small model on one channel and on two: docs/instances.md (a quarter of an hour)
 	$(BIN)/python -m benchmarks.listening.stereo $(ARGS)
 
 bench-%: $(EVERYTHING)

@@ -1,5 +1,6 @@
 """The section of `make stereo`, from planted choices."""
 
+import tomllib
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -98,17 +99,17 @@ def test_the_sentence_says_what_is_chosen_and_what_is_left_at_the_twins_place():
     assert "exchanged in 25.00 [" in said
 
 
-def test_a_corpus_has_as_many_pictures_in_which_something_repeats(tmp_path, monkeypatch):
+def test_a_corpus_has_as_many_pictures_in_which_one_of_the_kinds_repeats(tmp_path, monkeypatch):
     drawn = {}
     monkeypatch.setattr(stereo, "write_pictures", lambda _, scenes, seed: drawn.update(scenes))
     monkeypatch.setattr(stereo, "write_recordings", lambda *_, **__: None)
-    words = stereo._sources(tmp_path, 40)
-    repeats = [n for n, scene in drawn.items() if stereo._repeats(scene)]
-    assert len(repeats) == 40
-    assert max(drawn) == max(repeats) > stereo.PLAIN_AMONG
-    assert all(n < stereo.PLAIN_AMONG for n in drawn if n not in repeats)
-    assert words[:2] == ["--coco", str(tmp_path / "coco")]
-    (tmp_path / "vggsound").mkdir()
-    (tmp_path / "vggsound" / "vggsound.csv").touch()
+    words = stereo._sources(tmp_path, 10)
+    kinds = [[i.name for i in s.items if i.name in stereo.KINDS] for s in drawn.values()]
+    assert sum(len(set(names)) < len(names) for names in kinds) == 10
+    assert sum(len(set(names)) == len(names) > 1 for names in kinds) == stereo.PLAIN
+    assert len(kinds) == 10 + stereo.PLAIN
+    table = tomllib.loads((tmp_path / "classes.toml").read_text(encoding="utf-8"))
+    assert [one["name"] for one in table["class"]] == list(stereo.KINDS)
+    assert words[4:6] == ["--classes", str(tmp_path / "classes.toml")]
     monkeypatch.setattr(stereo, "write_pictures", lambda *_: pytest.fail("it is there"))
-    assert stereo._sources(tmp_path, 40) == words
+    assert stereo._sources(tmp_path, 10) == words
