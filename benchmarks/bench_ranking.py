@@ -31,7 +31,7 @@ def scene(number: int) -> Scene:
 def clip(number: int) -> Clip:
     """A clip of the class, in the scenes' subset."""
     name = f"{number:011d}"
-    return Clip(f"{name}_000010", name, "dog barking", CLASS, "train", None)
+    return Clip(f"{name}_000010", CLASS, "train", None)
 
 
 def mixed(state: int) -> int:

@@ -1,4 +1,4 @@
-"""Runs every `bench_*.py` beside this file and writes RESULTS.md: one run, one machine, one table.
+"""Runs the `bench_*.py` beside this file, and writes RESULTS.md: one run, one machine, one table.
 
 `make bench`. A missed goal stands in the table as missed, with what bounds it; the exit status is 1
 only if a script found that two sides differ, or failed.
@@ -28,6 +28,8 @@ PACKAGES = (
 )  # fmt: skip
 GUARDS = ("growth", "start-up", "verify", "clip ranking", "data wait", "programs")
 """How the titles of rows begin that compare with nobody: they keep what is fast from slowing."""
+ELSEWHERE = "bench_gpu.py"
+"""Needs a GPU, and writes RESULTS-gpu.md."""
 HEADER = (
     "| row | baseline | ours | baseline's | ratio | goal | |",
     "|---|---|--:|--:|--:|---|---|",
@@ -42,7 +44,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder, "rows")
         kept.touch()
-        for script in sorted(HERE.glob("bench_*.py")):
+        for script in sorted(set(HERE.glob("bench_*.py")) - {HERE / ELSEWHERE}):
             environment = os.environ | {ROWS_FILE: str(kept)}
             run = subprocess.run([sys.executable, str(script)], env=environment, check=False)
             if run.returncode:
