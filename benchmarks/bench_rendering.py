@@ -222,7 +222,7 @@ def _mask_of(work: Work, out: Path) -> Path:
 def main() -> None:
     """Measure both splits."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=120)
+    parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     sources = media_sources(options.images, ".mp4")

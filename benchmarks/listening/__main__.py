@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=Path("data/listening"))
     parser.add_argument("--runs", type=Path, default=Path("runs/listening"))
     parser.add_argument("--document", type=Path, default=Path("docs/listening.md"))
-    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--seeds", type=int, default=2, help="how many")
     parser.add_argument("--jobs", type=int, default=2, help="side by side, a thread each")
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--clips-per-class", type=int, default=CLIPS_PER_CLASS)
