@@ -26,6 +26,7 @@ from measuring import Rows, at_most, in_fresh_process, in_silence, refuse_differ
 TIME, MEMORY = 1.1, 1.3
 RUNS = 3
 BOUNDS = {
+    "vpo-data audit": "the samples, their licences and the paths looked at, 3 KB a sample",
     "vpo-data diff": "the samples and checksums of two builds, about 4 KB a sample",
     "avs-bench report": "the counts as they are read, 1.5 KB a picture of each set of a run",
 }

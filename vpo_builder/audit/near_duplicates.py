@@ -27,7 +27,7 @@ BATCH = 16
 MAX_BITS = 20
 """Pairs this far apart or closer are candidates."""
 
-PAIRS_AT_ONCE = 1 << 22  # 32 MB of differences
+PAIRS_AT_ONCE = 1 << 18  # 2 MB of differences: they stay in a core's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def close_pairs(
     """Yield (index in first, index in second, bits apart) for hashes [N, 2] and [M, 2].
 
     Exhaustive and in the order of the indices. It goes by blocks of PAIRS_AT_ONCE, and only pairs
-    close in their first half are counted in the second: 108,000 × 12,000 take about 5 s on a core.
+    close in their first half are counted in the second: 108,000 × 12,000 take about 4 s on a core.
     """
     if not len(second):
         return

@@ -117,7 +117,8 @@ def read_credits(folder: Path) -> dict[int, Credit]:
     if not path.exists():
         return {}
     try:
-        columns, *rows = csv.reader(io.StringIO(read_regular(path).decode(), newline=""))
+        rows = csv.reader(io.StringIO(read_regular(path).decode(), newline=""))
+        columns = next(rows, [])
         if tuple(columns) != COLUMNS:
             raise ValueError(f"columns are {columns}, expected {list(COLUMNS)}")
         return {
