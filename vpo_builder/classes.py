@@ -1,5 +1,6 @@
 """The class table: which COCO category shows a class and which labels sound like it."""
 
+import functools
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -107,6 +108,20 @@ def class_rows(table: Iterable[SoundingClass]) -> tuple[ClassRow, ...]:
         for index, row in enumerate(table, start=1)
     ]
     return (background, *rows)
+
+
+def spelt_as_wanted(name: str, wanted: Iterable[str]) -> str:
+    """Return the wanted name that differs in capitals, spaces, `_` and `-` alone, else `name`."""
+    return name if name in wanted else _by_plain_name(frozenset(wanted)).get(_plain(name), name)
+
+
+@functools.cache
+def _by_plain_name(wanted: frozenset[str]) -> dict[str, str]:
+    return {_plain(name): name for name in sorted(wanted, reverse=True)}
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace("_", " ").replace("-", " ").casefold().split())
 
 
 def _decode(path: Path) -> list[SoundingClass]:

@@ -130,7 +130,7 @@ def _renumbered(part: CocoPart, number_of: dict[str, int]) -> CocoPart:
 
 def _with_areas(part: CocoPart) -> CocoPart:
     objects = ObjectColumns.of(part.objects)
-    missing = np.flatnonzero(np.isnan(objects.area))
+    missing = np.flatnonzero(~(objects.area >= 1))  # no area, or one that no mask can have
     if missing.size:
         sizes = {photo.id: (photo.height, photo.width) for photo in part.photos}
         area = objects.area.copy()
@@ -156,4 +156,4 @@ def _area(row: ObjectMask, size: tuple[int, int] | None) -> float:
     try:
         return float(segmentation_area(bytes(row.segmentation), *size))
     except BrokenMaskError:
-        return float(size[0] * size[1])
+        return float(size[0] * size[1]) if row.area is None else row.area

@@ -38,6 +38,8 @@ from vpo_builder.sources.recordings import AUDIO_FOLDERS, has_recordings
 from vpo_builder.sources.side_files import NO_SIDE_FILES, SideFiles
 from vpo_builder.sources.vggsounder import read_vggsounder
 
+SHOWN = 5  # names in a message
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -210,6 +212,11 @@ def _read_list(
     return part.changed(licence=licence, elsewhere=source.elsewhere)
 
 
+def _few(names: Iterable[str]) -> str:
+    ordered = sorted(names)
+    return ", ".join(map(repr, ordered[:SHOWN])) + ", …" * (len(ordered) > SHOWN)
+
+
 def _captions_of(
     source: ImageSource, thread: ThreadPoolExecutor, side_files: SideFiles
 ) -> list[JsonFile]:
@@ -248,6 +255,13 @@ def refuse_absent_folders(corpus: Corpus, vggsound: Path | None) -> None:
                 f"images that {part.path.name} lists; --download fetches those of COCO that are "
                 "needed"
             )
+    if not corpus.class_of:
+        held = sorted({name for part in corpus.parts for name in part.category_names.values()})
+        raise InputError(
+            f"{' and '.join(part.path.name for part in corpus.parts)}: no category of the class "
+            f"table is in them: it has {_few(classes_by_category(corpus.table))}, and they have "
+            f"{_few(held) or 'none of those names'}: give a table of theirs by --classes"
+        )
     if vggsound is not None and not has_recordings(vggsound):
         raise InputError(
             f"{vggsound}: no recordings: expected a folder {', '.join(AUDIO_FOLDERS)}, or an "

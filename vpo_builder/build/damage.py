@@ -28,7 +28,8 @@ def stop_at_damage(
     if len(missing) > request.config.limits.max_missing_fraction * selected:
         raise InputError(
             f"{len(missing)} of {selected} selected images cannot be used: {_named(missing)}; "
-            f"complete {folder}, or raise limits.max_missing_fraction"
+            f"see that each lies whole below {folder}, with the sides that its list says, or raise "
+            "limits.max_missing_fraction"
         )
 
 

@@ -7,12 +7,13 @@ first cannot tell two objects of a class apart: it says that there is one.
 
 import hashlib
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from vpo_builder.build.own_picture import OwnPicture, Shown, read_own_picture
+from vpo_builder.classes import spelt_as_wanted
 from vpo_builder.records import ObjectMask, Photo
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.stateless_hash import text_key
@@ -25,7 +26,7 @@ FIRST_ID, IDS = 10**9, 10**11
 
 
 def read_own_masks(
-    source: ImageSource, values: Mapping[str, int], wanted: Container[str]
+    source: ImageSource, values: Mapping[str, int], wanted: Collection[str]
 ) -> CocoPart:
     """Return the pictures of a folder with their objects of the `wanted` categories.
 
@@ -38,7 +39,8 @@ def read_own_masks(
             f"images {source.name!r}: captions: pictures of a folder have no ids by which captions "
             "could name them: leave it out, and name persons' masks male, female or baby"
         )
-    tasks = _tasks(source, {value: name for name, value in values.items()}, wanted)
+    categories = {value: spelt_as_wanted(name, wanted) for name, value in values.items()}
+    tasks = _tasks(source, categories, wanted)
     outcomes = list(in_threads(read_own_picture, tasks, None, "masks"))
     whole = [(task, out) for task, out in zip(tasks, outcomes, strict=True) if not out.rejection]
     rejections = tuple(out.rejection for out in outcomes if out.rejection)
@@ -102,7 +104,7 @@ def _sha256(tasks: Sequence[OwnPicture], outcomes: Sequence[Shown]) -> str:
 
 
 def _tasks(
-    source: ImageSource, categories: Mapping[int, str], wanted: Container[str]
+    source: ImageSource, categories: Mapping[int, str], wanted: Collection[str]
 ) -> list[OwnPicture]:
     files = _files(source.pictures)
     stems = Counter(path.stem for path in files)

@@ -7,7 +7,7 @@ could be a repeat.
 import hashlib
 import io
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from vpo_builder.classes import spelt_as_wanted
 from vpo_builder.dataset.media_files import UNDECODABLE
 from vpo_builder.dataset.schema import IGNORE
 from vpo_builder.dataset.untrusted import LARGEST_AREA, LARGEST_SIDE
@@ -42,7 +43,7 @@ class OwnPicture:
     index: Path | None
     objects: tuple[Path, ...]
     categories: Mapping[int, str]
-    wanted: Container[str]
+    wanted: Collection[str]
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,8 @@ def _objects(
         match = _OBJECT.fullmatch(stem)
         if not pixels.any():
             raise _UnusableError(Reason.MASK_EMPTY, f"{name}: no pixel")
-        yield _object(stem, match.group(1) if match else stem, pixels > 0)
+        category = spelt_as_wanted(match.group(1) if match else stem, task.wanted)
+        yield _object(stem, category, pixels > 0)
         return
     held = [value for value in np.unique(pixels).tolist() if value not in (0, IGNORE)]
     unknown = [value for value in held if value not in task.categories]

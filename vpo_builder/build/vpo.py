@@ -49,6 +49,7 @@ from vpo_builder.sources.sounds import open_sounds, united
 from vpo_builder.sources.vggsound import known_labels, read_vggsound
 
 SHOWN_LABELS = 3
+FAULTS_OF_OBJECTS = (Reason.IMAGE_NOT_LISTED, Reason.WITHOUT_AREA, Reason.TOO_SMALL)
 FEW_VAL_CLIPS = 5  # protocol §2, subsets: a class with fewer is named
 
 
@@ -198,10 +199,13 @@ def plan_split(request: VpoRequest, material: Material, clip_check: ClipCheck) -
 
 
 def _refuse_without_images(rejections: Iterable[Rejection], split: Split) -> NoReturn:
-    reasons = [rejection.reason for rejection in rejections if rejection.kind == "image"]
+    told = list(rejections)
+    reasons = [rejection.reason for rejection in told if rejection.kind == "image"]
+    of_objects = counted([r.reason for r in told if r.reason in FAULTS_OF_OBJECTS])
     raise InputError(
         f"no image passes the rules of VPO-{split.upper()}: {len(reasons)} are listed: "
-        f"{counted(reasons) or 'none'}: give others, or change the rules (--set filters.…)"
+        f"{counted(reasons) or 'none'}{of_objects and f'; of their objects {of_objects}'}: give "
+        "others, or change the rules (--set filters.…)"
     )
 
 

@@ -15,7 +15,7 @@ from vpo_builder.fetching.zip_files import refuse_path, unpack
 from vpo_builder.records import Photo
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.image_sources import COCO_PARTS
-from vpo_builder.sources.vggsound import CSV_NAME
+from vpo_builder.sources.recordings import CSV_NAME
 
 ANNOTATIONS = tuple(
     f"annotations/{kind}_{part}.json" for kind in ("instances", "captions") for part in COCO_PARTS

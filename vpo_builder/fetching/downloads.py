@@ -35,7 +35,8 @@ from vpo_builder.runtime.output_lock import output_lock
 from vpo_builder.runtime.progress import progress
 from vpo_builder.runtime.tasks import Executor
 from vpo_builder.runtime.whole_files import remove_leftovers
-from vpo_builder.sources.vggsound import CSV_NAME, find_table
+from vpo_builder.sources.recordings import CSV_NAME
+from vpo_builder.sources.vggsound import find_table
 
 SOURCES_FOLDER = "sources"
 FETCH_REASONS = {str(reason) for reason in FetchReason}

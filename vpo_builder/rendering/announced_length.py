@@ -42,11 +42,12 @@ def announced_by_container(path: Path, seconds: float | None) -> float | None:
 
 
 def last_packet_seconds(path: Path, seconds: float) -> float:
-    """Return where the last packet of sound or pictures ends that is really in a file.
+    """Return where the last packet of any kind ends that is really in a file.
 
     Packets are read, not decoded. Raises FfmpegError if that takes longer than `seconds`.
     """
-    form = ["-map", "0:a?", "-map", "0:v?", "-c", "copy", "-f", "framecrc", "-"]
+    streams = [part for kind in "avsd" for part in ("-map", f"0:{kind}?")]
+    form = [*streams, "-c", "copy", "-f", "framecrc", "-"]
     run = run_ffmpeg([*source(path), *form], seconds=seconds, most_bytes=PACKET_BYTES)
     ticks: dict[str, Fraction] = {}
     end = Fraction(0)

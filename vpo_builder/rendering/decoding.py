@@ -106,7 +106,8 @@ def _decode_by_soundfile(
         try:
             with opened as file:
                 sought_in_mp3 = excerpt is not None and file.format == "MP3"
-                if sought_in_mp3 or not 0 < file.frames < UNKNOWN_FRAMES:
+                plain = file.seekable() and 0 < file.frames < UNKNOWN_FRAMES  # GSM's is not
+                if sought_in_mp3 or not plain:
                     return None
                 announced: float | None = file.frames / file.samplerate
                 rate = file.samplerate

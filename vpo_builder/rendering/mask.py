@@ -17,6 +17,8 @@ from vpo_builder.dataset.class_colours import voc_colours
 from vpo_builder.runtime.errors import BAD_JSON
 
 Mask = NDArray[np.uint8]
+FEWEST_COORDINATES = 6
+"""A point or a line has no area; of four numbers pycocotools would make a box."""
 LONGEST_OUTLINE = 4_000_000
 """Pixels along all polygons of an object: pycocotools holds 40 bytes a pixel of it."""
 
@@ -29,15 +31,16 @@ def encode_segmentation(segmentation: bytes, height: int, width: int) -> dict[st
     """Return the compressed run-length code of a segmentation in COCO's json.
 
     Polygons, uncompressed and compressed run-length codes are read as pycocotools' `annToRLE`
-    reads them. Raises BrokenMaskError where that would fail, read outside its input, or come out
-    empty.
+    reads them, but for the points and lines among polygons, which are left out. Raises
+    BrokenMaskError where that would fail, read outside its input, or come out empty.
     """
     try:
         tree = msgspec.json.decode(segmentation)
         code = _encode(tree, height, width)
         area = int(coco_mask.area(code))
     except (*BAD_JSON, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        raise BrokenMaskError(str(error)) from None
+        lacks = "without " * isinstance(error, KeyError)
+        raise BrokenMaskError(f"{lacks}{error}") from None
     if area == 0:
         raise BrokenMaskError("no pixel")
     return code
@@ -100,6 +103,9 @@ def _encode(tree: Any, height: int, width: int) -> dict[str, Any]:
     if isinstance(tree, list):
         for polygon in tree:
             _check_polygon(polygon, height, width)
+        tree = [polygon for polygon in tree if len(polygon) >= FEWEST_COORDINATES]
+        if not tree:
+            raise ValueError("no polygon of three points")
         # No edge is longer than three sides: most outlines need no adding up.
         if sum(map(len, tree)) / 2 * 3 * max(height, width) > LONGEST_OUTLINE:
             length = sum(map(_length, tree))
@@ -124,8 +130,10 @@ def _check_polygon(polygon: Any, height: int, width: int) -> None:
 
     Coordinates may leave the picture by as much as its sides: pycocotools cuts them there.
     """
-    if len(polygon) < 4 or len(polygon) % 2:
+    if len(polygon) % 2:
         raise ValueError("a polygon needs pairs of coordinates")
+    if not polygon:
+        return
     if not all(map(math.isfinite, polygon)):
         raise ValueError("a polygon's coordinate is not finite")
     x, y = polygon[::2], polygon[1::2]

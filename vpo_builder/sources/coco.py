@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace as replaced
 
+from vpo_builder.classes import spelt_as_wanted
 from vpo_builder.dataset.untrusted import LARGEST_AREA, LARGEST_ID, LARGEST_SIDE
 from vpo_builder.records import ArchiveMember, ObjectMask, Photo, Rejection
 from vpo_builder.runtime.errors import InputError
@@ -120,12 +121,15 @@ def read_coco(
     if part is not None:
         return part
     instances, sha256 = file.decode(_Instances)
-    _refuse_two_meanings("category", instances.categories, file.path)
+    categories = [
+        replaced(row, name=spelt_as_wanted(row.name, wanted)) for row in instances.categories
+    ]
+    _refuse_two_meanings("category", categories, file.path)
     _refuse_two_meanings("licence", instances.licenses or [], file.path)
-    keep = {category.id for category in instances.categories if category.name in wanted}
+    keep = {category.id for category in categories if category.name in wanted}
     photos = sorted(map(_with_file_name, instances.images), key=attrgetter("id"))
     objects = ObjectColumns.of(row for row in instances.annotations if row.category_id in keep)
-    head = (photos, instances.categories, instances.licenses or [])
+    head = (photos, categories, instances.licenses or [])
     part = _part(head, objects, file.path, images, sha256)
     _check(part, names)
     file.keep(lambda: _to_keep(head, objects))
@@ -207,6 +211,14 @@ def _check(part: CocoPart, names: re.Pattern[str]) -> None:
             f"{path}: image {photo.id}: size {photo.width}x{photo.height}: expected sides in "
             f"[1, {LARGEST_SIDE}] and at most {LARGEST_AREA} pixels"
         )
+    places: dict[str, int] = {}
+    for photo in photos:
+        other = places.setdefault(photo.file_name, photo.id)
+        if other != photo.id:
+            raise InputError(
+                f"{path}: images {other} and {photo.id} are both {photo.file_name}: expected each "
+                "picture once, with all of its annotations under one id"
+            )
     of_photos = np.fromiter(map(attrgetter("id"), photos), np.int64, len(photos))
     for kind, ids in (("image", of_photos), ("annotation", ObjectColumns.of(part.objects).number)):
         ordered = np.sort(ids)

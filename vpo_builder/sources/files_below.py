@@ -21,7 +21,7 @@ def folders_below(folder: Path, deepest: int = DEEPEST) -> Iterator[tuple[Path, 
         try:
             status = here.stat()
             with os.scandir(here) as entries:
-                found = sorted((entry.name, entry.is_dir()) for entry in entries)
+                found = sorted((entry.name, _is_folder(entry)) for entry in entries)
         except OSError:  # a folder that may not be read, a link that leads nowhere
             continue
         if (status.st_dev, status.st_ino) in seen:
@@ -31,6 +31,13 @@ def folders_below(folder: Path, deepest: int = DEEPEST) -> Iterator[tuple[Path, 
         below = [here / name for name, is_folder in found if is_folder and name[0] != "."]
         if depth < deepest:
             waiting += [(path, depth + 1) for path in reversed(below)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def named_below(folder: Path, names: Container[str]) -> dict[str, Path]:

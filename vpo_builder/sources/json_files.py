@@ -3,6 +3,7 @@
 The same thread writes what is kept of them behind, while the plan is made.
 """
 
+import codecs
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.sources.side_files import NO_SIDE_FILES, Column, Kept, SideFile
 
 T = TypeVar("T")
+PLAIN = "expected UTF-8 text, numbers without NaN: correct the file, or fetch it again"
 
 
 @contextmanager
@@ -75,6 +77,7 @@ class JsonFile:
         """
         try:
             data = self._data.result()
+            data = data.removeprefix(codecs.BOM_UTF8)  # which programs of Windows write
             decoded = msgspec.json.decode(data, type=kind), self._sha256.result()
         except OSError as error:
             raise InputError(
@@ -85,9 +88,9 @@ class JsonFile:
             fault = _first_fault(data, kind) or str(error)
             raise InputError(f"{self.path}: not as COCO 2017 writes it: {fault}") from None
         except BAD_JSON as error:
-            raise InputError(
-                f"{self.path}: not COCO's json: {error}; the file may be cut short: fetch it again"
-            ) from None
+            cut = "truncated" in str(error)
+            advice = "the file is cut short: fetch it again" if cut else PLAIN
+            raise InputError(f"{self.path}: not COCO's json: {error}; {advice}") from None
         del self._data
         return decoded
 

@@ -12,10 +12,13 @@ from vpo_builder.runtime.outside_text import say
 from vpo_builder.sources.archives import is_archive, is_packed, members
 from vpo_builder.sources.files_below import folders_below
 
+CSV_NAME = "vggsound.csv"
 AUDIO_FOLDERS = ("audios", "audio", "videos", "video")
 SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".mp3", ".m4a", ".mp4", ".webm"),
     *(".opus", ".oga", ".weba", ".mka", ".aac", ".wma", ".mkv", ".mov", ".m4v", ".avi", ".flv"),
+    *(".aiff", ".aif", ".caf", ".au", ".w64", ".wv", ".mp2", ".ac3", ".amr"),
+    *(".3gp", ".mpg", ".mpeg", ".ts", ".ogv", ".wmv"),
 )
 """Endings that are read, the first that exists being taken: lossless before lossy."""
 _NUMBER = r"0*(\d{1,9})(?:\.0+)?"
@@ -71,6 +74,8 @@ def find_recordings(vggsound: Path, rows: Iterable[Named]) -> Recordings:
     chosen = {}
     for row in rows:
         choices = [found for key in _keys(row) for found in by_key.get(key, ())]
+        if len(choices) > 1:  # one may be what a broken download has left
+            choices = [found for found in choices if not _is_empty(found)] or choices
         if choices:
             best = choices[0] if len(choices) == 1 else min(choices, key=_preference(row))
             _, name, home = best
@@ -101,7 +106,10 @@ def seen_and_expected(vggsound: Path) -> str:
     )
     seen = next(_recordings(vggsound, []), None)
     if seen is None:
-        return f"there is no recording in it: {expected}"
+        below = (here / name for here, names in folders_below(vggsound) for name in names)
+        other = next((path for path in below if path.name != CSV_NAME), None)
+        beside = "" if other is None else f", but {other}"
+        return f"there is no recording in it{beside}: {expected}"
     _, name, home = seen
     return f"it holds {home / name if isinstance(home, Path) else home.path}: {expected}"
 
@@ -135,6 +143,14 @@ def _of_file(path: Path, packed: list[Path]) -> Iterator[Found]:
         packed.append(path)
     elif is_archive(path.name):
         yield from ((3, member.name, member) for member in members(path))
+
+
+def _is_empty(found: Found) -> bool:
+    _, name, home = found
+    try:
+        return not ((home / name).stat().st_size if isinstance(home, Path) else home.size)
+    except OSError:
+        return True
 
 
 def _key(name: str) -> Key | None:

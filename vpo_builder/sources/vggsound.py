@@ -14,13 +14,11 @@ from vpo_builder.records import ClipRow, Sounds
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import read_regular
 from vpo_builder.sources.files_below import folders_below, seen_below
-from vpo_builder.sources.recordings import find_recordings
+from vpo_builder.sources.recordings import CSV_NAME, find_recordings
 from vpo_builder.sources.side_files import NO_SIDE_FILES, Blob, Kept, SideFiles
 
-CSV_NAME = "vggsound.csv"
-
 YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}", re.ASCII)
-START_SECOND = re.compile(r"[0-9]{1,6}", re.ASCII)
+START_SECOND = re.compile(r"([0-9]{1,6})(?:\.0{1,9})?", re.ASCII)
 SPLITS = frozenset({"train", "test"})
 LABELS = Path(__file__).with_name("vggsound_labels.txt")
 
@@ -113,14 +111,14 @@ def _of_kept(kept: Kept, wanted: frozenset[str]) -> _Table:
 
 
 def _parse(text: str, wanted: frozenset[str], path: Path) -> tuple[list[ClipRow], Counter[str]]:
-    reader = csv.reader(io.StringIO(text, newline=""))
+    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
     named: list[str] = []
     clips: dict[str, ClipRow] = {}
     try:
         for youtube_id, start, label, split in _whole_rows(reader):
             named.append(label)
             if label in wanted:
-                clip = ClipRow(youtube_id, int(start), label, split)
+                clip = ClipRow(youtube_id, int(float(start)), label, split)
                 clip_id = clip.clip_id
                 if clips.setdefault(clip_id, clip) != clip:
                     raise _FaultError(
@@ -129,6 +127,8 @@ def _parse(text: str, wanted: frozenset[str], path: Path) -> tuple[list[ClipRow]
                     )
     except (_FaultError, csv.Error) as error:
         raise InputError(f"{path}, line {reader.line_num}: {error}") from None
+    if not named:
+        raise InputError(f"{path}: no row in it: expected YouTube id, start second, label, split")
     return [clips[clip_id] for clip_id in sorted(clips)], Counter(named)
 
 

@@ -103,6 +103,14 @@ def test_two_objects_of_a_class_repeat_only_where_each_has_a_png(own: Path) -> N
     assert len({s.image_id for s in build(own, split="msmi").samples}) == 24
 
 
+def test_names_may_be_spelt_otherwise(own: Path) -> None:
+    for path in (own / "masks").glob("*/cat_1.png"):
+        path.rename(path.with_name(" Cat_1.png"))
+    samples = build(own).samples
+    assert len({s.image_id for s in samples}) == 24
+    assert all({s.sources[0].category, *s.silent} == {"cat", "dog"} for s in samples)
+
+
 def test_values_of_ones_own_name_categories(own: Path) -> None:
     for path in (own / "masks").glob("*.png"):
         save(path, pixels((1, LEFT), (300 % 256, RIGHT), (7, (24, 4, 12, 30))))

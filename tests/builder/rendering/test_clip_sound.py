@@ -286,6 +286,18 @@ def test_sound_that_ends_before_the_pictures_is_whole_and_a_file_cut_short_is_no
     assert prepare(path, tmp_path / "out.wav") == Reason.CLIP_TRUNCATED
 
 
+def test_subtitles_that_outlast_the_sound_cut_nothing_short(tmp_path: Path, source: Path) -> None:
+    (tmp_path / "said.srt").write_text("1\n00:00:00,000 --> 00:00:20,000\nhallo\n")
+    path = tmp_path / "clip.mkv"
+    run_ffmpeg("-i", source, "-i", tmp_path / "said.srt", "-c:a", "aac", "-c:s", "srt", path)
+    assert is_used(path, tmp_path)
+
+
+def test_a_wav_in_which_libsndfile_cannot_seek_is_used(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "gsm.wav", NOISY[::2], 8_000, subtype="GSM610")
+    assert is_used(tmp_path / "gsm.wav", tmp_path)
+
+
 def test_a_cut_video_whose_pictures_lie_before_its_sound_is_cut_short(tmp_path: Path) -> None:
     """All of its pictures are there, and two of ten seconds of its sound are not."""
     path = tmp_path / "clip.mp4"

@@ -39,6 +39,23 @@ def test_polygons_are_rendered_as_pycocotools_does(outlines: list[list[float]]) 
         assert (coco_mask.decode(encoded(outlines)) == expected).all()
 
 
+@pytest.mark.parametrize("piece", [[], [5, 5], [5, 5, 60, 40]])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_point_or_a_line_among_polygons_adds_nothing(piece: list[int], first: bool) -> None:
+    triangle = [10, 10, 30, 10, 30, 30]
+    pieces = [piece, triangle] if first else [triangle, piece]
+    assert encoded(pieces) == encoded([triangle])
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [([[5, 5, 20, 20]], "no polygon of three points"), ({"counts": "1"}, "without 'size'")],
+)
+def test_what_is_no_outline_is_told(broken: object, said: str) -> None:
+    with pytest.raises(BrokenMaskError, match=said):
+        encoded(broken)
+
+
 def test_a_polygon_may_leave_the_picture_by_its_sides() -> None:
     whole = encoded([[-W, -H, 2 * W, -H, 2 * W, 2 * H, -W, 2 * H]])
     assert coco_mask.decode(whole).all()

@@ -109,6 +109,83 @@ def test_what_other_producers_leave_out_changes_no_sample(
     assert built(sources).samples == whole.samples
 
 
+def with_names_spelt_otherwise(part: str, tables: Rows) -> None:
+    for row in tables["categories"]:
+        row["name"] = f"{row['name']} ".replace(" ", "_").title()
+
+
+def with_points_among_outlines(part: str, tables: Rows) -> None:
+    for row in tables["annotations"]:
+        row["segmentation"].insert(0, [7, 7, 9, 9])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        with_names_spelt_otherwise,
+        with_points_among_outlines,
+        setting("annotations", "area", 0),
+        setting("annotations", "area", 0.2),
+        setting("annotations", "area", -1),
+    ],
+)
+def test_what_other_producers_write_otherwise_changes_no_sample(
+    sources: Path, whole: Manifest, change: Callable[[str, Rows], None]
+) -> None:
+    rewrite(sources, change, "val2017")
+    assert built(sources).samples == whole.samples
+
+
+def test_a_byte_order_mark_is_no_text(sources: Path, whole: Manifest) -> None:
+    for path in (sources / "coco" / "annotations").iterdir():
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert built(sources).samples == whole.samples
+
+
+def repeated_picture(part: str, tables: Rows) -> None:
+    tables["images"].append({**tables["images"][0], "id": 9999})
+
+
+def of_no_image(part: str, tables: Rows) -> None:
+    for row in tables["annotations"]:
+        row["image_id"] += 1000
+
+
+def of_no_class(part: str, tables: Rows) -> None:
+    for row in tables["categories"]:
+        row["name"] = f"my {row['name']}"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (repeated_picture, "images 1 and 9999 are both 000000000001.jpg: expected each picture"),
+        (of_no_image, "no_sounding_object; of their objects "),
+        (of_no_class, "no category of the class table is in them: it has 'airplane', "),
+    ],
+)
+def test_lists_that_cannot_be_meant_are_refused_with_the_cause(
+    sources: Path, change: Callable[[str, Rows], None], said: str
+) -> None:
+    rewrite(sources, change)
+    assert said in refusal(sources)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ('{"images": [{"id": NaN', "numbers without NaN: correct the file"),
+        ('{"images', "cut short: fetch"),
+    ],
+)
+def test_a_list_is_to_be_fetched_again_only_if_it_is_cut_short(
+    sources: Path, broken: str, said: str
+) -> None:
+    path = sources / "coco" / "annotations" / "instances_val2017.json"
+    path.write_text(broken)
+    assert said in refusal(sources)
+
+
 def test_a_crowd_is_one_too_where_it_is_a_truth_value(sources: Path) -> None:
     rewrite(sources, setting("annotations", "iscrowd", True), "val2017")
     assert {sample.subset for sample in built(sources).samples} == {"train", "val"}

@@ -77,7 +77,7 @@ def test_a_loose_file_comes_before_an_archived_one_and_lossless_before_lossy(
     )
     loose = tmp_path / "audios" / f"{ROW.youtube_id}_9000_19000.mp4"
     loose.parent.mkdir()
-    loose.touch()
+    loose.write_bytes(b"x")
     assert find_recordings(tmp_path, [ROW]).paths[ROW.clip_id] == loose
 
 
@@ -140,6 +140,20 @@ def test_published_names_come_before_others_and_plain_folders_before_those_of_la
         assert find_recordings(tmp_path, [ROW]).paths == {ROW.clip_id: tmp_path / "audios" / name}
 
 
+def test_an_empty_file_is_taken_only_where_there_is_no_other(tmp_path: Path) -> None:
+    (tmp_path / f"{ROW.clip_id}.wav").touch()
+    assert find_recordings(tmp_path, [ROW]).paths == {ROW.clip_id: tmp_path / f"{ROW.clip_id}.wav"}
+    (tmp_path / f"{ROW.clip_id}.mp3").write_bytes(b"x")
+    (tmp_path / f"{ROW.clip_id}.flac").symlink_to(tmp_path / "gone")
+    assert find_recordings(tmp_path, [ROW]).paths == {ROW.clip_id: tmp_path / f"{ROW.clip_id}.mp3"}
+
+
+def test_a_link_to_itself_hides_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "loop.wav").symlink_to(tmp_path / "loop.wav")
+    (tmp_path / f"{ROW.clip_id}.aiff").touch()
+    assert find_recordings(tmp_path, [ROW]).paths == {ROW.clip_id: tmp_path / f"{ROW.clip_id}.aiff"}
+
+
 def test_where_no_clip_has_a_file_the_line_names_one_that_lies_there(
     farm_folder: Path, tmp_path: Path
 ) -> None:
@@ -148,6 +162,9 @@ def test_where_no_clip_has_a_file_the_line_names_one_that_lies_there(
     csv = (farm_folder / "vggsound/vggsound.csv").read_bytes()
     (tmp_path / "vggsound/vggsound.csv").write_bytes(csv)
     with pytest.raises(InputError, match=r"none has a file; there is no recording in it: expect"):
+        build_from(tmp_path, tmp_path / "out")
+    (tmp_path / "vggsound" / "audios" / "dog.wav.part").touch()
+    with pytest.raises(InputError, match=r"no recording in it, but .*/dog\.wav\.part: expected"):
         build_from(tmp_path, tmp_path / "out")
     (tmp_path / "vggsound" / "audios" / "my dog.wav").touch()
     with pytest.raises(InputError, match=r"it holds .*/my dog\.wav: expected names such as --0PQ"):
@@ -231,6 +248,8 @@ def test_the_csv_is_found_at_any_depth_and_a_header_row_is_skipped(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(header + GOOD)
     assert read_vggsound(tmp_path, frozenset({"dog barking"})).rows == (ROW,)
+    path.write_text("aaaaaaaaaaa, 9.000, dog barking, train")  # as tables of floats are written
+    assert read_vggsound(tmp_path, frozenset({"dog barking"})).rows == (ROW,)
     path.write_text(GOOD + "video_id,start_seconds,label,set\n")
     with pytest.raises(InputError, match="line 2: 'video_id' is no YouTube id"):
         read_vggsound(tmp_path, frozenset({"dog barking"}))
@@ -255,6 +274,8 @@ def test_where_there_is_no_csv_the_line_names_what_was_looked_for_and_what_is_th
         (f'{GOOD}\n"aaaa\naaaaaaa",9,dog barking,train\n', r"line 4: 'aaaa\naaaaaaa' is no You"),
         (f"{GOOD}bbbbbbbbbbb,١,dog barking,train", "line 2: start '١' is no whole second"),
         (f"{GOOD}{'b' * 200_000},1,dog barking,train", "line 2: field larger than field limit"),
+        ("\n", "vggsound.csv: no row in it"),
+        (f"{GOOD}bbbbbbbbbbb,9.5,dog barking,train", "line 2: start '9.5' is no whole second"),
         (f"{GOOD}{GOOD[:-1]},more\n", "line 2: 5 columns, expected 4"),
     ],
 )
