@@ -14,6 +14,7 @@ from avs_bench.data.audio import CHECK, GET_AGAIN
 from avs_bench.data.example import UNKNOWN, Example, Lookup
 from vpo_builder.dataset.avsbench_media import mask_values
 from vpo_builder.dataset.avsbench_trees import MaskForm
+from vpo_builder.dataset.media_files import UNDECODABLE, fault_of
 from vpo_builder.dataset.schema import IGNORE
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.pictures import eight_bits
@@ -31,7 +32,6 @@ PAD_RGB = tuple(round(255 * channel) for channel in MEAN)
 
 Kind = MaskForm | Literal["RGB", "index"]
 """What is read: a photograph, a mask of ours, or one of AVSBench's."""
-BAD_BYTES = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 """What Pillow raises on damaged or hostile files."""
 
 
@@ -180,8 +180,8 @@ def _opened(path: Path, remedy: str) -> Iterator[Image.Image]:
             yield image
     except FileNotFoundError:
         raise InputError(f"{path}: no such file, though the dataset lists it: {remedy}") from None
-    except BAD_BYTES as error:
-        raise InputError(f"{path}: cannot be decoded: {error}; {remedy}") from None
+    except UNDECODABLE as error:
+        raise InputError(f"{path}: cannot be decoded: {fault_of(error)}; {remedy}") from None
 
 
 def _refuse_other_size(image: Image.Image, path: Path, example: Example) -> None:

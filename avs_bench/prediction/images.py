@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from avs_bench.data.audio import SAMPLE_RATE
-from avs_bench.data.images import BAD_BYTES, MIN_SIDE
+from avs_bench.data.images import MIN_SIDE
 from avs_bench.painting import Pixels, heat_tint, jpeg, mask_png, mask_tint
 from avs_bench.prediction.given_files import open_given
 from avs_bench.prediction.predictions import PredictedItem, moment_of
@@ -16,6 +16,7 @@ from avs_bench.prediction.segmenter import Segmenter
 from avs_bench.prediction.sound_files import read_sound, window
 from avs_bench.results.showcase import sound_mp3
 from vpo_builder.dataset.class_colours import class_colours
+from vpo_builder.dataset.media_files import UNDECODABLE, fault_of
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.pictures import eight_bits
 from vpo_builder.runtime.regular_files import LARGEST_BYTES
@@ -71,8 +72,9 @@ def read_picture(path: Path) -> Pixels:
         try:
             with Image.open(file) as image:
                 picture = np.asarray(eight_bits(ImageOps.exif_transpose(image)).convert("RGB"))
-        except BAD_BYTES as error:
-            raise InputError(f"{path}: no picture that can be read: {error}") from None
+        except UNDECODABLE as error:
+            why = fault_of(error)
+            raise InputError(f"{path}: no picture that can be read: {why}") from None
     if min(picture.shape[:2]) < MIN_SIDE:
         raise InputError(
             f"{path}: {picture.shape[1]}×{picture.shape[0]} pixels, expected at least {MIN_SIDE} "

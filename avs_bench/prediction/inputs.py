@@ -1,5 +1,6 @@
 """From what the user names, a picture, a video or a folder of them, to what is to be predicted."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -85,10 +86,10 @@ def _beside(image: Path) -> Path | None:
 
 def _folders(files: Sequence[Path], out: Path) -> list[Path]:
     """Return a folder for each file, named after it; a number tells equal names apart."""
-    taken: dict[str, int] = {}
-    folders = []
+    folders: dict[str, Path] = {}
     for file in files:
-        taken[file.stem] = taken.get(file.stem, 0) + 1
-        number = taken[file.stem]
-        folders.append(out / (file.stem if number == 1 else f"{file.stem} ({number})"))
-    return folders
+        numbered = (f"{file.stem} ({number})" for number in itertools.count(2))
+        names = itertools.chain([file.stem], numbered)
+        name = next(name for name in names if name.casefold() not in folders)
+        folders[name.casefold()] = out / name
+    return list(folders.values())

@@ -22,7 +22,7 @@ from avs_bench.report.text_formats import iou_per_class
 from avs_bench.results.files import examples_folder
 from avs_bench.results.showcase import ShownExample, read_showcase
 from vpo_builder.dataset.class_colours import class_colours, css
-from vpo_builder.dataset.media_files import UNDECODABLE
+from vpo_builder.dataset.media_files import UNDECODABLE, fault_of
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.page.rendering import render
 
@@ -232,5 +232,5 @@ def _overlay(path: Path, classes: tuple[str, ...]) -> str:
         with Image.open(path) as image:
             mask = np.asarray(image)
     except UNDECODABLE as error:
-        raise InputError(f"{path}: cannot be decoded: {error}: evaluate again") from None
+        raise InputError(f"{path}: cannot be decoded: {fault_of(error)}: evaluate again") from None
     return data_address("image/png", overlay_png(mask, class_colours(len(classes))))

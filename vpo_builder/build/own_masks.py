@@ -6,6 +6,7 @@ first cannot tell two objects of a class apart: it says that there is one.
 """
 
 import hashlib
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -19,8 +20,11 @@ from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.stateless_hash import text_key
 from vpo_builder.runtime.threads import in_threads
 from vpo_builder.sources.coco import CocoPart, License
+from vpo_builder.sources.files_below import seen_below
 from vpo_builder.sources.image_sources import ImageSource
 
+HIDDEN = (".", "Thumbs.db", "desktop.ini")
+"""What names of files begin with that systems write on their own."""
 FIRST_ID, IDS = 10**9, 10**11
 """Ids are hashes of names from FIRST_ID on, above COCO's, and leave room for what is added."""
 
@@ -46,7 +50,9 @@ def read_own_masks(
     rejections = tuple(out.rejection for out in outcomes if out.rejection)
     if not whole:
         first = "".join(f", the first being {r.record}: {r.detail}" for r in rejections[:1])
-        raise InputError(f"{source.pictures}: none of {len(tasks)} pictures can be used{first}")
+        seen = "" if tasks else f": {seen_below(source.pictures)}: expected pictures in it"
+        count = len(tasks)
+        raise InputError(f"{source.pictures}: none of {count} pictures can be used{seen}{first}")
     ids = _Ids(source.add_to_image_ids)
     photos = [Photo(ids.of(task.picture.stem), *out.size, task.picture.name) for task, out in whole]
     found = [
@@ -107,32 +113,37 @@ def _tasks(
     source: ImageSource, categories: Mapping[int, str], wanted: Collection[str]
 ) -> list[OwnPicture]:
     files = _files(source.pictures)
-    stems = Counter(path.stem for path in files)
+    stems = Counter(_spelt(path.stem) for path in files)
     for stem, count in stems.items():
         if count > 1:
             raise InputError(
                 f"{source.pictures}: {count} pictures are called {stem!r}, and share its masks: "
                 "rename them"
             )
+    listed = _listed(source.masks)
+    folders = {_spelt(path.name): path for path in listed if path.is_dir()}
+    masks = {_spelt(path.stem): path for path in listed if path.suffix.lower() == ".png"}
     tasks = []
     for picture in files:
-        index, folder = source.masks / f"{picture.stem}.png", source.masks / picture.stem
-        objects = _files(folder) if folder.is_dir() else []
-        tasks.append(
-            OwnPicture(
-                picture, index if index.exists() else None, tuple(objects), categories, wanted
-            )
-        )
+        folder = folders.get(_spelt(picture.stem))
+        objects = () if folder is None else tuple(_files(folder))
+        index = masks.get(_spelt(picture.stem))
+        tasks.append(OwnPicture(picture, index, objects, categories, wanted))
     return tasks
+
+
+def _spelt(name: str) -> str:
+    """Return a name with its accents in one way: pictures and masks may come from two systems."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _files(folder: Path) -> list[Path]:
     """Return the files of a folder, sorted; hidden ones are left alone."""
+    return [path for path in _listed(folder) if not path.is_dir()]
+
+
+def _listed(folder: Path) -> list[Path]:
     try:
-        return sorted(
-            path
-            for path in folder.iterdir()
-            if not path.name.startswith((".", "Thumbs.db")) and not path.is_dir()
-        )
+        return sorted(path for path in folder.iterdir() if not path.name.startswith(HIDDEN))
     except OSError as error:
         raise InputError(f"{folder}: cannot be read: {error.strerror}: expected a folder") from None

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from vpo_builder.classes import spelt_as_wanted
-from vpo_builder.dataset.media_files import UNDECODABLE
+from vpo_builder.dataset.media_files import UNDECODABLE, fault_of
 from vpo_builder.dataset.schema import IGNORE
 from vpo_builder.dataset.untrusted import LARGEST_AREA, LARGEST_SIDE
 from vpo_builder.records import Reason, Rejection
@@ -26,7 +26,8 @@ from vpo_builder.rendering.published_picture import orientation
 from vpo_builder.runtime.regular_files import read_regular
 
 PICTURES = (".jpg", ".jpeg", ".png")
-_OBJECT = re.compile(r"(.+?)(?:[_-][0-9]{1,9})?", re.DOTALL)
+_OBJECT = re.compile(r"(.+?)[ _-]*(?:[0-9]{1,9}|\([0-9]{1,9}\))?", re.DOTALL)
+"""A category, perhaps with a number behind it, as in dog_2, dog 2 and dog (2)."""
 _ONE_CHANNEL = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L", "I;16N")
 
 Pixels = npt.NDArray[np.int64]
@@ -83,7 +84,7 @@ def read_own_picture(task: OwnPicture) -> Shown:
     except _UnusableError as error:
         return Shown(rejection=Rejection("image", task.picture.name, error.reason, str(error)))
     if not objects:
-        why = "no pixel of any class"
+        why = "no pixel of any class: 0 is the background, and 255 is ignored"
         return Shown(rejection=Rejection("image", task.picture.name, Reason.MASK_EMPTY, why))
     hashes = [(name, hashlib.sha256(content).hexdigest()) for name, content in data.items()]
     digest = hashlib.sha256(msgspec.json.encode(hashes))
@@ -99,7 +100,7 @@ def _size(picture: Path) -> tuple[int, int]:
         with Image.open(io.BytesIO(read_regular(picture))) as image:
             size, turned = image.size, orientation(image)
     except UNDECODABLE as error:
-        raise _UnusableError(Reason.IMAGE_CORRUPT, _told(error)) from None
+        raise _UnusableError(Reason.IMAGE_CORRUPT, fault_of(error)) from None
     if max(size) > LARGEST_SIDE or size[0] * size[1] > LARGEST_AREA:
         raise _UnusableError(Reason.IMAGE_CORRUPT, f"{size[0]}x{size[1]} pixels are too many")
     if turned not in (0, 1):
@@ -121,7 +122,7 @@ def _bytes(path: Path) -> bytes:
     try:
         return read_regular(path)
     except OSError as error:
-        raise _UnusableError(Reason.MASK_CORRUPT, f"{path.name}: {_told(error)}") from None
+        raise _UnusableError(Reason.MASK_CORRUPT, f"{path.name}: {fault_of(error)}") from None
 
 
 def _objects(
@@ -134,7 +135,9 @@ def _objects(
         match = _OBJECT.fullmatch(stem)
         if not pixels.any():
             raise _UnusableError(Reason.MASK_EMPTY, f"{name}: no pixel")
-        category = spelt_as_wanted(match.group(1) if match else stem, task.wanted)
+        category = spelt_as_wanted(stem, task.wanted)
+        if category not in task.wanted:
+            category = spelt_as_wanted(match.group(1) if match else stem, task.wanted)
         yield _object(stem, category, pixels > 0)
         return
     held = [value for value in np.unique(pixels).tolist() if value not in (0, IGNORE)]
@@ -165,9 +168,4 @@ def _pixels(name: str, content: bytes, size: tuple[int, int]) -> Pixels:
                 raise _UnusableError(Reason.MASK_CORRUPT, why)
             return np.asarray(image).astype(np.int64)
     except UNDECODABLE as error:
-        raise _UnusableError(Reason.MASK_CORRUPT, f"{name}: {_told(error)}") from None
-
-
-def _told(error: BaseException) -> str:
-    reason = error.strerror if isinstance(error, OSError) else None
-    return (reason or str(error) or type(error).__name__).splitlines()[0]
+        raise _UnusableError(Reason.MASK_CORRUPT, f"{name}: {fault_of(error)}") from None

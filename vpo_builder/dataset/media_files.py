@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from vpo_builder.dataset.places import AUDIO_FOLDER, CHECKSUMS, MS_HOME
 from vpo_builder.runtime.errors import InputError
@@ -35,6 +35,14 @@ MASK_MODES = ("P", "L")
 T = TypeVar("T")
 
 
+def fault_of(error: BaseException) -> str:
+    """Return one of UNDECODABLE in a line that is the same each time."""
+    if isinstance(error, UnidentifiedImageError):  # whose own text is an address in memory
+        return "no picture of a known format"
+    reason = error.strerror if isinstance(error, OSError) else None
+    return (reason or str(error) or type(error).__name__).splitlines()[0]
+
+
 def load(path: Path, decode: Callable[[bytes], T]) -> T:
     """Return what `decode` makes of a file's bytes; an InputError names the file.
 
@@ -43,10 +51,8 @@ def load(path: Path, decode: Callable[[bytes], T]) -> T:
     try:
         return decode(read_regular(path))
     except UNDECODABLE as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(
-            f"{path}: cannot be used: {reason or type(error).__name__}: run vpo-data verify on its "
-            "dataset"
+            f"{path}: cannot be used: {fault_of(error)}: run vpo-data verify on its dataset"
         ) from None
 
 

@@ -17,6 +17,7 @@ from vpo_builder.records import ArchiveMember, ObjectMask, Photo, Rejection
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.sources.archives import member_named
 from vpo_builder.sources.coco_folders import names_of
+from vpo_builder.sources.files_below import spellings
 from vpo_builder.sources.json_files import JsonFile
 from vpo_builder.sources.object_columns import DTYPES, ObjectColumns
 from vpo_builder.sources.side_files import Blob, Column, Kept
@@ -89,9 +90,9 @@ class CocoPart:
         place = self.images / photo.file_name
         if place.is_file():
             return place
-        others = []
+        others = [self.images / name for name in spellings(photo.file_name)[1:]]
         if "/" in photo.file_name:
-            others = [self.images.parent / photo.file_name, self.images / place.name]
+            others += [self.images.parent / photo.file_name, self.images / place.name]
         address = _name_in(photo.coco_url or "")
         if address is not None:
             others += [self.images / address, self.images / address.name]
@@ -200,9 +201,11 @@ def _check(part: CocoPart, names: re.Pattern[str]) -> None:
     path, photos = part.path, part.photos
     if not all(map(names.fullmatch, map(attrgetter("file_name"), photos))):
         photo = next(photo for photo in photos if not names.fullmatch(photo.file_name))
+        own = OWN_FILE_NAME.fullmatch(photo.file_name)
         raise InputError(
             f"{path}: image {photo.id}: file_name {photo.file_name!r} is not a plain file name "
-            "such as 000000000139.jpg, nor one below folders"
+            "such as 000000000139.jpg or .png, nor one below folders"
+            f"{'; list it by --images, where names may have any letters' if own else ''}"
         )
     unfit = {size for size in set(map(attrgetter("width", "height"), photos)) if not _fits(*size)}
     if unfit:

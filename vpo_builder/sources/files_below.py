@@ -1,6 +1,7 @@
 """Walks through folders that others filled, however deep, each of them once."""
 
 import os
+import unicodedata
 from collections.abc import Container, Iterator
 from pathlib import Path
 
@@ -38,6 +39,14 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """Return a name, and the ways in which other systems write its accents (Unicode NFC, NFD)."""
+    if name.isascii():
+        return (name,)
+    forms = (unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
+    return tuple(dict.fromkeys((name, *forms)))
 
 
 def named_below(folder: Path, names: Container[str]) -> dict[str, Path]:

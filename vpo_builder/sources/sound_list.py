@@ -15,6 +15,7 @@ from vpo_builder.dataset.sound_credits import LONGEST_TEXT, SoundCredit, credit_
 from vpo_builder.records import SoundRow
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import read_regular
+from vpo_builder.sources.files_below import spellings
 from vpo_builder.sources.licence_names import licence_of
 from vpo_builder.sources.recordings import SUFFIXES
 from vpo_builder.sources.selecting import Listed, SoundList
@@ -107,7 +108,8 @@ def _item(row: Mapping[str, str], path: Path) -> Listed:
     )
     for fault in credit_faults(credit):
         raise _FaultError(fault)
-    found = path.parent / file
+    places = [path.parent / name for name in spellings(file)]
+    found = next((place for place in places[1:] if place.is_file()), places[0])
     return Listed(SoundRow(clip_id, credit.group, (label,), split, begins), file, found, credit)
 
 

@@ -10,7 +10,7 @@ import soundfile
 from PIL import Image
 
 from vpo_builder.dataset.manifest import Manifest
-from vpo_builder.dataset.media_files import UNDECODABLE
+from vpo_builder.dataset.media_files import UNDECODABLE, fault_of
 from vpo_builder.verify.headers import image_header, wav_header
 from vpo_builder.verify.single_plus import SALIENT, salient_label
 
@@ -105,7 +105,7 @@ def media_faults(data: bytes, expected: Expected, *, decode: bool) -> list[str]:
         if not faults and (decode or isinstance(expected, ExpectedMask)):
             faults = _pixel_faults(data, expected)
     except UNDECODABLE as error:
-        return [f"cannot be decoded: {error}"]
+        return [f"cannot be decoded: {fault_of(error)}"]
     return faults
 
 

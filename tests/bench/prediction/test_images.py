@@ -81,7 +81,7 @@ def test_an_earlier_prediction_is_replaced_and_nothing_else_is(tmp_path, hears):
 @pytest.mark.parametrize(
     ("content", "match"),
     [
-        (b"", "no picture that can be read"),
+        (b"", "no picture that can be read: no picture of a known format"),
         (b"\x89PNG\r\n\x1a\n broken", "no picture that can be read"),
     ],
 )

@@ -27,6 +27,13 @@ def test_a_folder_is_its_videos_and_its_pictures_with_the_recordings_beside_them
     ]
 
 
+def test_no_two_inputs_share_a_folder(folder, tmp_path):
+    for name in ("a (2).mp4", "A.mkv"):
+        (folder / name).touch()
+    folders = [task.folder.name for task in tasks_of([folder], None, tmp_path, ONE)]
+    assert folders == ["A", "a (2)", "a (3)", "a (4)", "b"]
+
+
 def test_another_recording_is_for_one_input(folder, tmp_path):
     sound = tmp_path / "x.wav"
     (task,) = tasks_of([folder / "b.png"], sound, tmp_path, ONE)

@@ -2,9 +2,10 @@
 
 import io
 import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -206,9 +207,38 @@ def test_an_object_without_a_pixel_leaves_its_picture_out(own: Path) -> None:
     assert build(own).meta.funnel["images"]["mask_empty"] == 1
 
 
-def test_two_pictures_of_one_name_are_refused(own: Path) -> None:
-    save(own / "pictures" / "Bild 1 (ä).png", photograph(7))
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_two_pictures_of_one_name_are_refused(own: Path, form: Literal["NFC", "NFD"]) -> None:
+    name = unicodedata.normalize(form, "Bild 1 (ä).png")
+    save(own / "pictures" / name, photograph(7))
     assert "2 pictures are called 'Bild 1 (ä)', and share its masks: rename them" in refusal(own)
+
+
+def test_masks_of_another_system_are_found(own: Path) -> None:
+    for path in list((own / "masks").iterdir()):
+        path.rename(path.with_name(unicodedata.normalize("NFD", path.name).replace("png", "PNG")))
+    (own / "pictures" / "desktop.ini").touch()
+    funnel = build(own).meta.funnel["images"]
+    assert funnel["kept"] == funnel["entered"] == 24
+
+
+@pytest.mark.parametrize("name", ["cat 2", "cat (2)", "cat2", "cat-2"])
+def test_a_number_behind_a_name_is_no_part_of_it(own: Path, name: str) -> None:
+    save(own / "masks" / "Bild 2 (ä)" / f"{name}.png", pixels((1, (24, 4, 12, 30))))
+    assert build(own).meta.funnel["images"]["repeated_instances"] == 1
+
+
+def test_what_was_said_of_an_unreadable_mask_is_the_same_each_time(own: Path) -> None:
+    (own / "masks" / "Bild 1 (ä).png").write_bytes(b"")
+    text = (build(own).folder / "rejections.jsonl").read_text()
+    assert "Bild 1 (ä).png: no picture of a known format" in text
+
+
+def test_pictures_in_folders_are_not_looked_for_and_told_of(own: Path) -> None:
+    (own / "pictures").rename(own / "2024")
+    (own / "pictures").mkdir()
+    (own / "2024").rename(own / "pictures" / "2024")
+    assert "none of 0 pictures can be used: it holds 2024: expected pictures in it" in refusal(own)
 
 
 def test_a_folder_that_is_no_source_is_refused(own: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -283,7 +284,7 @@ def test_names_with_spaces_and_letters_of_any_kind_are_found(sources: Path) -> N
             place = sources / "mine" / part / name
             place.parent.mkdir(exist_ok=True)
             place.symlink_to(sources / "coco" / part / row["file_name"])
-            row["file_name"] = f"{part}/{name}"
+            row["file_name"] = unicodedata.normalize("NFD", f"{part}/{name}")
 
     toml = '[[images]]\nmasks = "train2017.json"\npictures = "mine"\n'
     assert built(sources, write_own(sources, toml, change=rename)).samples

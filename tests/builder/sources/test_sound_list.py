@@ -1,6 +1,8 @@
 """A csv of one's own recordings: what it may say, and what is refused in one line."""
 
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -47,6 +49,16 @@ def test_a_row_tells_label_group_licence_and_page(tmp_path: Path) -> None:
         page="https://freesound.org/s/1/",
     )
     assert list(sounds.inputs) == ["sounds/mine.csv"]
+
+
+@pytest.mark.parametrize(("told", "lies"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_file_of_another_system_is_found(
+    tmp_path: Path, told: Literal["NFC", "NFD"], lies: Literal["NFC", "NFD"]
+) -> None:
+    path = tmp_path / unicodedata.normalize(lies, "Hündin.wav")
+    path.touch()
+    row = unicodedata.normalize(told, "Hündin.wav,dog,,,")
+    assert list(listed(tmp_path, row).select(frozenset({"dog"})).paths.values()) == [path]
 
 
 def test_columns_may_come_in_any_order_with_others_among_them(tmp_path: Path) -> None:
