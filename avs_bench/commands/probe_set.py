@@ -59,7 +59,7 @@ def probe_set(
     channels: int | None,
     frame_step: float,
 ) -> None:
-    """Write the sounds that eval --probe lets models hear, as 16-bit wav for any program.
+    """Write the sounds that eval --probe lets models hear, as wav for any program.
 
     OUT/<probe>/<sample id>.wav stands for the picture of that sample; probe-set.json names for
     each file its sample, its sha256, what is heard in it and what the right answer is.
@@ -83,5 +83,8 @@ def probe_set(
     for asked in written.probes:
         say(f"{asked.probe}: {asked.sounds} sounds")
     if clipped := sum(sound.clipped > 0 for sound in written.sounds):
-        say(f"{clipped} sounds are louder than 16 bits hold and clipped", err=True)
+        say(
+            f"{clipped} sounds are louder than 16 bits hold: their files hold 32-bit floats",
+            err=True,
+        )
     say(out / NAME)

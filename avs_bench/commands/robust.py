@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from vpo_builder.runtime.outside_text import say
 
 if TYPE_CHECKING:
     from avs_bench.checkpoints.opening import OpenedModel
+    from avs_bench.data.example import Example
     from avs_bench.probes.corruptions import Of
 
 MOST_LEVEL = 5
@@ -99,14 +101,14 @@ def robust(
     if home.is_dir():
         hold(home)
     opened = open_model(choice, open_device(device), dataset.name)
-    if pictures:
-        dataset = dataset.with_pictures(subset, pictures)
     asked = levels_of(_chosen(opened, of, names), _numbers(levels))
+    if not names:
+        asked = _possible(asked, dataset.subsets[subset], probe_seed)
     result = score(
         opened.computing_in(precision),
         dataset,
         subset,
-        Questions(probes=tuple(asked), probe_seed=probe_seed),
+        Questions(probes=tuple(asked), probe_seed=probe_seed, pictures=pictures),
         command=_command(choice, folder, subset, asked, pictures, probe_seed, precision),
         label=f"{dataset.name} {subset}",
     )
@@ -130,6 +132,18 @@ def _chosen(opened: OpenedModel, of: Of | None, names: str) -> list[str]:
     if names and of:
         raise InputError("--of and --corruption both say which: leave one out")
     return list(listed(names)) or names_of(of, stereo=stereo)
+
+
+def _possible(asked: list[str], examples: Sequence[Example], seed: int) -> list[str]:
+    """Return what nobody named without what a small dataset cannot be asked, which is said."""
+    from avs_bench.probes.choice import chosen_probes
+
+    probes = chosen_probes(asked)
+    left_out = [probe.name for probe in probes if not probe.hear(examples, seed)]
+    if not left_out or len(left_out) == len(asked):
+        return asked
+    say(f"left out, too few voices of other classes: {', '.join(left_out)}", err=True)
+    return [name for name in asked if name not in left_out]
 
 
 def _numbers(levels: str) -> list[int]:

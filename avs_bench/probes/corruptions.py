@@ -62,13 +62,17 @@ def _changed(change: Change, key: str) -> MakeProbe:
 
 
 def _babble(name: str, question: str, value: float) -> Probe:
+    def hear(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+        found = hearing.unseen_voices(examples, seed, 1)
+        return tuple(example for example in examples if found[example.example_id])
+
     def voices(examples: Sequence[Example], seed: int) -> dict[str, tuple[SoundSource, ...]]:
         return hearing.unseen_voices(examples, seed, BABBLE_VOICES)
 
     def blend(own: Waveform, beside: Waveform) -> Waveform:
         return sounds.at_snr(own, beside, value)
 
-    return Probe(name, question, SOURCE, hearing.own, unaltered, beside=voices, blend=blend)
+    return Probe(name, question, SOURCE, hear, unaltered, beside=voices, blend=blend)
 
 
 def _distractors(name: str, question: str, value: float) -> Probe:

@@ -9,7 +9,7 @@ the answer away, and train against it with shuffled pairs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,21 @@ class Probe:
     def heard_classes(self, example: Example) -> frozenset[int]:
         """Return the class indices that are heard in an example that `hear` gave."""
         return frozenset(() if self.drowns else (x.class_index for x in example.sources))
+
+    def drawing_from(self, whole: Sequence[Example]) -> "Probe":
+        """Return the probe for a part of the examples, with the sounds that it gives of `whole`.
+
+        So that what is heard depends on no choice of what is asked.
+        """
+
+        def hear(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+            asked = {example.example_id for example in examples}
+            return tuple(one for one in self.hear(whole, seed) if one.example_id in asked)
+
+        def beside(_examples: Sequence[Example], seed: int) -> Beside:
+            return self.beside(whole, seed) if self.beside else {}
+
+        return replace(self, hear=hear, beside=beside if self.beside else None)
 
     def sound(self, own: Waveform, beside: Waveform | None, seed: int, example_id: str) -> Waveform:
         """Return what is heard: an example's mix, blended with what is beside it, and altered."""

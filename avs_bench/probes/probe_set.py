@@ -1,7 +1,7 @@
 """The sounds of probes as files, so that any program can answer them. Needs no torch.
 
 A model that `avs-bench eval --probe` asks hears the same waveform: what is written here is that,
-rounded to 16 bits.
+rounded to 16 bits, or as 32-bit floats where 16 bits do not hold it.
 """
 
 import hashlib
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -20,17 +19,21 @@ from avs_bench.data.audio import SAMPLE_RATE, Waveform
 from avs_bench.data.example import AVSDataset, Example, SoundSource
 from avs_bench.data.images import PictureReader
 from avs_bench.probes.definitions import Probe, probed_examples, probed_sound
+from avs_bench.probes.sound_corruptions import rms
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import BAD_JSON
 from vpo_builder.runtime.own_folders import refuse_content
 from vpo_builder.runtime.progress import progress
 from vpo_builder.runtime.regular_files import read_regular
+from vpo_builder.runtime.wav import INTEGER, encode_float_wav, riff_wav
 from vpo_builder.runtime.whole_files import write_atomically
 from vpo_builder.runtime.whole_folders import atomic_folder
 
 NAME = "probe-set.json"
 KIND = "avs-bench probe-set"
 FULL_SCALE = 2**15
+LEAST_RMS = 1e-3
+"""41 dB above what rounding to 16 bits adds; below it the SNR of a corruption would be another."""
 RULE = (
     "Answer each sound with a map of class indices for its picture, as you answer the picture's "
     "own sound. Right are the pixels labelled with a class of `answer`; everything else is "
@@ -53,8 +56,9 @@ class ProbeSound:
 
     `file` is relative to the probe-set, `image` to the dataset's folder (None: it lies elsewhere).
     `heard` are the dataset's classes that sound, `answer` those that the sample's mask labels.
-    `clipped` samples were louder than a 16-bit file holds. `picture` is the changed picture, in the
-    probe-set too, that is to be answered in the place of `image`; None: the picture is its own.
+    `clipped` samples are louder than 16 bits hold: the file has them as floats, and who plays it
+    clips them. `picture` is the changed picture, in the probe-set too, that is to be answered in
+    the place of `image`; None: the picture is its own.
     """
 
     probe: str
@@ -175,6 +179,17 @@ def pcm16(waveform: Waveform) -> tuple[NDArray[np.int16], int]:
     return held.astype(np.int16), int(np.count_nonzero(held != steps))
 
 
+def encoded(waveform: Waveform) -> tuple[bytes, int]:
+    """Return a waveform [channels, samples] as a wav, and how many values `pcm16` would clip.
+
+    Of 16 bits, and of 32-bit floats if some are clipped or the sound is below LEAST_RMS.
+    """
+    frames, clipped = pcm16(waveform)
+    if clipped or 0 < rms(waveform) < LEAST_RMS:
+        return encode_float_wav(waveform.T, SAMPLE_RATE), clipped
+    return riff_wav(frames.astype("<i2"), INTEGER, SAMPLE_RATE), 0
+
+
 @dataclass(frozen=True)
 class _Writer:
     """Writes the files of a probe-set into a folder."""
@@ -201,11 +216,9 @@ class _Writer:
             seed=self.seed,
             beside=beside,
         )
-        frames, clipped = pcm16(waveform)
-        buffer = io.BytesIO()
-        soundfile.write(buffer, frames, SAMPLE_RATE, format="WAV", subtype="PCM_16")
+        wav, clipped = encoded(waveform)
         file = f"{probe.name}/{example.example_id}.wav"
-        write_atomically(self.folder / file, buffer.getvalue())
+        write_atomically(self.folder / file, wav)
         classes, heard = self.dataset.classes, probe.heard_classes(example)
         labelled = {source.class_index for source in own.sources}
         inside = example.image.is_relative_to(self.dataset.folder)
@@ -213,7 +226,7 @@ class _Writer:
             probe=probe.name,
             sample_id=example.example_id,
             file=file,
-            sha256=hashlib.sha256(buffer.getvalue()).hexdigest(),
+            sha256=hashlib.sha256(wav).hexdigest(),
             image=example.image.relative_to(self.dataset.folder).as_posix() if inside else None,
             heard=tuple(classes[index] for index in sorted(heard - {0})),
             answer=tuple(classes[index] for index in sorted(heard & labelled)),

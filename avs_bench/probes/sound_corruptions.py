@@ -116,7 +116,7 @@ def coded(waveform: Waveform, codec: Codec, kilobits: int) -> Waveform:
     """
     if not waveform.any():
         return waveform.copy()
-    played, rate = _decoded(_encoded(waveform, codec, kilobits))
+    played, rate = _decoded(_encoded(waveform, codec, kilobits), CODECS[codec][1])
     if rate != SAMPLE_RATE:  # Opus always gives 48 kHz
         played = soxr.resample(played.T, rate, SAMPLE_RATE, quality="HQ").T
     heard = np.zeros_like(waveform)
@@ -154,7 +154,7 @@ def _encoded(waveform: Waveform, codec: Codec, kilobits: int) -> io.BytesIO:
     return coded
 
 
-def _decoded(coded: io.BytesIO) -> tuple[Waveform, int]:
-    with av.open(coded, "r") as file:
+def _decoded(coded: io.BytesIO, container: str) -> tuple[Waveform, int]:
+    with av.open(coded, "r", format=container) as file:  # a short one would not be known
         stream = file.streams.audio[0]
         return np.concatenate([f.to_ndarray() for f in file.decode(stream)], axis=1), stream.rate

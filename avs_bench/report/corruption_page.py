@@ -21,7 +21,6 @@ from avs_bench.report.parts import PART_FILTERS, data_address
 from avs_bench.report.table import Number, Row, Table
 from avs_bench.results.records import Result
 from avs_bench.results.showcase import sound_mp3, thumbnail
-from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.page.rendering import render
 from vpo_builder.runtime.whole_files import write_atomically
 
@@ -105,7 +104,7 @@ def _table(kind: str, title: str, compared: Sequence[Compared]) -> Table:
         words=("model", "corruption"),
         figures=(*(f"level {level}" for level in levels), "left"),
         rows=tuple(rows),
-        legend=(f"mIoU (miou_dataset) of {pictures} pictures, level 0 being unchanged.", *LEGEND),
+        legend=(f"mIoU (miou_dataset), pictures: {pictures}; level 0 is unchanged.", *LEGEND),
     )
 
 
@@ -116,12 +115,15 @@ def _number(interval: Interval) -> Number:
 def write_page(
     path: Path, compared: Sequence[Compared], dataset: AVSDataset, audio: AudioSettings
 ) -> Path:
-    """Write the page, with one example's sounds and pictures at every level in it."""
-    subset = compared[0].result.subset
+    """Write the page, with one example's sounds and pictures at every level in it.
+
+    `dataset` is the whole one, of which the results may be of a part.
+    """
+    source = _Source(dataset, audio)
     colours = model_colours(one.name for one in compared)
     charts = {
         title: [
-            _chart(curve.corruption, compared, colours, _samples(curve, dataset, subset, audio))
+            _chart(curve.corruption, compared, colours, _samples(curve, compared[0].result, source))
             for curve in compared[0].robustness.curves
             if curve.corruption.of == kind
         ]
@@ -186,34 +188,46 @@ def _end(score: Interval, end: float) -> float:
     return score.figure.value if np.isnan(end) else end
 
 
-def _samples(
-    curve: Curve, dataset: AVSDataset, subset: Subset, audio: AudioSettings
-) -> tuple[Sample, ...]:
-    """Return what the levels of a corruption make of the first example that all of them ask."""
+@dataclass(frozen=True)
+class _Source:
+    """Where the page's samples come from, and how they are heard."""
+
+    dataset: AVSDataset
+    audio: AudioSettings
+
+
+def _samples(curve: Curve, result: Result, source: _Source) -> tuple[Sample, ...]:
+    """Return what the levels of a corruption make of the first example that all of them ask.
+
+    As the model heard and saw it: with the result's seed, and one of its pictures if it is of some.
+    """
+    dataset, audio = source.dataset, source.audio
+    examples, seed = dataset.subsets[result.subset], result.probes[0].seed
     levels = [point.level for point in curve.points]
     probes = chosen_probes(f"{curve.corruption.name}@{level}" for level in levels)
-    examples = dataset.subsets[subset]
-    asked = [{e.example_id: e for e in probed_examples(p, examples)} for p in probes]
+    asked = [{e.example_id: e for e in probed_examples(p, examples, seed)} for p in probes]
     shared = [e.example_id for e in examples if all(e.example_id in one for one in asked)]
     shared = [i for i in shared if asked[0][i].sources] or shared
     if not shared:
         return ()
-    chosen = shared[0]
+    scored = {item.item_id for item in result.sets[0].items}
+    chosen = next((i for i in shared if i in scored), shared[0])
     samples = []
     for level, probe, by_id in zip(levels, probes, asked, strict=True):
         label = "0" if not level else str(level)
         if curve.corruption.of == "picture":
             pixels = _pixels(dataset, by_id[chosen])
-            seen = pixels if probe.picture is None else probe.picture(pixels, 0, chosen)
+            seen = pixels if probe.picture is None else probe.picture(pixels, seed, chosen)
             samples.append(Sample(label, data_address("image/jpeg", _jpeg(seen))))
             continue
-        beside = probe.beside(examples, 0)[chosen] if probe.beside else None
+        beside = probe.beside(examples, seed)[chosen] if probe.beside else None
         heard = probed_sound(
             probe,
             by_id[chosen],
             seconds=audio.seconds,
             channels=audio.channels,
             frame_step=audio.frame_step,
+            seed=seed,
             beside=beside,
         )
         samples.append(Sample(label, data_address("audio/mpeg", sound_mp3(heard))))

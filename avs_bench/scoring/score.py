@@ -35,6 +35,8 @@ class Questions:
     `families` are further metric families, `probes` names of `PROBES` asked with `probe_seed`,
     `unseen` the names of classes that training left out; none: those that the run held out.
     `class_map`, see `read_class_map`, is for a dataset with another class table than the model's.
+    `pictures` asks so many alone, as `AVSDataset.with_pictures`, with the sounds that they have
+    among all; 0: all.
     """
 
     families: tuple[OwnFamily, ...] = ()
@@ -42,6 +44,7 @@ class Questions:
     probe_seed: int = 0
     unseen: tuple[str, ...] = ()
     class_map: str = ""
+    pictures: int = 0
 
     def __post_init__(self) -> None:
         """Raise InputError for a name that is not in `PROBES`."""
@@ -66,8 +69,8 @@ def score(
     """
     settings, origin = opened.settings, opened.origin
     dataset, class_map = _scored_data(opened, dataset, subset, questions)
-    chosen, examples = chosen_probes(questions.probes), dataset.subsets[subset]
-    classes, seed = len(dataset.classes), questions.probe_seed
+    dataset, chosen = _asked(dataset, subset, questions)
+    examples, classes, seed = dataset.subsets[subset], len(dataset.classes), questions.probe_seed
     ears = EarScorer(classes, examples, questions.probes, seed)
     asked, by_ear = (examples, classes, settings.audio, seed), [p for p in chosen if not p.picture]
     heard = {p.name: ProbeScorer(p, *asked, ears.told_by(p)) for p in by_ear}
@@ -147,6 +150,17 @@ def _scored_data(
     mapped_alone = class_map is not None and not questions.unseen
     unseen = class_indices(dataset, names, known_alone=mapped_alone)
     return in_scored_table(with_unseen_groups(dataset, unseen), subset, class_map)
+
+
+def _asked(
+    dataset: AVSDataset, subset: Subset, questions: Questions
+) -> tuple[AVSDataset, tuple[Probe, ...]]:
+    """Return the pictures that are asked, and the probes with their sounds of the whole subset."""
+    chosen, whole = chosen_probes(questions.probes), dataset.subsets[subset]
+    if not questions.pictures:
+        return dataset, chosen
+    part = dataset.with_pictures(subset, questions.pictures)
+    return part, tuple(probe.drawing_from(whole) for probe in chosen)
 
 
 def _seen(opened: OpenedModel, dataset: AVSDataset, subset: Subset) -> SeenCount | None:

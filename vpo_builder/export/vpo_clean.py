@@ -21,9 +21,10 @@ from vpo_builder.dataset.media_files import OwnFiles, decode_mask
 from vpo_builder.dataset.schema import IGNORE, SPLIT_NAMES, ClassRow, Sample
 from vpo_builder.export.export_card import write_card
 from vpo_builder.rendering.clip_sound import HEARD_SECONDS
-from vpo_builder.rendering.mix import centre_tiled, encode_float_wav, mix
+from vpo_builder.rendering.mix import centre_tiled, mix
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.threads import in_threads
+from vpo_builder.runtime.wav import encode_float_wav
 from vpo_builder.runtime.whole_files import write_named
 from vpo_builder.verify.media import decode_clip
 

@@ -1,13 +1,10 @@
 """Clips: recordings of any common format -> 16 kHz mono PCM16 wavs of exact length."""
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
 from vpo_builder.config import AudioSettings, ClipSettings
 from vpo_builder.records import ArchiveMember, Reason
@@ -15,6 +12,7 @@ from vpo_builder.rendering.clip_place import ClipPlace
 from vpo_builder.rendering.clip_record import recording_mark
 from vpo_builder.rendering.decoding import Excerpt, decode
 from vpo_builder.rendering.recording import Recording, Waveform
+from vpo_builder.runtime.wav import INTEGER, riff_wav
 from vpo_builder.sources.archives import as_file
 
 BEYOND_SECONDS = 1.0
@@ -22,7 +20,6 @@ BEYOND_SECONDS = 1.0
 HEARD_SECONDS = 3.0
 """What the published VPO loader takes from the centre of a clip (protocol §2)."""
 FULL_SCALE = 0.999  # what a 16-bit converter gives for its largest level, less rounding
-INTEGER = 1  # wFormatTag of RIFF WAVE
 
 
 @dataclass(frozen=True)
@@ -126,20 +123,6 @@ def encode_wav(waveform: Waveform, sample_rate: int) -> bytes:
     np.rint(levels, out=levels)
     np.clip(levels, -32768, 32767, out=levels)
     return riff_wav(levels.astype("<i2"), INTEGER, sample_rate)
-
-
-def riff_wav(samples: NDArray[Any], form: int, sample_rate: int, more: bytes = b"") -> bytes:
-    """Return samples [samples] or [samples, channels], little-endian, as a wav.
-
-    `form` is RIFF WAVE's wFormatTag, `more` are chunks between its form and the samples.
-    """
-    channels = 1 if samples.ndim == 1 else samples.shape[1]
-    block = channels * samples.itemsize  # bytes
-    told = (form, channels, sample_rate, sample_rate * block, block, 8 * samples.itemsize)
-    head = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, *told) + more
-    head += b"data" + struct.pack("<I", samples.nbytes)
-    size = struct.pack("<I", len(head) + samples.nbytes)
-    return b"".join([b"RIFF", size, head, np.ascontiguousarray(samples).data])
 
 
 def _centre(mono: Waveform, window: int) -> Waveform:

@@ -1,7 +1,6 @@
 """Mixes: what the published loader makes of a sample's clips, written to disk on request."""
 
 import hashlib
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,12 @@ from numpy.typing import NDArray
 
 from vpo_builder.config import AudioSettings
 from vpo_builder.records import PlannedSample
-from vpo_builder.rendering.clip_sound import HEARD_SECONDS, riff_wav
+from vpo_builder.rendering.clip_sound import HEARD_SECONDS
 from vpo_builder.runtime.tasks import Executor
+from vpo_builder.runtime.wav import encode_float_wav
 from vpo_builder.runtime.whole_files import write_atomically
 
 MIX_FOLDER = "mix"
-IEEE_FLOAT = 3  # wFormatTag of RIFF WAVE
 
 
 @dataclass(frozen=True)
@@ -70,15 +69,6 @@ def mix(waveforms: Sequence[NDArray[np.float32]], pans: Sequence[float]) -> NDAr
     for waveform, pan in zip(waveforms, pans, strict=True):
         stereo += waveform[:, None] * np.array([1.0 - pan, pan], np.float32)
     return stereo
-
-
-def encode_float_wav(waveform: NDArray[np.float32], rate: int) -> bytes:
-    """Return a waveform [samples] or [samples, channels] as a wav of 32-bit floats.
-
-    libsndfile would write the time of day beside the highest level (its chunk PEAK).
-    """
-    fact = b"fact" + struct.pack("<II", 4, len(waveform))
-    return riff_wav(waveform.astype("<f4"), IEEE_FLOAT, rate, fact)
 
 
 def centre_tiled(waveform: NDArray[np.float32], length: int) -> NDArray[np.float32]:

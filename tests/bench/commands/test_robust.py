@@ -54,6 +54,14 @@ def test_a_run_is_scored_at_every_level_and_drawn_beside_itself(run, folder, tmp
     assert kept.precision == "bf16"
     assert kept.command.endswith("--pictures 2 --probe-seed 0 --precision bf16")
 
+    words = ("--of", "sound", "--levels", "4", "--pictures", "1")
+    alone = robust("--run", run, "--data", folder, *words)
+    assert alone.exit_code == 0, alone.output
+    assert "left out, too few voices of other classes: distractors@4\n" in alone.stderr
+    kept = read_result(run / "robust-best-vpo-ss-test.json")
+    assert {"snr-babble@4", "opus@4"} < {one.probe for one in kept.probes}
+    assert "distractors@4" not in {one.probe for one in kept.probes}
+
     for words, said in (
         (["--levels", "0"], "numbers of 1 to 5"),
         (["--levels", "1,x"], "numbers of 1 to 5"),

@@ -135,6 +135,14 @@ def test_a_codec_moves_nothing_and_loses_more_with_fewer_bits(codec, wave):
     assert errors[0] < errors[1]
 
 
+@pytest.mark.parametrize("samples", [1, 80])
+def test_a_codec_takes_a_sound_that_is_shorter_than_its_frame(samples):
+    """Of 80 loud samples FFmpeg does not see by itself that they are MP3."""
+    loud = np.sign(np.random.default_rng(6).standard_normal((2, samples))).astype(np.float32)
+    for codec, kilobits in (("mp3", 8), ("mp3", 24), ("opus", 6)):
+        assert sounds.coded(loud, codec, kilobits).shape == loud.shape
+
+
 def test_a_codec_gives_silence_back():
     assert not sounds.coded(np.zeros_like(WAVE), "mp3", 8).any()
 
@@ -178,6 +186,29 @@ def test_babble_is_blended_from_voices_by_themselves(toy):
     own, added = mix(example.sources, 1, 1), mix(voices, 1, 1)
     assert decibels(own, heard - own) == pytest.approx(5, abs=0.1)
     assert np.corrcoef((heard - own)[0], added[0])[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("name", ["snr-babble", "distractors"])
+def test_what_is_heard_does_not_depend_on_which_pictures_are_asked(toy, name):
+    examples = toy.subsets["test"]
+    probe = chosen_probes([f"{name}@1"])[0]
+    whole = {one.example_id: one for one in probe.hear(examples, 4)}
+    for one in examples:
+        part = probe.drawing_from(examples)
+        assert part.hear([one], 4) == tuple(filter(None, [whole.get(one.example_id)]))
+        if probe.beside:
+            assert (
+                part.beside([one], 4)[one.example_id] == probe.beside(examples, 4)[one.example_id]
+            )
+    assert whole
+
+
+@pytest.mark.parametrize("name", ["snr-babble", "distractors"])
+def test_where_all_sounds_are_of_one_class_nobody_is_asked_with_other_voices(toy, name):
+    alike = [one for one in toy.subsets["test"] if one.heard == {2}]
+    assert len(alike) > 1
+    with pytest.raises(InputError, match="none of"):
+        probed_examples(CORRUPTIONS[name].at(1), alike)
 
 
 @pytest.mark.parametrize(("level", "pan"), [(1, 0.26), (5, 0.9)])

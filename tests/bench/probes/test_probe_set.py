@@ -1,6 +1,7 @@
 """What other programs are given to hear is what eval's models hear, to a step of 16 bits."""
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from avs_bench.data.datasets import read_dataset
 from avs_bench.data.loader import plain_batches
 from avs_bench.names import PROBE_NAMES
 from avs_bench.probes import PROBES, chosen_probes
-from avs_bench.probes.probe_set import NAME, Hearing, pcm16, write_probe_set
+from avs_bench.probes.probe_set import NAME, Hearing, encoded, pcm16, write_probe_set
 from avs_bench.probes.scores import ProbeScorer
 from tests.avsbench_trees import write_s4
 from vpo_builder.runtime.errors import InputError
@@ -130,6 +131,39 @@ def test_what_16_bits_do_not_hold_is_clipped_and_counted():
     frames, clipped = pcm16(np.array([[1.0, -1.0, 1 - 2**-15, -1.1, 0.25 / 2**15]], np.float32))
     assert frames[:, 0].tolist() == [32767, -32768, 32767, -32768, 0]
     assert clipped == 2
+
+
+@pytest.mark.parametrize(
+    ("level", "clipped", "subtype"),
+    [(0.5, 0, "PCM_16"), (1.5, 2, "FLOAT"), (1.1e-3, 0, "PCM_16"), (9e-4, 0, "FLOAT"),
+     (0.0, 0, "PCM_16")],
+)  # fmt: skip
+def test_what_16_bits_do_not_hold_is_written_as_floats_and_without_a_clock(level, clipped, subtype):
+    square = level * np.array([[1, -1], [-1, 1]], np.float32)[:, [0, 0, 1] * 2]
+    wav, count = encoded(square)
+    assert soundfile.info(io.BytesIO(wav)).subtype == subtype
+    heard, _ = soundfile.read(io.BytesIO(wav), dtype="float32")
+    assert np.array_equal(heard.T, square) or subtype == "PCM_16"
+    assert np.abs(heard.T - square).max() <= 0.5 / 2**15
+    assert (count > 0) == (clipped > 0)
+    assert b"PEAK" not in wav
+
+
+def test_the_files_of_loud_and_quiet_sounds_have_the_snr_of_their_level(toy, tmp_path):
+    """Of -10 dB all are beyond full scale: clipped they would have 4 dB more."""
+    levels = {"snr-noise@1": 20, "snr-noise@5": -10, "snr-music@5": -10, "snr-babble@5": -10}
+    chosen = chosen_probes(["right-sound", *levels], and_right_sound=True)
+    sounds = write_probe_set(toy, "test", chosen, Hearing(1, 1), tmp_path, seed=SEED).sounds
+    heard = {
+        (s.probe, s.sample_id): soundfile.read(tmp_path / s.file, dtype="float64")[0]
+        for s in sounds
+    }
+    assert any(sound.clipped for sound in sounds)
+    for (name, sample), sound in heard.items():
+        if name in levels:
+            own = heard["right-sound", sample]
+            ratio = 10 * np.log10(np.mean(own**2) / np.mean((sound - own) ** 2))
+            assert ratio == pytest.approx(levels[name], abs=0.1)
 
 
 def test_a_folder_with_other_files_is_left_alone(toy, tmp_path):

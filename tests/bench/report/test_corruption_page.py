@@ -43,6 +43,20 @@ def test_the_page_has_curves_and_levels_and_asks_for_nothing(dataset, tmp_path):
     assert not re.search(r"(src|href)=\"(?!data:|#)", text)
 
 
+def test_the_page_plays_what_was_heard_with_the_seed_of_the_result(dataset, tmp_path):
+    said = [compared("ours").result]
+    said.append(replace(said[0], probes=tuple(replace(one, seed=7) for one in LEVELS)))
+    sounds = []
+    for one in said:
+        shown = [Compared("ours", one, robustness_of(one))]
+        page = write_page(tmp_path / "page.html", shown, dataset, read_preset("tiny").audio)
+        text = page.read_text(encoding="utf-8")
+        sounds.append(re.findall(r'data-sound="data:audio/mpeg;base64,([^"]*)', text))
+    (own, one, five), (again, *others) = sounds
+    assert own == again
+    assert not {one, five} & set(others)
+
+
 LABELS = """return [...document.querySelectorAll(".curve")].map(curve => {
   const canvas = curve.querySelector("svg").getBoundingClientRect();
   const labels = [...curve.querySelectorAll(".levels span")].map(x => x.getBoundingClientRect());
