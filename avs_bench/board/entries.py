@@ -14,6 +14,7 @@ from avs_bench.names import Family
 from avs_bench.report.runs import BUILD_DIGITS
 from avs_bench.report.submission import Submission, read_submission
 from avs_bench.results.faults import labels_by_item
+from avs_bench.results.items import as_list, encoded
 from avs_bench.results.records import Result, ScoredSet
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.errors import InputError
@@ -95,7 +96,7 @@ def _read(path: Path, others: Iterable[_Read]) -> _Read:
     submission = read_submission(path)
     for fault in _faults(submission):
         raise InputError(f"{path}: {fault}")
-    digest = hashlib.sha256(msgspec.json.encode(submission)).hexdigest()
+    digest = hashlib.sha256(encoded(submission)).hexdigest()
     for other in others:
         if other.digest == digest:
             raise InputError(f"{path}: holds what {other.path.name} holds: give each once")
@@ -104,7 +105,7 @@ def _read(path: Path, others: Iterable[_Read]) -> _Read:
 
 def _faults(submission: Submission) -> Iterator[str]:
     """Yield what would make a board unreadable or endless."""
-    longest = max(map(len, _texts(msgspec.to_builtins(submission))))
+    longest = max(map(len, _texts(msgspec.to_builtins(submission, enc_hook=as_list))))
     if longest > LONGEST_TEXT:
         yield f"holds a text of {longest} characters, expected at most {LONGEST_TEXT}"
     for run in submission.runs:

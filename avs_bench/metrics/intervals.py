@@ -13,6 +13,7 @@ import math
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from avs_bench.metrics.record import Scores
 
@@ -48,14 +49,14 @@ def bca_ends(
     return min(float(ends[0]), figure), max(float(ends[1]), figure)  # the quantile interpolates
 
 
-def kept_by_jackknife(units: int) -> Scores:
-    """Return weights [groups, units]: 0 for the group of units that a row leaves out, else 1.
+def kept_by_jackknife(units: int) -> NDArray[np.bool_]:
+    """Return [groups, units], as weights: False for the units that a row leaves out, else True.
 
     Every unit is left out once, in a group with those that come a fixed number of units later.
     """
     groups = min(units, JACKKNIFE_GROUPS)
     of_unit = np.arange(units) % groups
-    kept: Scores = (of_unit != np.arange(groups)[:, None]).astype(np.float64)
+    kept: NDArray[np.bool_] = of_unit != np.arange(groups)[:, None]
     return kept
 
 

@@ -12,9 +12,10 @@ Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 14 (BCa 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from avs_bench.metrics.figure import Figure
 from avs_bench.metrics.intervals import bca_ends, kept_by_jackknife
@@ -146,7 +147,7 @@ def intervals_of(
     """`bootstrap` of several figures at once: the units are drawn and added up for all of them."""
     count = len(units.ids)
 
-    def values(weights: Scores) -> Scores:
+    def values(weights: NDArray[Any]) -> Scores:
         return units.values(figures, units.sums(weights))
 
     drawn_of_each = map(once_a_kind(values), resamples_of(count, resamples, seed))
@@ -191,7 +192,7 @@ def comparisons_of(
     def differences(mine: Scores, theirs: Scores) -> Scores:
         return first.values(figures, mine) - first.values(figures, theirs)
 
-    def of_both(weights: Scores) -> Scores:
+    def of_both(weights: NDArray[Any]) -> Scores:
         return differences(first.sums(weights), second.sums(weights))
 
     def swapped(kept: Scores) -> Scores:

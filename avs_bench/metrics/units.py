@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, pairwise
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from avs_bench.metrics.figure import Figure
 from avs_bench.metrics.record import Counts, Record, Scores
@@ -40,10 +41,15 @@ class Units(Generic[R]):
     def of(cls, sparse: Iterable[tuple[str, Sequence[int]]], blank: R) -> "Units[R]":
         """Return the counts of (unit id, [place, count, place, count, …]) in any order."""
         ordered = sorted(sparse, key=lambda one: one[0])
-        numbers = {unit: number for number, unit in enumerate(dict.fromkeys(u for u, _ in ordered))}
-        lengths = np.array([len(told) // 2 for _, told in ordered], np.int64)
-        rows = np.repeat(np.array([numbers[unit] for unit, _ in ordered], np.int64), lengths)
+        lengths = np.array([len(told) for _, told in ordered], np.int64)
         told = np.fromiter(chain.from_iterable(told for _, told in ordered), np.int64)
+        return cls.of_sorted([unit for unit, _ in ordered], lengths, told, blank)
+
+    @classmethod
+    def of_sorted(cls, units: Sequence[str], lengths: Counts, told: Counts, blank: R) -> "Units[R]":
+        """Return the same of sorted unit ids, each with so many of the numbers in `told`."""
+        numbers = {unit: number for number, unit in enumerate(dict.fromkeys(units))}
+        rows = np.repeat(np.array([numbers[unit] for unit in units], np.int64), lengths // 2)
         return cls(tuple(numbers), rows, told[::2], told[1::2], blank)
 
     @classmethod
@@ -62,7 +68,7 @@ class Units(Generic[R]):
         np.add.at(total, self.places, self.counts)
         return self.blank.with_vector(total)
 
-    def sums(self, weights: Scores) -> Scores:
+    def sums(self, weights: NDArray[Any]) -> Scores:
         """Return [rows, counts]: the vectors of all units, added by weights [rows, units]."""
         sums = np.zeros((len(weights), self.blank.vector().size))
         for part in self._parts:

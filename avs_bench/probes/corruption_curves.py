@@ -125,7 +125,7 @@ def _levels(probes: Iterable[ProbedSet]) -> dict[str, dict[int, ScoredSet]]:
 
 
 def _curve(corruption: Corruption, levels: dict[int, ScoredSet], right: ScoredSet) -> Curve:
-    unchanged = _same_items(right, next(iter(levels.values())))
+    unchanged = right.among(next(iter(levels.values())).item_ids)
     points = [Point(0, None, _score(unchanged))]
     points += [
         Point(level, corruption.levels[level - 1], _score(scored))
@@ -141,12 +141,6 @@ def _score(scored: ScoredSet) -> Interval:
 
 def _confusions(scored: ScoredSet) -> dict[str, Confusion]:
     return {unit: as_confusion(record) for unit, record in scored.by_unit().items()}
-
-
-def _same_items(right: ScoredSet, asked: ScoredSet) -> ScoredSet:
-    ids = {item.item_id for item in asked.items}
-    kept = tuple(item for item in right.items if item.item_id in ids)
-    return ScoredSet(right.family, right.classes, kept)
 
 
 def _areas(

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from avs_bench.data.example import Example
 from avs_bench.metrics import Confusion
 from avs_bench.probes.definitions import Probe, probed_examples
-from avs_bench.results.records import ProbedSet, ScoredItem, scored_item, scored_set
+from avs_bench.results.items import ScoredItem
+from avs_bench.results.records import ProbedSet, scored_item, scored_set
 from vpo_builder.dataset.schema import IGNORE
 
 Told = Callable[[Example, Any, Any], None]

@@ -1,7 +1,6 @@
 """The table of the pan curve: which of several alike is chosen as the sound moves. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from avs_bench.metrics import accuracy_instances, chance_instances, kept_instances
 from avs_bench.metrics.families import RecordFigure
@@ -51,7 +50,7 @@ def _rows(scored: Scored) -> Iterator[Row]:
     names.sort(key=lambda name: (not name.startswith(TOWARD_TWIN), name))  # the curve first
     for name in ([OWN_PLACE] if names else []) + names:
         sets = [
-            one.get(name) or _asked(entry.scores, next(iter(one.values())))
+            one.get(name) or entry.scores.among(next(iter(one.values())).item_ids)
             for entry, one in zip(scored.entries, moved, strict=True)
         ]
         overalls = [one.overall for one in sets]
@@ -63,8 +62,3 @@ def _rows(scored: Scored) -> Iterator[Row]:
 
 def _chosen(result: Result) -> dict[str, ScoredSet]:
     return {one.probe: one.instances for one in result.probes if one.instances is not None}
-
-
-def _asked(own: ScoredSet, moved: ScoredSet) -> ScoredSet:
-    ids = {item.item_id for item in moved.items}
-    return replace(own, items=tuple(item for item in own.items if item.item_id in ids))

@@ -18,6 +18,7 @@ from avs_bench.names import Family
 from avs_bench.report.about import NOTHING_SAID, About, about_faults
 from avs_bench.results.faults import faults
 from avs_bench.results.files import read_limited
+from avs_bench.results.items import encoded
 from avs_bench.results.listening import NEGATIVE, robust_figures
 from avs_bench.results.records import FORMAT, Result
 from vpo_builder.runtime.errors import InputError
@@ -68,6 +69,14 @@ class Submission:
     format: int = SUBMISSION_FORMAT
 
 
+@dataclass(frozen=True)
+class _Head:
+    """What is looked at before the rest."""
+
+    kind: Any = None
+    format: Any = None
+
+
 def submission_of(
     runs: Iterable[tuple[str, Sequence[Result]]], about: About = NOTHING_SAID
 ) -> Submission:
@@ -89,14 +98,14 @@ def write_submission(path: Path, submission: Submission) -> None:
     refuse_other_files(path)
     for fault in submission_faults(submission):
         raise InputError(f"--submit {path}: {fault}: run avs-bench eval again")
-    write_atomically(path, msgspec.json.encode(submission) + b"\n")
+    write_atomically(path, encoded(submission) + b"\n")
 
 
 def is_submission(path: Path) -> bool:
     """Return whether a file calls itself a submission, whatever else is in it."""
     try:
         data = read_limited(path, "submission")
-        return msgspec.json.decode(data, type=dict[str, Any]).get("kind") == KIND
+        return bool(msgspec.json.decode(data, type=_Head).kind == KIND)
     except (InputError, ValueError, RecursionError):
         return False
 
@@ -108,17 +117,18 @@ def read_submission(path: Path) -> Submission:
     left, for figures or rules that are not those of the counts, and for a run given twice.
     """
     try:
-        content = msgspec.json.decode(read_limited(path, "submission"), type=dict[str, Any])
-        if content.get("kind") != KIND:
+        data = read_limited(path, "submission")
+        head = msgspec.json.decode(data, type=_Head)
+        if head.kind != KIND:
             raise InputError(
                 f"{path}: no submission: avs-bench report RUN --submit FILE writes one"
             )
-        if content.get("format") != SUBMISSION_FORMAT:
+        if head.format != SUBMISSION_FORMAT:
             raise InputError(
-                f"{path}: a submission of format {content.get('format')!r}, this version reads "
+                f"{path}: a submission of format {head.format!r}, this version reads "
                 f"{SUBMISSION_FORMAT}: ask for one made by this version"
             )
-        submission = msgspec.convert(content, Submission)
+        submission = msgspec.json.decode(data, type=Submission)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: no submission: {error}") from None
     for fault in submission_faults(submission):

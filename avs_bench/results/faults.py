@@ -18,7 +18,8 @@ from avs_bench.metrics import (
 )
 from avs_bench.metrics.instances import MOST_DETECTIONS
 from avs_bench.metrics.record import UNITS_PER_ONE, Record
-from avs_bench.results.records import ProbedSet, Result, ScoredItem, ScoredSet
+from avs_bench.results.items import ScoredItem
+from avs_bench.results.records import ProbedSet, Result, ScoredSet
 from avs_bench.results.tally import tally_of
 from vpo_builder.dataset.schema import IGNORE
 
@@ -109,7 +110,7 @@ def _faults_of_set(kept: ScoredSet, result: Result) -> Iterator[str]:
         return
     if not kept.items:
         yield f"no item in family {kept.family}"
-    yield from (f"item {name!r} twice" for name in _repeated([i.item_id for i in kept.items]))
+    yield from (f"item {name!r} twice" for name in _repeated(i.item_id for i in kept.items))
     length, frames = blank_record(kept.family, kept.classes).vector().size, 0
     for item in kept.items:
         if not _are_counts(item, length):
@@ -135,11 +136,11 @@ def _faults_of_probe(probed: ProbedSet, result: Result) -> Iterator[str]:
     right = next((kept for kept in result.sets if kept.family == "dataset"), None)
     known = dict[str, object]() if right is None else labels_by_item(right)
     asked = labels_by_item(probed.labelled)
-    if _ids(probed.answer) != asked.keys() or not asked.items() <= known.items():
+    if probed.answer.item_ids != asked.keys() or not asked.items() <= known.items():
         yield f"probe {probed.probe!r} has other items than the scores with the right sound"
     if chosen := probed.instances:
         yield from _faults_of_set(chosen, result)
-        if chosen.family != "instances" or not _ids(chosen) <= asked.keys():
+        if chosen.family != "instances" or not chosen.item_ids <= asked.keys():
             yield f"probe {probed.probe!r} has instances of other items than it asked"
 
 
@@ -171,10 +172,6 @@ def _labels(record: Record) -> tuple[int, ...]:
         return record.sounds, record.deaf_hits, record.deaf_iou_units
     assert isinstance(record, FrameScores), "every family is known"
     return (record.frames,)
-
-
-def _ids(kept: ScoredSet) -> set[str]:
-    return {item.item_id for item in kept.items}
 
 
 def _are_counts(item: ScoredItem, length: int) -> bool:

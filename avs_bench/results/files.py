@@ -1,12 +1,14 @@
 """Results on disk: written beside a checkpoint, and read as if a stranger had written them."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from avs_bench.results.faults import faults
+from avs_bench.results.items import encoded
 from avs_bench.results.records import FORMAT, Result
 from vpo_builder.runtime.errors import InputError
 from vpo_builder.runtime.regular_files import read_regular
@@ -16,10 +18,17 @@ MAX_BYTES = 2**30
 """Size of a file that is read at most: some fifty times AVSBench's test counts per video."""
 
 
+@dataclass(frozen=True)
+class _Head:
+    """What is looked at before the rest."""
+
+    format: Any = None
+
+
 def write_result(folder: Path, result: Result) -> Path:
     """Write `scores-<checkpoint>-<dataset>-<subset>.json` into a run's folder; return its path."""
     path = folder / f"scores-{result.file_stem}.json"
-    write_atomically(path, msgspec.json.encode(result) + b"\n")
+    write_atomically(path, encoded(result) + b"\n")
     return path
 
 
@@ -29,7 +38,7 @@ def write_robust(folder: Path, result: Result) -> Path:
     It is a result whose probes are the levels of corruptions.
     """
     path = folder / f"robust-{result.file_stem}.json"
-    write_atomically(path, msgspec.json.encode(result) + b"\n")
+    write_atomically(path, encoded(result) + b"\n")
     return path
 
 
@@ -47,7 +56,7 @@ def read_robust(folder: Path, like: Result) -> Result:
 
 def _pictures(result: Result) -> tuple[object, ...]:
     """What a result was scored on."""
-    items = {item.item_id for scored in result.sets for item in scored.items}
+    items = frozenset[str]().union(*(scored.item_ids for scored in result.sets))
     return result.dataset, result.dataset_sha256, result.subset, items
 
 
@@ -78,7 +87,7 @@ def read_result(path: Path) -> Result:
     """Return the result in a file; raise InputError for anything else, whoever made it."""
     try:
         data = read_limited(path, "scores")
-        version = msgspec.json.decode(data, type=dict[str, Any]).get("format")
+        version = msgspec.json.decode(data, type=_Head).format
         if version != FORMAT:
             raise InputError(
                 f"{path}: scores of format {version!r}, this version reads {FORMAT}: "

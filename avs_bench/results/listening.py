@@ -1,7 +1,6 @@
 """Figures that say whether a model listens, from what it scored under probes. Needs no torch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import cast
 
 from avs_bench.metrics import (
@@ -74,11 +73,9 @@ def robust_figures(right: ScoredSet, probed: Sequence[ProbedSet]) -> tuple[Figur
     `right` is what the right sound scores at dataset level; all are taken over the items that every
     one of the probes asks.
     """
-    asked = set.intersection(*({item.item_id for item in one.labelled.items} for one in probed))
-    mine, *wrong = (
-        sound_scores(as_confusion(one.record(x)) for x in one.items if x.item_id in asked)
-        for one in (right, *(one.labelled for one in probed))
-    )
+    asked = frozenset.intersection(*(one.labelled.item_ids for one in probed))
+    sets = (one.among(asked) for one in (right, *(one.labelled for one in probed)))
+    mine, *wrong = (sound_scores(as_confusion(one.record(x)) for x in one.items) for one in sets)
     return g_miou(mine, wrong), g_f(mine, wrong), g_fpr(wrong)
 
 
@@ -90,11 +87,10 @@ def _both(
             f"expected dataset-level scores with the right sound and then with {probe}, got "
             f"{right.family}-level ones and {probed.probe}; score the subset under both"
         )
-    asked = {item.item_id for item in probed.labelled.items}
-    same = replace(right, items=tuple(item for item in right.items if item.item_id in asked))
-    return _units(same), _units(probed.labelled)
+    return _units(right.among(probed.labelled.item_ids)), _units(probed.labelled)
 
 
 def _units(scored: ScoredSet) -> Units[Confusion]:
-    as_confusion(scored.units.blank)
-    return cast(Units[Confusion], scored.units)
+    units = scored.units
+    as_confusion(units.blank)
+    return cast(Units[Confusion], units)

@@ -5,7 +5,7 @@ Figures, intervals, groups and comparisons are made from the counts afterwards. 
 
 import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,37 +18,32 @@ from avs_bench.metrics import Confusion, Family, Figure, Record, blank_record, b
 from avs_bench.metrics.families import FIGURES
 from avs_bench.metrics.groups import OVERALL, Group
 from avs_bench.metrics.units import Units
+from avs_bench.results.items import Items, ScoredItem
 from vpo_builder.dataset.schema import Subset
 from vpo_builder.runtime.version import VERSION
 
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredItem:
-    """The counts of one picture, of one video ("video"), or of a picture's sounds ("listening").
-
-    `unit` is what scores are resampled by; `groups` maps a kind to the names of the item's groups
-    of that kind. `counts` is the record's vector without its zeros: place, count, place, count.
-    """
-
-    item_id: str
-    unit: str
-    groups: dict[str, tuple[str, ...]]
-    counts: tuple[int, ...]
-
-
 @dataclass(frozen=True)
 class ScoredSet:
-    """The items of a subset in one metric family, sorted by id; `classes` counts background."""
+    """The items of a subset in one metric family, sorted by id; `classes` counts background.
+
+    Whatever sequence of items is given, it is kept as `Items`.
+    """
 
     family: Family
     classes: int
-    items: tuple[ScoredItem, ...]
+    items: Sequence[ScoredItem]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "items", Items.of(self.items))
 
     def record(self, item: ScoredItem) -> Record:
         """Return an item's counts as the record of the family."""
-        return self._blank.with_vector(self._dense(item))
+        vector = np.zeros_like(self._blank.vector())
+        vector[list(item.counts[::2])] = item.counts[1::2]
+        return self._blank.with_vector(vector)
 
     @cached_property
     def overall(self) -> Record:
@@ -59,31 +54,43 @@ class ScoredSet:
         """Return one record for each unit, as intervals and comparisons take them."""
         return by_unit((item.unit, self.record(item)) for item in self.items)
 
-    @cached_property
+    @property
     def units(self) -> Units[Record]:
-        """The same counts, as several figures at once take them."""
-        return Units.of(((item.unit, item.counts) for item in self.items), self._blank)
+        """The same counts, as several figures at once take them: made when asked for, not kept."""
+        items = self._columns
+        ordered = items.take(sorted(range(len(items)), key=items.units.__getitem__))
+        return Units.of_sorted(ordered.units, np.diff(ordered.starts), ordered.told, self._blank)
+
+    @property
+    def item_ids(self) -> frozenset[str]:
+        """The ids of the items."""
+        return frozenset(self._columns.ids)
+
+    def among(self, item_ids: Container[str]) -> "ScoredSet":
+        """Return the part of the set whose ids are among some."""
+        return self._part([n for n, name in enumerate(self._columns.ids) if name in item_ids])
 
     def groups(self) -> dict[Group, "ScoredSet"]:
         """Return the part of the set in each group, everything first, then by kind and name."""
-        parts: dict[Group, list[ScoredItem]] = {}
-        for item in self.items:
-            for kind, names in item.groups.items():
+        parts: dict[Group, list[int]] = {}
+        for place, groups in enumerate(self._columns.groups):
+            for kind, names in groups.items():
                 for name in names:
-                    parts.setdefault((kind, name), []).append(item)
+                    parts.setdefault((kind, name), []).append(place)
         ordered = sorted(parts.items(), key=lambda part: part[0])
-        return {OVERALL: self} | {
-            group: ScoredSet(self.family, self.classes, tuple(items)) for group, items in ordered
-        }
+        return {OVERALL: self} | {group: self._part(places) for group, places in ordered}
+
+    def _part(self, places: Sequence[int]) -> "ScoredSet":
+        return ScoredSet(self.family, self.classes, self._columns.take(places))
+
+    @property
+    def _columns(self) -> Items:
+        assert isinstance(self.items, Items), "__post_init__ sees to it"
+        return self.items
 
     @cached_property
     def _blank(self) -> Record:
         return blank_record(self.family, self.classes)
-
-    def _dense(self, item: ScoredItem) -> np.ndarray:
-        vector = np.zeros_like(self._blank.vector())
-        vector[list(item.counts[::2])] = item.counts[1::2]
-        return vector
 
 
 @dataclass(frozen=True)

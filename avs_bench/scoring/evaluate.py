@@ -20,7 +20,8 @@ from avs_bench.models.execution import ExecutedModel, Execution, rounding
 from avs_bench.models.inference import Segmented, segment_hearings
 from avs_bench.names import OwnFamily
 from avs_bench.probes.scores import ProbeScorer
-from avs_bench.results.records import ScoredItem, ScoredSet, scored_set
+from avs_bench.results.items import ScoredItem, encoded
+from avs_bench.results.records import ScoredSet, scored_set
 from avs_bench.results.showcase import Candidate, Showcase
 from avs_bench.runtime.beside import done_beside
 from avs_bench.runtime.processes import ALONE, Processes
@@ -151,7 +152,7 @@ def _share(examples: Sequence[Example], processes: Processes) -> Sequence[Exampl
 
 def _joined(part: ScoredSet, processes: Processes) -> ScoredSet:
     """Return the items of all processes as one set."""
-    messages = processes.messages(msgspec.json.encode(part.items))
+    messages = processes.messages(encoded(part.items))
     kind = tuple[ScoredItem, ...]
     items = (item for data in messages for item in msgspec.json.decode(data, type=kind))
     return scored_set(part.family, part.classes, items)

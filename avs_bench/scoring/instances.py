@@ -14,7 +14,8 @@ from avs_bench.metrics import InstanceScores, SeenObjects
 from avs_bench.metrics.arrays import Labels
 from avs_bench.probes import Probe
 from avs_bench.probes.counts import Told
-from avs_bench.results.records import ProbedSet, ScoredItem, ScoredSet, scored_item, scored_set
+from avs_bench.results.items import ScoredItem
+from avs_bench.results.records import ProbedSet, ScoredSet, scored_item, scored_set
 from avs_bench.scoring.scorers import Answer
 from vpo_builder.dataset.instances import draw_outline
 

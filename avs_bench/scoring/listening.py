@@ -15,7 +15,8 @@ from avs_bench.metrics.arrays import Labels
 from avs_bench.names import ProbeName
 from avs_bench.probes.counts import Told
 from avs_bench.probes.definitions import PROBES, probed_examples
-from avs_bench.results.records import ScoredItem, ScoredSet, scored_item, scored_set
+from avs_bench.results.items import ScoredItem
+from avs_bench.results.records import ScoredSet, scored_item, scored_set
 from avs_bench.scoring.scorers import Answer, groups_of
 from vpo_builder.dataset.schema import IGNORE
 

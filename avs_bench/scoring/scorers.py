@@ -12,7 +12,8 @@ from avs_bench.data.example import Example
 from avs_bench.metrics import Confusion, FrameScores, VideoScores, size_band
 from avs_bench.metrics.arrays import Labels
 from avs_bench.names import OwnFamily
-from avs_bench.results.records import ScoredItem, ScoredSet, scored_item, scored_set
+from avs_bench.results.items import ScoredItem
+from avs_bench.results.records import ScoredSet, scored_item, scored_set
 from vpo_builder.dataset.schema import IGNORE
 
 

@@ -4,10 +4,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from avs_bench.report.about import NOTHING_SAID, About
 from avs_bench.report.submission import submission_of, write_submission
+from avs_bench.results.items import encoded
 from avs_bench.results.records import Cost, Result
 from tests.bench.report.made_results import by_ear, frames, pictures, result, silence, videos
 
@@ -39,7 +38,7 @@ def write_many(folder: Path, methods: int) -> list[Path]:
         results = [_scored(dataset, method) for dataset in DATASETS]
         paths.append(folder / f"{method:02d}.json")
         submission = submission_of([("run", results)], about)
-        paths[-1].write_bytes(msgspec.json.encode(submission))
+        paths[-1].write_bytes(encoded(submission))
     return paths
 
 

@@ -24,6 +24,7 @@ from avs_bench.checkpoints.opening import open_model
 from avs_bench.checkpoints.run_checkpoint import Checkpoint, model_of, origin_of, write_checkpoint
 from avs_bench.commands.main import main
 from avs_bench.results.files import read_results
+from avs_bench.results.items import encoded
 from tests.bench.checkpoints.hub_stand_in import COMMIT, stand_in
 from vpo_builder.runtime.errors import InputError
 
@@ -100,7 +101,7 @@ class TestConvert:
         scored = run("eval", "--run", trained, "--data", folder, "--examples", 0)
         assert scored.exit_code == 0, scored.output
         (result,) = read_results(trained)
-        stale = msgspec.to_builtins(result)
+        stale = msgspec.json.decode(encoded(result))
         stale |= {"checkpoint_sha256": "f" * 64, "dataset": "Elsewhere"}
         (trained / "scores-best-elsewhere-test.json").write_bytes(msgspec.json.encode(stale))
         out = tmp_path / "out"

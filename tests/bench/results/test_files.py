@@ -7,6 +7,7 @@ import pytest
 from avs_bench.metrics import Confusion, VideoScores, f_video, miou_frame
 from avs_bench.report.runs import read_runs
 from avs_bench.results.files import read_result, read_results, write_result
+from avs_bench.results.items import encoded
 from avs_bench.results.records import scored_item, scored_set
 from tests.bench.report.made_results import confusion, frames, pictures, result, silence, videos
 from vpo_builder.runtime.errors import InputError
@@ -75,13 +76,13 @@ def test_what_is_no_result_is_one_line(tmp_path, content):
 
 
 def edited(scored, **changes):
-    tree = msgspec.json.decode(msgspec.json.encode(scored))
+    tree = msgspec.json.decode(encoded(scored))
     tree["sets"][0]["items"][0] |= changes
     return msgspec.json.encode(tree)
 
 
 @pytest.mark.parametrize(
-    "counts", [[0], [0, -1], [9, 5], [-1, 5], [3, 4, 2, 4], [0, 2**62], [2, 3, 2, 3]]
+    "counts", [[0], [0, -1], [9, 5], [-1, 5], [3, 4, 2, 4], [0, 2**62], [0, 2**64], [2, 3, 2, 3]]
 )
 def test_counts_that_cannot_be_are_found(scored, tmp_path, counts):
     (tmp_path / "scores-x.json").write_bytes(edited(scored, counts=counts))

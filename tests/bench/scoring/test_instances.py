@@ -24,6 +24,7 @@ from avs_bench.report.pan_table import pan_tables
 from avs_bench.report.runs import run_of
 from avs_bench.results.faults import faults
 from avs_bench.results.files import read_results
+from avs_bench.results.items import encoded
 from avs_bench.results.records import ProbedSet, Result, ScoredSet
 from avs_bench.scoring.by_ear import EarScorer
 from avs_bench.scoring.score import Questions, score
@@ -236,7 +237,7 @@ def test_the_guide_s_commands_score_another_program_s_maps_and_print_the_curve(
 
 def as_before(result: Result) -> Result:
     """Return a result as versions before instances wrote it, read again."""
-    tree = msgspec.json.decode(msgspec.json.encode(result))
+    tree = msgspec.json.decode(encoded(result))
     tree["sets"] = [one for one in tree["sets"] if one["family"] != "instances"]
     for probed in tree["probes"]:
         del probed["instances"]
