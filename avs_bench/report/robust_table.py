@@ -55,5 +55,5 @@ def _asked(model: Scored) -> Iterator[tuple[tuple[str, ...], int, list[tuple[Fig
             robust_figures(entry.scores, probed)
             for entry, probed in zip(model.entries, chosen, strict=True)
         ]
-        common = frozenset.intersection(*(one.labelled.item_ids for one in chosen[0]))
+        common = set.intersection(*(set(one.labelled.item_ids) for one in chosen[0]))
         yield names, len(common), seeds

@@ -110,7 +110,7 @@ def _faults_of_set(kept: ScoredSet, result: Result) -> Iterator[str]:
         return
     if not kept.items:
         yield f"no item in family {kept.family}"
-    yield from (f"item {name!r} twice" for name in _repeated(i.item_id for i in kept.items))
+    yield from (f"item {name!r} twice" for name in _repeated(kept.item_ids))
     length, frames = blank_record(kept.family, kept.classes).vector().size, 0
     for item in kept.items:
         if not _are_counts(item, length):
@@ -136,11 +136,11 @@ def _faults_of_probe(probed: ProbedSet, result: Result) -> Iterator[str]:
     right = next((kept for kept in result.sets if kept.family == "dataset"), None)
     known = dict[str, object]() if right is None else labels_by_item(right)
     asked = labels_by_item(probed.labelled)
-    if probed.answer.item_ids != asked.keys() or not asked.items() <= known.items():
+    if set(probed.answer.item_ids) != asked.keys() or not asked.items() <= known.items():
         yield f"probe {probed.probe!r} has other items than the scores with the right sound"
     if chosen := probed.instances:
         yield from _faults_of_set(chosen, result)
-        if chosen.family != "instances" or not chosen.item_ids <= asked.keys():
+        if chosen.family != "instances" or not set(chosen.item_ids) <= asked.keys():
             yield f"probe {probed.probe!r} has instances of other items than it asked"
 
 

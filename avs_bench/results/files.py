@@ -56,7 +56,7 @@ def read_robust(folder: Path, like: Result) -> Result:
 
 def _pictures(result: Result) -> tuple[object, ...]:
     """What a result was scored on."""
-    items = frozenset[str]().union(*(scored.item_ids for scored in result.sets))
+    items = set[str]().union(*(scored.item_ids for scored in result.sets))
     return result.dataset, result.dataset_sha256, result.subset, items
 
 

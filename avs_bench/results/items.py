@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from typing import overload
 
 import msgspec
@@ -89,11 +89,12 @@ class Items(Sequence[ScoredItem]):
         places = range(len(self))[at]
         if isinstance(places, range):
             return self.take(places)
-        counts = self.told[self.starts[places] : self.starts[places + 1]].tolist()
-        return ScoredItem(self.ids[places], self.units[places], self.groups[places], tuple(counts))
+        return next(iter(self.take([places])))
 
     def __iter__(self) -> Iterator[ScoredItem]:
-        return map(self.__getitem__, range(len(self)))
+        spans = pairwise(self.starts.tolist())
+        for name, unit, groups, span in zip(self.ids, self.units, self.groups, spans, strict=True):
+            yield ScoredItem(name, unit, groups, tuple(self.told[slice(*span)].tolist()))
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -73,7 +73,7 @@ def robust_figures(right: ScoredSet, probed: Sequence[ProbedSet]) -> tuple[Figur
     `right` is what the right sound scores at dataset level; all are taken over the items that every
     one of the probes asks.
     """
-    asked = frozenset.intersection(*(one.labelled.item_ids for one in probed))
+    asked = set.intersection(*(set(one.labelled.item_ids) for one in probed))
     sets = (one.among(asked) for one in (right, *(one.labelled for one in probed)))
     mine, *wrong = (sound_scores(as_confusion(one.record(x)) for x in one.items) for one in sets)
     return g_miou(mine, wrong), g_f(mine, wrong), g_fpr(wrong)

@@ -5,7 +5,7 @@ Figures, intervals, groups and comparisons are made from the counts afterwards. 
 
 import platform
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -62,13 +62,14 @@ class ScoredSet:
         return Units.of_sorted(ordered.units, np.diff(ordered.starts), ordered.told, self._blank)
 
     @property
-    def item_ids(self) -> frozenset[str]:
-        """The ids of the items."""
-        return frozenset(self._columns.ids)
+    def item_ids(self) -> tuple[str, ...]:
+        """The id of every item."""
+        return self._columns.ids
 
-    def among(self, item_ids: Container[str]) -> "ScoredSet":
+    def among(self, item_ids: Iterable[str]) -> "ScoredSet":
         """Return the part of the set whose ids are among some."""
-        return self._part([n for n, name in enumerate(self._columns.ids) if name in item_ids])
+        chosen = frozenset(item_ids)
+        return self._part([place for place, name in enumerate(self.item_ids) if name in chosen])
 
     def groups(self) -> dict[Group, "ScoredSet"]:
         """Return the part of the set in each group, everything first, then by kind and name."""
