@@ -72,7 +72,9 @@ class CrossAttention(nn.Module):
         weights = torch.sigmoid(places @ probes)
         weights = weights.view(B, h * w, -1, H).permute(2, 0, 1, 3).flatten(0, 1)
 
-        fused = (weights @ answers).view(-1, B, h * w, D) + (places + self.join.bias)
+        fused = (weights @ answers).view(-1, B, h * w, D) + (
+            places + self.join.bias.to(places.dtype)
+        )
         fused = fused + self.mlp(self.norm2(fused))
         features = self.norm(fused).flatten(0, 1).transpose(1, 2).unflatten(2, (h, w))
         return features, weights.transpose(1, 2).unflatten(2, (h, w))

@@ -35,10 +35,11 @@ class ASPP(nn.Module):
         self.red_bn = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        # The mean's gradient has a layout of its own: asked first, it is added to the others' sum.
+        image = self.global_pooling_bn(self.global_pooling_conv(x.mean((2, 3), keepdim=True)))
         point, *dilated = self.map_convs
         places = [point(x), *(convolve_within(convolution, x) for convolution in dilated)]
         joined = self.red_conv(F.leaky_relu(self.map_bn(torch.cat(places, 1)), LEAK, inplace=True))
-        image = self.global_pooling_bn(self.global_pooling_conv(x.mean((2, 3), keepdim=True)))
         image = self.pool_red_conv(F.leaky_relu(image, LEAK, inplace=True))
         return F.leaky_relu(self.red_bn(joined + image), LEAK, inplace=True)
 

@@ -170,7 +170,9 @@ def store_channels_last(model: nn.Module) -> None:
 
     The parameters stay the same objects, so optimisers made before know them too.
     `Module.to(memory_format=…)` refuses models that hold 3-d convolutions too, as TPAVI does.
+    They are cloned: of a kernel over one channel, as the sound's first, `contiguous` keeps strides
+    that say nothing of a layout, and the maps behind it come in the other one.
     """
     for parameter in model.parameters():
         if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+            parameter.data = parameter.data.clone(memory_format=torch.channels_last)

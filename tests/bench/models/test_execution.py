@@ -5,7 +5,13 @@ import torch
 
 from avs_bench.config import read_preset
 from avs_bench.models import build_model
-from avs_bench.models.execution import ExecutedModel, Execution, rounding, settings_on
+from avs_bench.models.execution import (
+    ExecutedModel,
+    Execution,
+    rounding,
+    settings_on,
+    store_channels_last,
+)
 from avs_bench.models.inference import answer, run_hearings
 from avs_bench.models.profiling import profile, timed
 from avs_bench.models.resnet import BasicBlock, ResNet
@@ -106,6 +112,12 @@ def test_a_model_laid_out_anew_keeps_its_parameters():
         assert id(parameter) == identity
         assert torch.equal(parameter, value)
     assert model.backbone.layer1[0].conv1.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_the_layout_passes_a_kernel_over_one_channel():
+    first = torch.nn.Conv2d(1, 4, 3, bias=False)
+    store_channels_last(first)
+    assert first(torch.randn(2, 1, 9, 9)).is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.fixture(

@@ -9,7 +9,6 @@ from torch import nn
 from avs_bench.data.clips import layout_of
 from avs_bench.data.tensors import normalise
 from avs_bench.models import build_model, parameter_groups
-from avs_bench.models.dilation import convolve_within, live_taps
 from avs_bench.models.inference import answer
 from avs_bench.models.resnet import BasicBlock, ResNet
 from avs_bench.models.tpavi import TPAVI
@@ -217,21 +216,6 @@ def test_vggish_is_frozen_and_its_examples_are_averaged():
     mean = torch.stack([model.audio_encoder(examples[:, i]) for i in range(3)]).mean(0)
     torch.testing.assert_close(embedding[:, 0], mean)
     assert not embedding.requires_grad
-
-
-@pytest.mark.parametrize("size", [(5, 9), (6, 6), (13, 2), (20, 20)])
-def test_taps_that_see_only_padding_are_left_out_without_a_difference(size):
-    convolution = nn.Conv2d(3, 4, 3, padding=6, dilation=6).double()
-    x = torch.randn(2, 3, *size, dtype=torch.double)
-    inputs = list(convolution.parameters())
-    ours, plain = convolve_within(convolution, x), convolution(x)
-    torch.testing.assert_close(ours, plain)
-    torch.testing.assert_close(
-        torch.autograd.grad(ours.square().sum(), inputs),
-        torch.autograd.grad(plain.square().sum(), inputs),
-    )
-    live = live_taps(convolution, x)[0].shape[-2:]
-    assert tuple(live) == tuple(1 if side <= 6 else 3 for side in size)
 
 
 @pytest.mark.parametrize(
