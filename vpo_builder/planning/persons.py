@@ -26,6 +26,10 @@ def _letter(code: int) -> str:
 
 
 _LETTERS = "".join(map(_letter, range(256))).encode("ascii")
+_WORDS = _LETTERS.replace(b".", b" ")
+
+_Said = tuple[tuple[str, ...], frozenset[str]]
+"""The words of a caption that mean a person, and what they mean."""
 
 
 class PersonResolver:
@@ -43,27 +47,44 @@ class PersonResolver:
         self._not_before_of = frozenset(settings.not_before_of)
         self._misleading = self._can_describe | self._toys | self._not_before_of
         self._kinds = _kinds_of_words(settings)
+        self._telling = self._misleading | self._kinds.keys() | {_NEXT}
+        self._said: dict[str, _Said] = {}
 
     def resolve(self, image_id: int, captions: Sequence[str]) -> PersonDecision:
         """Return the verdict (a class name or "ambiguous") and the words found per caption."""
         if self._settings.policy == "merge":
             return PersonDecision(image_id, PERSON, ())
-        words = list(map(self._words, _tokens(captions)))
-        said = [kind for told in words if told for kind in {self._kinds[word] for word in told}]
-        found = tuple(zip(captions, words, strict=True))
-        return PersonDecision(image_id, self._verdict(said), found)
+        told = self._told(captions)
+        verdict = self._verdict([kind for _, kinds in told for kind in kinds])
+        found = tuple(zip(captions, [words for words, _ in told], strict=True))
+        return PersonDecision(image_id, verdict, found)
 
-    def _words(self, tokens: list[str]) -> tuple[str, ...]:
+    def _told(self, captions: Sequence[str]) -> list[_Said]:
+        """Return what each caption says of persons."""
+        if not captions:
+            return []
+        text = _in_ascii(captions)
+        words = text.translate(_WORDS).decode("ascii").split()
+        telling = list(filter(self._telling.__contains__, words))
+        if self._misleading.isdisjoint(telling):  # as most are: neighbours change nothing
+            parts = " ".join(telling).split(_NEXT)
+        else:
+            parts = [" ".join(self._words(tokens)) for tokens in _tokens(text)]
+        known = self._said
+        return [known.get(part) or self._meant(part) for part in parts]
+
+    def _meant(self, part: str) -> _Said:
+        words = tuple(part.split())
+        self._said[part] = words, frozenset(map(self._kinds.__getitem__, words))
+        return self._said[part]
+
+    def _words(self, tokens: list[str]) -> list[str]:
         """Return the words of a caption that mean a person."""
-        if self._kinds.keys().isdisjoint(tokens):
-            return ()
-        if self._misleading.isdisjoint(tokens):  # as most captions are
-            return tuple([token for token in tokens if token in self._kinds])
-        return tuple(
+        return [
             token
             for place, token in enumerate(tokens)
             if token in self._kinds and self._is_a_person(tokens, place)
-        )
+        ]
 
     def _is_a_person(self, tokens: list[str], place: int) -> bool:
         """Tell whether a word means what it says, by its neighbours in the same clause."""
@@ -101,17 +122,18 @@ class PersonResolver:
         return AMBIGUOUS
 
 
-def _tokens(captions: Sequence[str]) -> list[list[str]]:
-    """Return each caption's words in small letters, and a point where a clause ends.
+def _in_ascii(captions: Sequence[str]) -> bytes:
+    """Return captions as one text in small letters, which halves the time; "?" for no ASCII."""
+    text = f" {_NEXT} ".join(captions)
+    if text.count(_NEXT) >= len(captions):
+        text = f" {_NEXT} ".join([caption.replace(_NEXT, " ") for caption in captions])
+    return text.lower().replace("?", ".").encode("ascii", "replace")
 
-    An image's captions are one text for as long as that goes, which halves the time.
-    """
-    if not captions:
-        return []
-    text = _NEXT.join([caption.replace(_NEXT, " ") for caption in captions])
-    ascii_text = text.lower().replace("?", ".").encode("ascii", "replace")
-    text = ascii_text.translate(_LETTERS).decode("ascii").replace(".", " . ")
-    return [caption.split() for caption in text.split(_NEXT)]
+
+def _tokens(text: bytes) -> list[list[str]]:
+    """Return each caption's words, and a point where a clause ends."""
+    letters = text.translate(_LETTERS).decode("ascii").replace(".", " . ")
+    return [caption.split() for caption in letters.split(_NEXT)]
 
 
 def _kinds_of_words(settings: PersonSettings) -> Mapping[str, str]:
