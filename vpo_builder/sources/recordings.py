@@ -22,7 +22,7 @@ SUFFIXES = (
 )
 """Endings that are read, the first that exists being taken: lossless before lossy."""
 _NUMBER = r"0*(\d{1,9})(?:\.0+)?"
-_NAME = re.compile(rf"([A-Za-z0-9_-]{{11}})_{_NUMBER}(?:_{_NUMBER})?", re.ASCII)
+_NAME = re.compile(rf"([A-Za-z0-9_-]{{11}})_{_NUMBER}(?:_{_NUMBER})?(\.[^.]*)", re.ASCII)
 
 Found = tuple[int, str, Path | ArchiveMember]
 """The rank of the place, 0 being looked at first, the file's name, and its folder or itself."""
@@ -65,15 +65,19 @@ def find_recordings(vggsound: Path, rows: Iterable[Named]) -> Recordings:
     tars are left aside, with a word, where clips are found without them. Raises InputError for an
     archive that cannot be used.
     """
-    by_key: dict[Key, list[Found]] = defaultdict(list)
+    of_video: dict[str, list[tuple[Key, Found]]] = defaultdict(list)
     packed: list[Path] = []
     for found in _recordings(vggsound, packed):
         key = _key(found[1])
         if key is not None:
-            by_key[key].append(found)
+            of_video[key[0]].append((key, found))
     chosen = {}
     for row in rows:
-        choices = [found for key in _keys(row) for found in by_key.get(key, ())]
+        there = of_video.get(row.youtube_id)
+        if there is None:
+            continue
+        keys = _keys(row)
+        choices = [found for key, found in there if key in keys]
         if len(choices) > 1:  # one may be what a broken download has left
             choices = [found for found in choices if not _is_empty(found)] or choices
         if choices:
@@ -155,11 +159,12 @@ def _is_empty(found: Found) -> bool:
 
 def _key(name: str) -> Key | None:
     """Return what a file's name says which clip it is, None for another file."""
-    stem, suffix = name.rpartition(".")[0], _suffix(name)
-    match = _NAME.fullmatch(stem) if suffix in SUFFIXES else None
+    match = _NAME.fullmatch(name)
     if match is None:
         return None
-    youtube_id, first, second = match.groups()
+    youtube_id, first, second, suffix = match.groups()
+    if suffix.lower() not in SUFFIXES:
+        return None
     return youtube_id, int(first), None if second is None else int(second)
 
 

@@ -6,6 +6,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,8 @@ START_SECOND = re.compile(r"([0-9]{1,6})(?:\.0{1,9})?", re.ASCII)
 SPLITS = frozenset({"train", "test"})
 LABELS = Path(__file__).with_name("vggsound_labels.txt")
 
+_PLAIN_ROW = re.compile(rf"^{YOUTUBE_ID.pattern},[0-9]{{1,6}},(.*)$", re.ASCII | re.M)
+
 _Table = tuple[list[ClipRow], dict[str, int]]
 
 
@@ -29,6 +32,7 @@ class _FaultError(ValueError):
     """What is wrong with a row of the csv."""
 
 
+@cache
 def known_labels() -> frozenset[str]:
     """Return VGGSound's 309 labels."""
     return frozenset(LABELS.read_text(encoding="utf-8").splitlines())
@@ -110,7 +114,51 @@ def _of_kept(kept: Kept, wanted: frozenset[str]) -> _Table:
     return rows, counts
 
 
-def _parse(text: str, wanted: frozenset[str], path: Path) -> tuple[list[ClipRow], Counter[str]]:
+def _parse(text: str, wanted: frozenset[str], path: Path) -> _Table:
+    return _parse_plain(text, wanted) or _parse_any(text, wanted, path)
+
+
+def _parse_plain(text: str, wanted: frozenset[str]) -> _Table | None:
+    """Return what `_parse_any` does, in half its time, of a csv in which labels alone have quotes.
+
+    There are few labels, so few ends of lines differ. None for any other csv, for one without
+    rows, with an empty or faulty line, and for a clip with two meanings.
+    """
+    lines = text.removesuffix("\n").split("\n")
+    if '"' not in lines[0] and _is_header(lines[0].split(",")):
+        del lines[0]
+    ends = _PLAIN_ROW.findall(text)
+    if not ends or len(ends) != len(lines):
+        return None
+    label_counts: Counter[str] = Counter()
+    in_use: dict[str, tuple[str, str]] = {}
+    for end, count in Counter(ends).items():
+        named = _label_and_split(end)
+        if named is None:
+            return None
+        label_counts[named[0]] += count
+        if named[0] in wanted:
+            in_use[end] = named
+    clips: dict[str, ClipRow] = {}
+    for line, end in zip(lines, ends, strict=True):
+        if end in in_use:
+            youtube_id, start, _ = line.split(",", 2)
+            clip = ClipRow(youtube_id, int(start), *in_use[end])
+            if clips.setdefault(clip.clip_id, clip) != clip:
+                return None
+    return [clips[clip_id] for clip_id in sorted(clips)], label_counts
+
+
+def _label_and_split(end: str) -> tuple[str, str] | None:
+    """Return what the last two columns of a line say, None if it is not what they may say."""
+    try:
+        ((label, split),) = csv.reader([end], skipinitialspace=True, strict=True)
+    except (ValueError, csv.Error):
+        return None
+    return (label, split) if label in known_labels() and split in SPLITS else None
+
+
+def _parse_any(text: str, wanted: frozenset[str], path: Path) -> _Table:
     reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
     named: list[str] = []
     clips: dict[str, ClipRow] = {}

@@ -1,15 +1,20 @@
 import io
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.builder.building import build_from
 from tests.builder.small_corpus import farm
 from vpo_builder.dataset.manifest import META
 from vpo_builder.records import ArchiveMember, ClipRow
 from vpo_builder.runtime.errors import InputError
+from vpo_builder.sources import vggsound
 from vpo_builder.sources.archives import as_file, members
 from vpo_builder.sources.recordings import find_recordings
 from vpo_builder.sources.vggsound import read_vggsound
@@ -284,6 +289,46 @@ def test_a_faulty_row_is_named_by_its_line(tmp_path: Path, text: str, said: str)
     with pytest.raises(InputError) as refusal:
         read_vggsound(tmp_path, frozenset({"dog barking"}))
     assert said in str(refusal.value)
+
+
+WOMAN = "female speech, woman speaking"
+ROWS = st.tuples(
+    st.sampled_from(["a" * 11, "b" * 11, "a" * 10, f'"{"a" * 11}"', "é" * 11]),
+    st.sampled_from(["9", "09", "9.0", " 9", "1234567", '"9"', "١", ""]),
+    st.sampled_from(["dog barking", '"dog barking"', f'"{WOMAN}"', '"dog barking', "x"]),
+    st.sampled_from(
+        ["train", "test", '"train"', '"train', "train\r", "t\rrain", "train,", " test"]
+    ),
+).map(",".join)
+TEXTS = st.lists(ROWS | st.sampled_from(["", "\r", "id,start,label,set", '"id,s,l,set'])).map(
+    "\n".join
+)
+
+
+def parsed(parse: Callable[..., object], text: str) -> object:
+    """Return what is found in a csv, or what is said of it."""
+    try:
+        return parse(text, frozenset({"dog barking"}), Path("x.csv"))
+    except InputError as error:
+        return str(error)
+
+
+@given(TEXTS | st.lists(ROWS.filter(lambda row: "train\n" in f"{row}\n")).map("\n".join))
+@example("")
+@example(GOOD)
+@example(f"id,start,label,set\n{GOOD}")
+def test_a_csv_is_read_at_once_as_it_is_row_by_row(text: str) -> None:
+    assert parsed(vggsound._parse, text) == parsed(vggsound._parse_any, text)
+
+
+@pytest.mark.parametrize("header", ["", "id,start,label,set\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_published_csv_is_read_at_once(header: str, end: str, monkeypatch: Any) -> None:
+    monkeypatch.delattr(vggsound, "_parse_any")
+    rows = ["aaaaaaaaaaa,9,dog barking,train", f'bbbbbbbbbbb,0,"{WOMAN}",test'] * 2
+    text = header + "".join(row + end for row in rows)
+    found, counts = vggsound._parse(text, frozenset({"dog barking"}), Path("x.csv"))
+    assert (found, list(counts.items())) == ([ROW], [("dog barking", 2), (WOMAN, 2)])
 
 
 def test_a_clip_that_is_listed_twice_alike_is_one(tmp_path: Path) -> None:
