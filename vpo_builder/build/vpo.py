@@ -12,6 +12,7 @@ import msgspec
 from vpo_builder.audit.audit import AuditReport
 from vpo_builder.build.corpus import Corpus, read_corpus, refuse_absent_folders
 from vpo_builder.build.damage import stop_at_damage
+from vpo_builder.build.known_persons import KnownPersons
 from vpo_builder.build.outlines import outlines_of
 from vpo_builder.build.recipe import Recipe
 from vpo_builder.build.request import BuildReport, VpoRequest, needed
@@ -172,6 +173,7 @@ def plan_split(request: VpoRequest, material: Material, clip_check: ClipCheck) -
     """Return the plan of a split for the clips that pass a check."""
     corpus, config = material.corpus, request.config
     with without_collecting():
+        known = KnownPersons(corpus, request.work.side_files, config.person)
         filtered = filter_images(
             corpus.photos,
             corpus.objects,
@@ -180,6 +182,7 @@ def plan_split(request: VpoRequest, material: Material, clip_check: ClipCheck) -
             request.split,
             config,
             corpus.in_part,
+            known.decisions,
         )
     kept, excluded = _not_excluded(filtered.kept, material.excluded)
     if not kept:
@@ -188,12 +191,14 @@ def plan_split(request: VpoRequest, material: Material, clip_check: ClipCheck) -
         plan = plan_dataset(
             kept, material.clips, clip_check, request.split, config, request.seed, corpus.list_of
         )
+    persons = encode_lines(filtered.decisions)
+    known.keep(filtered.decisions, persons)
     corpus.written.result()  # whoever plans next finds the side files whole
     rejections = [*corpus.rejections, *filtered.rejections, *excluded, *plan.rejections]
     return BuildPlan(
         plan.samples,
         [*rejections, *material.rejected_clips],
-        {PERSONS: encode_lines(filtered.decisions)},
+        {PERSONS: persons},
         [*_unseen(corpus), *_scarce_clips(corpus.table, plan.clip_counts)],
     )
 

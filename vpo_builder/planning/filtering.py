@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +53,14 @@ def filter_images(
     split: Split,
     config: BuildConfig,
     in_part: Collection[int] = (),
+    known: Mapping[int, PersonDecision] = MappingProxyType({}),
 ) -> Filtered:
     """Return the images that a split's rules keep, each with its eligible objects.
 
     `class_of` maps COCO category ids to classes, person's to "person"; `captions` gives an
     image's captions and is asked only for images with a person that come so far. `in_part` are
-    the annotations beside which their image may show others of their class, not annotated.
+    the annotations beside which their image may show others of their class, not annotated;
+    `known` holds what the captions of some images have been found to say.
     """
     table = _ObjectTable(
         photos, ObjectColumns.of(objects), class_of, config.filters.min_area_fraction, in_part
@@ -70,7 +73,7 @@ def filter_images(
     for place in np.flatnonzero(table.count(table.whole & table.person & ~mute)).tolist():
         if reasons[place] is None:
             number = photos[place][0].id
-            decisions[place] = resolver.resolve(number, captions(number))
+            decisions[place] = known.get(number) or resolver.resolve(number, captions(number))
     ambiguous = [place for place, item in decisions.items() if item.verdict == AMBIGUOUS]
     if config.person.ambiguous == "drop":
         for place in ambiguous:

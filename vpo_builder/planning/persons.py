@@ -3,12 +3,14 @@
 import string
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
+from typing import Final, Literal
 
 from vpo_builder.classes import PERSON
 from vpo_builder.config import PersonSettings
 from vpo_builder.records import PersonDecision
 
-AMBIGUOUS = "ambiguous"
+AMBIGUOUS: Final = "ambiguous"
+Verdict = Literal["baby", "female", "male", "person", "ambiguous"]
 
 
 _CLAUSE_ENDS = ",;:.!()"  # and "?"

@@ -8,6 +8,7 @@ import threading
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,19 @@ from tests.builder.building import build_from, run_build, source_options
 from tests.builder.small_corpus import LEFT, RIGHT, farm
 from vpo_builder.build.build import build
 from vpo_builder.build.request import BuildRequest, Sources, Work
-from vpo_builder.build.vpo import Material, plan_split, read_material
+from vpo_builder.build.vpo import BuildPlan, Material, plan_split, read_material
 from vpo_builder.config import load_config
 from vpo_builder.dataset.manifest import MANIFEST, META, read_manifest
-from vpo_builder.records import ObjectMask, Reason
+from vpo_builder.dataset.schema import Split
+from vpo_builder.planning.persons import PERSONS, PersonResolver
+from vpo_builder.records import ObjectMask, PersonDecision, Reason
 from vpo_builder.sources import side_files, vggsound
 from vpo_builder.sources.json_files import JsonFile, reading_thread
 from vpo_builder.sources.object_columns import DTYPES, ObjectColumns
 from vpo_builder.sources.side_files import Blob, SideFile, SideFiles, users_side_files
 
 LISTS = 5  # two of masks, two of captions, VGGSound's
+PLANNED = LISTS + 1  # and what captions say of persons
 TRAIN = Path("coco", "annotations", "instances_train2017.json")
 CONFIG = load_config("default")
 
@@ -42,6 +46,7 @@ def farm_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     told = ("A man – a farmer.", "A man.", "Müde.")
     for number in range(41, 47):
         corpus.image(number, ("person", LEFT), ("dog", RIGHT), captions=told)
+    corpus.image(47, ("person", LEFT), ("dog", LEFT), ("dog", RIGHT), captions=told)
     corpus.write()
     return corpus.folder
 
@@ -152,7 +157,82 @@ def test_side_files_are_written_behind_and_whole_once_there_is_a_plan(
     assert len(list(side_files_in(kept))) == 1, "VGGSound's alone"
     threading.Timer(0.05, may_write.set).start()
     plan_split(request, material, EveryClip())
-    assert len(list(side_files_in(kept))) == LISTS
+    assert len(list(side_files_in(kept))) == PLANNED
+
+
+def planned(sources: Path, files: SideFiles, split: Split = "ms", **person: Any) -> BuildPlan:
+    """Return the plan of a split with some settings of persons."""
+    config = replace(CONFIG, person=replace(CONFIG.person, **person))
+    folders = Sources(sources / "coco", sources / "vggsound")
+    request = BuildRequest(split, Path("nowhere"), folders, config, work=Work(side_files=files))
+    return plan_split(request, read_material(request), EveryClip())
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The images whose captions have been looked at since it was emptied."""
+    images: list[int] = []
+    resolve = PersonResolver.resolve
+
+    def noted(self: PersonResolver, image_id: int, captions: Sequence[str]) -> PersonDecision:
+        images.append(image_id)
+        return resolve(self, image_id, captions)
+
+    monkeypatch.setattr(PersonResolver, "resolve", noted)
+    return images
+
+
+def test_captions_are_looked_at_once_for_all_splits_until_they_or_the_settings_change(
+    sources: Path, kept: SideFiles, asked: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    splits: tuple[Split, ...] = ("ms", "msmi")
+    plain = {split: planned(sources, SideFiles(), split) for split in splits}
+    assert plain["ms"].texts[PERSONS]
+    asked_before = []
+    for split in 2 * splits:
+        asked.clear()
+        assert planned(sources, kept, split) == plain[split]
+        asked_before.append(list(asked))
+    assert asked_before == [list(range(41, 47)), [47], [], []]
+    asked.clear()
+    assert planned(sources, kept, min_captions=1) == planned(sources, SideFiles(), min_captions=1)
+    assert len(asked) == 2 * len(set(asked)) > 0
+    captions = sources / "coco/annotations/captions_train2017.json"
+    captions.write_bytes(captions.read_bytes().replace(b"A man.", b"A lady"))
+    asked.clear()
+    assert planned(sources, kept) != plain["ms"]
+    assert asked
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("true", "false"),
+    [
+        (b'"verdict":"male"', b'"verdict":"cats"'),
+        (b'"image_id":41', b'"image_id":"4'),
+        (b"}", b"]"),
+    ],
+)
+def test_decisions_that_no_captions_give_are_made_anew_with_a_word(
+    sources: Path,
+    kept: SideFiles,
+    asked: list[int],
+    capsys: pytest.CaptureFixture[str],
+    true: bytes,
+    false: bytes,
+) -> None:
+    plain = planned(sources, kept)
+    (path,) = (each for each in side_files_in(kept) if b'"verdict":' in each.read_bytes())
+    body = path.read_bytes()[:-4]
+    at = body.index(true, body.index(b'"image_id":'))
+    path.write_bytes(with_checksum(body[:at] + false + body[at + len(true) :]))
+    asked.clear()
+    assert planned(sources, kept) == plain
+    assert asked
+    assert "made again" in capsys.readouterr().err
+    asked.clear()
+    assert planned(sources, kept) == plain
+    assert asked == []
 
 
 def test_after_a_fault_nothing_more_is_read() -> None:
@@ -414,7 +494,7 @@ def test_side_files_that_nobody_uses_are_removed(sources: Path, kept: SideFiles)
     assert set(side_files_in(kept)) == used
 
 
-@pytest.mark.parametrize(("choice", "count"), [("time", LISTS), ("hash", LISTS), ("off", 0)])
+@pytest.mark.parametrize(("choice", "count"), [("time", PLANNED), ("hash", PLANNED), ("off", 0)])
 def test_the_command_keeps_them_in_the_users_cache_folder(
     sources: Path, kept: SideFiles, tmp_path: Path, monkeypatch: Any, choice: str, count: int
 ) -> None:
