@@ -19,8 +19,16 @@ from vpo_builder.runtime.errors import InputError
 
 R = TypeVar("R", bound=Record)
 
-UNITS_AT_A_TIME = 256
+UNITS_AT_A_TIME = 128
 """Units that become a dense matrix at once: small, and with few of the columns."""
+
+AT_A_TIME = 1 << 18
+"""Multiplications of one product: OpenBLAS shares what has more among threads.
+
+They spin while they wait for each other, which took fifteen times the processor time on two cores
+that had other work. 65,536 · 4 is `SMP_THRESHOLD_MIN * GEMM_MULTITHREAD_THRESHOLD` of its
+interface/gemm.c.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +80,11 @@ class Units(Generic[R]):
         """Return [rows, counts]: the vectors of all units, added by weights [rows, units]."""
         sums = np.zeros((len(weights), self.blank.vector().size))
         for part in self._parts:
-            sums[:, part.columns] += weights[:, part.units] @ part.vectors()
+            vectors = part.vectors()
+            step = max(1, AT_A_TIME // max(1, vectors.size))
+            for start in range(0, len(weights), step):
+                rows = slice(start, start + step)
+                sums[rows, part.columns] += weights[rows, part.units] @ vectors
         return sums
 
     @cached_property
