@@ -194,7 +194,7 @@ def _differences(runs: ByVariant, variant: Variant) -> list[str]:
 
 def _curves(runs: ByVariant) -> bytes:
     matplotlib.rcParams["svg.hashsalt"] = "listening"  # the same bytes from the same runs
-    figure, axes = pyplot.subplots(figsize=(7, 3.6), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(7, 3.9), layout="constrained")
     for variant, colour in zip(VARIANTS, COLOURS, strict=True):
         for number, outcome in enumerate(runs[variant.name]):
             epochs, values = zip(*_validations(outcome), strict=True)
@@ -202,7 +202,7 @@ def _curves(runs: ByVariant) -> bytes:
             axes.plot(epochs, values, color=colour, label=label, linewidth=1.2, alpha=0.9)
     axes.set(xlabel="epoch", ylabel="miou_dataset on val")
     axes.grid(alpha=0.25)
-    axes.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     pyplot.close(figure)
