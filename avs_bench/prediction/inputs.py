@@ -9,7 +9,10 @@ from avs_bench.prediction.images import ImageTask
 from avs_bench.prediction.videos import VideoTask
 from vpo_builder.runtime.errors import InputError
 
-VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv")
+VIDEOS = (
+    *(".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv"),
+    *(".3gp", ".ts", ".mts", ".ogv"),
+)
 IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SOUNDS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac")
 
@@ -80,7 +83,8 @@ def _is(path: Path, suffixes: tuple[str, ...]) -> bool:
 
 def _beside(image: Path) -> Path | None:
     """Return the recording with the picture's name, the formats without loss first."""
-    named = (image.with_suffix(suffix) for suffix in SOUNDS)
+    endings = (form for suffix in SOUNDS for form in (suffix, suffix.upper(), suffix.title()))
+    named = (image.with_suffix(ending) for ending in endings)
     return next((path for path in named if path.is_file()), None)
 
 

@@ -36,7 +36,8 @@ _SOUND = re.compile(r"Stream #\d+:\d+.*: Audio: (\w+)")
 class Video:
     """A video as it is shown: upright, with square pixels, at an even `rate` a second.
 
-    `seconds` is the length that the file announces, `sound` the codec of its first sound.
+    `seconds` is the length that the file announces, `sound` the codec of its first sound, of which
+    `sound_seconds` were heard.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Video:
     rate: Fraction
     seconds: float | None
     sound: str | None
+    sound_seconds: float = 0.0
 
     @property
     def frames(self) -> int | None:
@@ -139,9 +141,12 @@ class FrameWriter:
 def _refuse_cut_short(video: Video, found: float, complaint: str) -> None:
     """Raise InputError for a video that ends long before its time, or early with a complaint.
 
-    Sound may outlast the pictures: a container announces the longer of the two.
+    Sound may outlast the pictures: a container announces the longer of the two, and where all of
+    the sound is there the file is whole.
     """
     missing = (video.seconds or 0) - found
+    if not complaint and video.sound_seconds > (video.seconds or 0) - COMPLAINT_SECONDS:
+        missing = 0.0
     if not found or missing > (COMPLAINT_SECONDS if complaint else found / 4 + MISSING_SECONDS):
         raise InputError(
             f"{video.path}: {found:.2f} s of frames where {video.seconds or 0:.2f} s are announced"

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from avs_bench.data.audio import Waveform
+from avs_bench.data.audio import SAMPLE_RATE, Waveform
 from avs_bench.painting import Pixels, Tint, heat_tint, mask_png, mask_tint
 from avs_bench.prediction.predictions import Moment, PredictedItem, moment_of
 from avs_bench.prediction.segmenter import Prediction, Segmenter
@@ -47,6 +47,8 @@ def predict_video(
     """
     video = read_video(task.video)
     sound = read_sound(task.sound, segmenter.opened.settings.audio.channels)
+    if task.sound == task.video:
+        video = replace(video, sound_seconds=sound.shape[1] / SAMPLE_RATE)
     spans = Spans(video.rate, task.rate)
     note(f"{task.video}: {video.width}×{video.height}, {float(video.rate):.2f} frames a second")
     masks = spans.of(video.frames - 1) + 1 if video.frames else None

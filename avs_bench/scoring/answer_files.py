@@ -18,6 +18,7 @@ LARGEST_BYTES = 2**29
 """Of one answer: 71 classes of 1280 x 720 are half of it in single precision."""
 MOST_FILES = 2_000_000
 PACKED_BY_MAC = "__MACOSX"
+OF_WINDOWS = ("Thumbs.db", "desktop.ini")
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 """What zipfile raises for a damaged, encrypted or exotic archive."""
 SHOWN = 100
@@ -82,7 +83,8 @@ def shortened(name: str) -> str:
 
 def _is_left_out(name: str) -> bool:
     parts = PurePosixPath(name).parts
-    return name == MANIFEST or parts[0] == PACKED_BY_MAC or any(p.startswith(".") for p in parts)
+    own = name == MANIFEST or parts[0] == PACKED_BY_MAC or parts[-1] in OF_WINDOWS
+    return own or any(part.startswith(".") for part in parts)
 
 
 def _files_below(folder: Path) -> Iterator[str]:

@@ -13,7 +13,7 @@ from avs_bench.metrics.variant_counts import CLIP_FRAMES
 from avs_bench.names import Resize, Values
 from avs_bench.results.tally import Tally
 from avs_bench.scoring.answer_files import AnswerFiles
-from avs_bench.scoring.answer_names import match
+from avs_bench.scoring.answer_names import ENDINGS, match
 from avs_bench.scoring.answers import Form, GivenAnswer, background, given_answer, read_told
 from avs_bench.scoring.scorers import Answer
 from vpo_builder.runtime.errors import InputError
@@ -88,12 +88,13 @@ class AnswerReader:
     def refuse_unfit(self) -> None:
         """Raise InputError if anything does not fit, with the counts and the first of each kind."""
         matched, tally = self._matched, self.tally
+        surplus = matched.surplus[:1]
         if not tally.unfit:
             return
         firsts = [
             *(f"{name} has no answer" for name in matched.missing[:1]),
             *(f"{name} has several" for name in matched.doubled[:1]),
-            *(f"{self._files.where(name)} answers no sample" for name in matched.surplus[:1]),
+            *(f"{self._files.where(name)} answers no sample{_ending(name)}" for name in surplus),
             *self._wrong_size[:1],
         ]
         raise InputError(
@@ -136,6 +137,11 @@ def _unasked(
             more = range(1 + len(others), CLIP_FRAMES)
             frames += [replace(first, example_id=f"{first.unit}_{number}") for number in more]
     return [frame for frame in frames if frame.example_id not in asked]
+
+
+def _ending(name: str) -> str:
+    known = name.lower().endswith(ENDINGS)
+    return "" if known else f" by its ending: expected {' or '.join(ENDINGS)}"
 
 
 def _wrong_size(

@@ -27,6 +27,14 @@ def test_a_folder_is_its_videos_and_its_pictures_with_the_recordings_beside_them
     ]
 
 
+@pytest.mark.parametrize("name", ["b.WAV", "b.Wav"])
+def test_a_recording_in_capitals_is_found(folder, tmp_path, name):
+    (folder / "b.wav").rename(folder / name)
+    (folder / "b.mp3").unlink()
+    (task,) = tasks_of([folder / "b.png"], None, tmp_path, ONE)
+    assert task.sound == folder / name
+
+
 def test_no_two_inputs_share_a_folder(folder, tmp_path):
     for name in ("a (2).mp4", "A.mkv"):
         (folder / name).touch()

@@ -1,6 +1,7 @@
 import math
 import os
 import struct
+import subprocess
 import time
 from fractions import Fraction
 
@@ -21,7 +22,7 @@ from tests.bench.prediction.conftest import Shot, count_frames, make_video, soun
 from tests.shared_material import CORPUS, needs_corpus
 from vpo_builder.runtime import progress
 from vpo_builder.runtime.errors import InputError
-from vpo_builder.runtime.ffmpeg_program import FfmpegError, source
+from vpo_builder.runtime.ffmpeg_program import FfmpegError, ffmpeg_program, source
 
 pytestmark = pytest.mark.media
 ONE = Fraction(1)
@@ -102,6 +103,15 @@ class TestOverlay:
             False,
             False,
         ]
+
+    def test_sound_that_outlasts_the_pictures_is_no_damage(self, tmp_path, hears):
+        pictures = make_video(tmp_path / "a.mp4", Shot(seconds=2, sound=False))
+        sound = make_video(tmp_path / "b.mkv", Shot(seconds=8))
+        kept = ["-map", "0:v", "-map", "1:a", "-c", "copy"]
+        run = [ffmpeg_program(), "-v", "error", "-i", pictures, "-i", sound, *kept]
+        subprocess.run([*run, tmp_path / "c.mkv"], check=True)
+        item, _ = predicted(tmp_path / "c.mkv", tmp_path / "out", hears)
+        assert len(item.moments) == 2
 
     def test_another_file_may_be_heard(self, tmp_path, hears):
         silent = make_video(tmp_path / "a.mp4", Shot(seconds=2, sound=False))

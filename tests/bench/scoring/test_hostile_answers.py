@@ -167,6 +167,10 @@ MEMBERS = {
     "a long name": (("e" * 5000 + ".png", b""), "e…"),
     "a name twice": ((f"{NAMES[0]}.png", png(BLANK)), "1 doubled"),
     "nobody's": (("notes.txt", b""), "1 surplus"),
+    "another format": (
+        ("a.npy", b""),
+        "a.npy answers no sample by its ending: expected",
+    ),
 }
 
 
@@ -222,6 +226,13 @@ def test_a_folder_that_leads_out_is_one_line(tmp_path, folder, answers):
     os.mkfifo(answers / f"{NAMES[0]}.png")
     assert "no regular file" in refused(answers, folder)
     assert "no such folder or zip" in refused(tmp_path / "nowhere", folder)
+
+
+def test_what_systems_leave_in_folders_is_no_answer(answers):
+    before = answer_files.open_answers(answers).names
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store"):
+        (answers / name).touch()
+    assert answer_files.open_answers(answers).names == before
 
 
 def test_a_name_that_is_no_text_is_one_line(answers, folder):
