@@ -4,10 +4,12 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace as changed
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from vpo_builder.dataset.untrusted import LARGEST_ID
 from vpo_builder.planning.filtering import EMPTY_OUTLINE
@@ -26,7 +28,9 @@ def side_by_side(parts: Sequence[CocoPart]) -> tuple[CocoPart, ...]:
     list without any outline.
     """
     for first, other in itertools.combinations(parts, 2):
-        _refuse_shared_ids("image", first, first.photos, other, other.photos)
+        ours, theirs = map(_photo_numbers, (first, other))
+        if np.intersect1d(ours, theirs, assume_unique=True).size:
+            _refuse_shared_ids("image", first, first.photos, other, other.photos)
         ours, theirs = (ObjectColumns.of(part.objects).number for part in (first, other))
         if np.intersect1d(ours, theirs, assume_unique=True).size:
             _refuse_shared_ids("annotation", first, first.objects, other, other.objects)
@@ -88,6 +92,10 @@ def annotated_in_part(part: CocoPart, class_of: Mapping[str, str]) -> Iterator[i
             unknown |= of_class[name] - here - set(photo.neg_category_ids)
         if unknown:
             yield from (row.id for row in rows)
+
+
+def _photo_numbers(part: CocoPart) -> NDArray[np.int64]:
+    return np.fromiter(map(attrgetter("id"), part.photos), np.int64, len(part.photos))
 
 
 def _refuse_shared_ids(

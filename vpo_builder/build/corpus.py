@@ -235,15 +235,12 @@ def _in_subsets(
     """Return each photo with its subset; beside a list for val all of train stays train."""
     if any(source.home == "val" for source in sources):
         subsets = replace(subsets, val_fraction=0.0)
-    return tuple(
-        pair
+    told = (
+        image_subsets(source.home, [photo.id for photo in part.photos], subsets)
         for source, part in zip(sources, parts, strict=True)
-        for pair in zip(
-            part.photos,
-            image_subsets(source.home, [photo.id for photo in part.photos], subsets),
-            strict=True,
-        )
     )
+    pairs = (zip(part.photos, here, strict=True) for part, here in zip(parts, told, strict=True))
+    return tuple(itertools.chain.from_iterable(pairs))
 
 
 def refuse_absent_folders(corpus: Corpus, vggsound: Path | None) -> None:

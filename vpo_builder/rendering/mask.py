@@ -81,9 +81,9 @@ def merge_masks(codes: Sequence[dict[str, Any]], values: Sequence[int]) -> Mask:
 
 def is_hidden(code: dict[str, Any], others: Sequence[dict[str, Any]]) -> bool:
     """Tell whether a mask lies wholly under those of `others` that are smaller."""
-    area = int(coco_mask.area(code))
-    smaller = [other for other in others if int(coco_mask.area(other)) < area]
-    if not smaller:
+    area, *areas = coco_mask.area([code, *others]).tolist()
+    smaller = [other for other, size in zip(others, areas, strict=True) if size < area]
+    if not smaller or sum(size for size in areas if size < area) < area:  # one alone never covers
         return False
     above = coco_mask.merge(smaller)
     return int(coco_mask.area(coco_mask.merge([code, above]))) == int(coco_mask.area(above))
@@ -111,7 +111,8 @@ def _encode(tree: Any, height: int, width: int) -> dict[str, Any]:
             length = sum(map(_length, tree))
             if length > LONGEST_OUTLINE:
                 raise ValueError(f"an outline {length:.0f} pixels long")
-        code = coco_mask.merge(coco_mask.frPyObjects(tree, height, width))
+        codes = coco_mask.frPyObjects(tree, height, width)
+        code = codes[0] if len(codes) == 1 else coco_mask.merge(codes)
     elif isinstance(tree["counts"], list):
         _check_size(tree["size"], height, width)
         counts = tree["counts"]
