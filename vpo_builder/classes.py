@@ -126,7 +126,7 @@ def _plain(name: str) -> str:
 
 def _decode(path: Path) -> list[SoundingClass]:
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         return msgspec.convert(tree.get("class"), list[SoundingClass])
     except OSError as error:
         raise InputError(f"{path}: the class table cannot be read: {error.strerror}") from None

@@ -64,7 +64,7 @@ def comments_of(files: list[Path], tree: Groups) -> dict[tuple[str, str], str]:
     """
     found: dict[tuple[str, str], str] = {}
     for path in files:
-        text, group = path.read_text(encoding="utf-8"), ""
+        text, group = path.read_text(encoding="utf-8-sig"), ""
         own = tomllib.loads(text)
         for line in text.splitlines():
             if header := re.match(r"\[(\w+)\]", line):

@@ -70,7 +70,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
     One copy in the wild counts from 1, and is shifted; the masks count from 0 in any case.
     """
     try:
-        table = msgspec.json.decode(read_regular(path), type=dict[str, int])
+        table = msgspec.json.decode(read_regular(path).decode("utf-8-sig"), type=dict[str, int])
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read: {error.strerror}; expected AVSBench's table of class names"

@@ -167,7 +167,7 @@ def _unknown_preset(folder: Path, preset: str) -> InputError:
 
 def _read_toml(path: Path, extended_by: Path | None = None) -> Tree:
     try:
-        return tomllib.loads(read_regular(path, LARGEST_PRESET).decode())
+        return tomllib.loads(read_regular(path, LARGEST_PRESET).decode("utf-8-sig"))
     except FileNotFoundError:
         by = f", which {extended_by} extends" if extended_by else ""
         raise InputError(f"{path}: no such preset{by}: give a name or another path") from None

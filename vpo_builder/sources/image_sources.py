@@ -142,7 +142,7 @@ def _refuse_other_folder(path: Path) -> None:
 
 def _decode(path: Path) -> list[_Row]:
     try:
-        tree: Any = tomllib.loads(read_regular(path, LARGEST_TOML).decode())
+        tree: Any = tomllib.loads(read_regular(path, LARGEST_TOML).decode("utf-8-sig"))
         unknown = sorted(tree.keys() - {"images"})
         if unknown:
             raise InputError(f"{path}: unknown key {unknown[0]!r}: expected tables [[images]]")

@@ -234,6 +234,11 @@ def test_a_label_table_that_is_none_is_one_line(tmp_path, table):
     assert "\n" not in str(caught.value)
 
 
+def test_a_byte_order_mark_before_a_label_table_is_no_text(tmp_path):
+    (tmp_path / "label2idx.json").write_bytes(b'\xef\xbb\xbf{"background": 0, "cat": 1}')
+    assert read_labels(tmp_path / "label2idx.json") == ("background", "cat")
+
+
 def test_a_category_without_a_label_and_a_missing_mask_are_named(tmp_path):
     root = write_avss(tmp_path) / "AVSBench_semantic"
     labels = {name: n for n, name in enumerate(n for n in AVSS_CLASSES if n != "guitar")}
