@@ -28,7 +28,7 @@ RUNS = 3
 BOUNDS = {
     "vpo-data audit": "the samples, their licences and the paths looked at, 3 KB a sample",
     "vpo-data diff": "the samples and checksums of two builds, about 4 KB a sample",
-    "avs-bench report": "the counts of every picture, 0.2 KB for each set of a run",
+    "avs-bench report": "the counts, 0.4 KB a picture of each set with what is made of one set",
 }
 """What holds memory that grows with the samples, measured by the growth from 3,000."""
 
