@@ -82,10 +82,10 @@ def merge_masks(codes: Sequence[dict[str, Any]], values: Sequence[int]) -> Mask:
 def is_hidden(code: dict[str, Any], others: Sequence[dict[str, Any]]) -> bool:
     """Tell whether a mask lies wholly under those of `others` that are smaller."""
     area, *areas = coco_mask.area([code, *others]).tolist()
-    smaller = [other for other, size in zip(others, areas, strict=True) if size < area]
-    if not smaller or sum(size for size in areas if size < area) < area:  # one alone never covers
+    smaller = [(other, size) for other, size in zip(others, areas, strict=True) if size < area]
+    if sum(size for _, size in smaller) < area:  # as one alone always is
         return False
-    above = coco_mask.merge(smaller)
+    above = coco_mask.merge([other for other, _ in smaller])
     return int(coco_mask.area(coco_mask.merge([code, above]))) == int(coco_mask.area(above))
 
 

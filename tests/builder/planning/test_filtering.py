@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from vpo_builder.config import BuildConfig, load_config
 from vpo_builder.dataset.schema import Split
+from vpo_builder.planning import filtering
 from vpo_builder.planning.filtering import filter_images
 from vpo_builder.records import ObjectMask, Photo, Reason, Rejection
 
@@ -253,3 +254,20 @@ def test_what_is_annotated_in_part_is_known_by_numbers_of_any_length() -> None:
     photos = [(Photo(image, SIDE, SIDE, f"{image}.jpg"), "train") for image in range(2)]
     filtered = filter_images(photos, objects, CLASS_OF, {}.__getitem__, "ss", CONFIG, {large})
     assert [row.photo.id for row in filtered.kept] == [1]
+
+
+@pytest.mark.parametrize("dense", [0, filtering.DENSE])
+def test_objects_of_images_that_nobody_lists_are_told_by_whatever_number(
+    monkeypatch: pytest.MonkeyPatch, dense: int
+) -> None:
+    monkeypatch.setattr(filtering, "DENSE", dense)
+    outline = msgspec.Raw(b"[[1,2,3,4,5,6]]")
+    images = [-(10**18), -1, 0, 1, 6, 7, 8, 9, 10**18]
+    objects = [ObjectMask(n, image, 17, 900.0, 0, outline) for n, image in enumerate(images)]
+    photos = [(Photo(image, SIDE, SIDE, f"{image}.jpg"), "train") for image in (0, 7)]
+    filtered = filter_images(photos, objects, CLASS_OF, {}.__getitem__, "ss", CONFIG)
+    kept = {row.photo.id: [item.mask.id for item in row.objects] for row in filtered.kept}
+    assert kept == {0: [2], 7: [5]}
+    unlisted = [int(row.record) for row in filtered.rejections]
+    assert [images[n] for n in unlisted] == [-(10**18), -1, 1, 6, 8, 9, 10**18]
+    assert {row.reason for row in filtered.rejections} == {Reason.IMAGE_NOT_LISTED}
