@@ -20,6 +20,7 @@ from avs_bench.training.endings import FailedError
 from avs_bench.training.learner import Learner
 from avs_bench.training.progress import Progress
 from vpo_builder.dataset.manifest import encode_lines
+from vpo_builder.dataset.places import MANIFEST
 from vpo_builder.runtime.errors import BAD_JSON, InputError, is_full_memory
 from vpo_builder.runtime.settings import from_tree, to_tree
 from vpo_builder.runtime.whole_files import remove_leftovers, write_atomically
@@ -101,6 +102,8 @@ class RunFolder:
         last = self.path / LAST
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"{self.path}: is a file, expected a folder for the run")
+        if (self.path / MANIFEST).exists():
+            raise InputError(f"{self.path}: holds a dataset: give the run a folder of its own")
         if not last.exists():
             return None
         if not resume:

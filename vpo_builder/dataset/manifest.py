@@ -138,7 +138,8 @@ def decode_meta(folder: Path) -> ManifestMeta:
     path = folder / META
     if not folder.is_dir():
         raise InputError(
-            f"{folder}: no such folder: expected a built dataset such as data/VPO/VPO-SS"
+            f"{folder}: {'is a file' if folder.exists() else 'no such folder'}: expected a built "
+            "dataset such as data/VPO/VPO-SS"
         )
     if not path.exists():
         refuse_output_folder(folder)

@@ -99,6 +99,13 @@ def test_a_folder_with_a_run_is_not_overwritten(settings, dataset, tmp_path):
         train(settings, dataset, tmp_path / "run")
 
 
+def test_a_dataset_is_not_written_into(settings, dataset, tmp_path):
+    before = sorted(dataset.folder.iterdir())
+    with pytest.raises(InputError, match="holds a dataset: give the run a folder of its own"):
+        train(settings, dataset, dataset.folder)
+    assert sorted(dataset.folder.iterdir()) == before
+
+
 def test_a_run_does_not_go_on_with_other_settings_or_data(settings, dataset, tmp_path):
     train(settings, dataset, tmp_path / "run")
     other = replace(settings, optim=replace(settings.optim, lr=0.5))

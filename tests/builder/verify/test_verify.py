@@ -222,6 +222,8 @@ def test_an_unfinished_build_and_a_missing_folder_say_so(small_dataset: Path) ->
     (small_dataset / META).unlink()
     with pytest.raises(InputError, match="not finished"):
         verify(small_dataset)
+    with pytest.raises(InputError, match=r"manifest\.jsonl: is a file: expected a built dataset"):
+        verify(small_dataset / "manifest.jsonl")
     with pytest.raises(InputError, match="no such folder"):
         verify(small_dataset / "nowhere")
 
