@@ -33,16 +33,18 @@ from measuring import (
 
 MOST_TIME, MOST_MEMORY, MOST_OF_FIRST = 0.15, 0.4, 0.5
 BOUND = (
-    "profiled, by processor time of the main thread, which is 0.15x to 0.16x and waits for no "
-    "other: decoding the json a quarter, half of that being outlines passed over; filtering a "
-    "quarter, half of that being persons by captions; VGGSound's csv and files 15 %, choosing, "
-    "drawing outlines and pairing 14 %, columns 8 %; tried and no faster: the csv by columns or by "
-    "one expression, captions left undecoded, persons of many images at once, ids in one pass"
+    "profiled, by processor time: the main thread alone uses 0.158x, beside a thread that reads, "
+    "hashes and writes; of it decoding the json a quarter, more than half of that being outlines "
+    "passed over, filtering a fifth, half of that being persons by captions; choosing, drawing "
+    "outlines and pairing 13 %, VGGSound's csv and files 12 %, columns of annotations 9 %; tried "
+    "and no faster: large pages for what is read, no cycle collector while choosing, persons of "
+    "many images at once, ids in one pass"
 )
 SECOND = (
-    "profiled, by processor time: persons by captions a quarter and other filtering a fifth, "
-    "choosing, drawing outlines and pairing a quarter, finding recordings a tenth, checking what "
-    "was kept 7 %; the first plan does all of that too, so each gain there helps both"
+    "profiled, by processor time: choosing, drawing outlines and pairing a quarter, filtering a "
+    "fifth, a quarter of that being decisions on persons read back, finding recordings 13 %, "
+    "checking what was kept 11 %; the first plan does all of that too, so each gain there helps "
+    "both"
 )
 SOUNDING = (1, 3, 4, 5, 6, 16, 17, 18, 19, 20, 21, 22, 24, 37, 41, 43, 74, 76, 77)
 """COCO's ids of the categories that can sound (class table)."""
