@@ -21,7 +21,7 @@ from avs_bench.data.images import PictureReader
 from avs_bench.probes.definitions import Probe, probed_examples, probed_sound
 from avs_bench.probes.sound_corruptions import rms
 from vpo_builder.dataset.schema import Subset
-from vpo_builder.runtime.errors import BAD_JSON
+from vpo_builder.runtime.errors import BAD_JSON, InputError
 from vpo_builder.runtime.own_folders import refuse_content
 from vpo_builder.runtime.progress import progress
 from vpo_builder.runtime.regular_files import read_regular
@@ -115,11 +115,14 @@ def write_probe_set(
     """Write `<probe>/<sample id>.wav`, `.png` for changed pictures, and the manifest; return it.
 
     Equal inputs give equal bytes, and an older probe-set makes place. Raises InputError for a
-    folder that holds anything else, such as answers, for a probe without samples, and for a
-    recording that cannot be read; then nothing is left.
+    folder that holds anything else, such as answers, for a probe without samples or of two
+    channels in one, and for a recording that cannot be read; then nothing is left.
     """
     expected = "expected an empty folder or a probe-set alone"
     refuse_content(folder, expected, "give another --out", ours=_files_of_older_set(folder))
+    for probe in probes:
+        if probe.stereo and hearing.channels != 2:
+            raise InputError(f"probe {probe.name}: hears 1 channel, expected 2: give --channels 2")
     examples = dataset.subsets[subset]
     asked = [(probe, probed_examples(probe, examples, seed)) for probe in probes]
     own = {example.example_id: example for example in examples}

@@ -183,9 +183,10 @@ def test_answers_beside_the_sounds_are_left_alone(toy, tmp_path):
     assert not (tmp_path / "noise").exists()
 
 
-def test_nothing_is_left_of_a_set_that_fails(toy, tmp_path):
+@pytest.mark.parametrize("names", [PROBE_NAMES, ("silence", "pan-error@1")])
+def test_nothing_is_left_of_a_set_that_fails(toy, tmp_path, names):
     with pytest.raises(InputError, match="hears 1 channel, expected 2"):
-        written(toy, tmp_path / "out", hearing=Hearing(1, 1))
+        written(toy, tmp_path / "out", names, hearing=Hearing(1, 1))
     assert list(tmp_path.iterdir()) == []
 
 
