@@ -104,7 +104,7 @@ bench: $(EVERYTHING) ## measure each part, in one run, into benchmarks/RESULTS.m
 listen: $(EVERYTHING) ## show whether each variant listens: docs/listening.md (90 minutes on two cores; ARGS="--seeds 1")
 	$(BIN)/python -m benchmarks.listening $(ARGS)
 
-curves: $(EVERYTHING) ## draw how models of `make listen` fall as sound and picture get worse: docs/robustness.md (ten minutes)
+curves: $(EVERYTHING) ## draw how models of `make listen` fall as sound and picture get worse: docs/robustness.md (twenty minutes)
 	$(BIN)/python -m benchmarks.listening.robustness $(ARGS)
 
 stereo: $(EVERYTHING) ## train a small model on one channel and on two: docs/instances.md (a quarter of an hour)

@@ -44,7 +44,10 @@ from vpo_builder.runtime.whole_files import write_atomically
 
 SHOWN = (TWIN, PLAIN, SCORED)
 """The picture alone, then two to compare."""
-ASKED = ("snr-noise", "snr-babble", "distractors", "reverberation", "blur", "pixel-noise")
+ASKED = (
+    "snr-noise", "snr-babble", "distractors", "reverberation", "low-pass", "opus", "late-onset",
+    "blur", "pixel-noise", "jpeg", "occlusion",
+)  # fmt: skip
 PICTURES = 60
 PRECISION: Precision = "bf16"  # as they were trained, in half the time of fp32
 KINDS = ("sound", "picture", "all")
