@@ -17,6 +17,7 @@ import struct
 import time
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -236,5 +237,6 @@ def _remove_unused(folder: Path) -> None:
     """Remove the side files that nobody has used for long, and what killed writers left."""
     oldest = time.time() - UNUSED_DAYS * 86_400
     for path in folder.iterdir():
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another writer has given it its name, or removed it
+            if path.stat().st_mtime < oldest:
+                path.unlink()

@@ -494,6 +494,18 @@ def test_side_files_that_nobody_uses_are_removed(sources: Path, kept: SideFiles)
     assert set(side_files_in(kept)) == used
 
 
+def test_they_are_kept_beside_a_file_that_is_gone_once_it_was_listed(
+    sources: Path, kept: SideFiles, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As another writer's temporary file is, which a link to nothing stands for."""
+    assert kept.folder is not None
+    kept.folder.mkdir()
+    (kept.folder / "gone.columns").symlink_to("nowhere")
+    read(sources, kept)
+    assert [path for path in side_files_in(kept) if path.exists()]
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(("choice", "count"), [("time", PLANNED), ("hash", PLANNED), ("off", 0)])
 def test_the_command_keeps_them_in_the_users_cache_folder(
     sources: Path, kept: SideFiles, tmp_path: Path, monkeypatch: Any, choice: str, count: int
