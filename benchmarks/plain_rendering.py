@@ -45,7 +45,7 @@ def render_plainly(coco: COCO, samples: Sequence[PlainSample], palette: Sequence
             shutil.copyfile(sample.source, sample.image)
             copied.add(sample.image)
         drawn = [(coco.annToMask(coco.anns[n]), value) for n, value in sample.values.items()]
-        drawn.sort(key=lambda layer: -int(layer[0].sum()))  # the smaller one on top
+        drawn.sort(key=lambda layer: (-int(layer[0].sum()), layer[1]))  # the smaller one on top
         merged = np.zeros_like(drawn[0][0])
         for mask, value in drawn:
             merged[mask == 1] = value

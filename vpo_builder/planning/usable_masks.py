@@ -90,7 +90,8 @@ class Outlines:
         for number in numbers:
             others = [self._codes[other] for other in numbers if other != number]
             if is_hidden(self._codes[number], others):
-                self._reject(number, Reason.HIDDEN, "")
+                same = self._codes[number] in others
+                self._reject(number, Reason.HIDDEN, "another has its very outline" * same)
 
     def _reject(self, number: int, reason: Reason, detail: str) -> None:
         self._unusable[number] = Rejection("object", str(number), reason, detail)

@@ -80,7 +80,12 @@ def merge_masks(codes: Sequence[dict[str, Any]], values: Sequence[int]) -> Mask:
 
 
 def is_hidden(code: dict[str, Any], others: Sequence[dict[str, Any]]) -> bool:
-    """Tell whether a mask lies wholly under those of `others` that are smaller."""
+    """Tell whether a mask lies wholly under those of `others` that are smaller, or is one of them.
+
+    Of two classes with one outline only one can be drawn, and which is not known.
+    """
+    if code in others:
+        return True
     area, *areas = coco_mask.area([code, *others]).tolist()
     smaller = [(other, size) for other, size in zip(others, areas, strict=True) if size < area]
     if sum(size for _, size in smaller) < area:  # as one alone always is

@@ -40,10 +40,20 @@ def test_a_mask_under_smaller_ones_that_sound_with_it_is_hidden():
     assert outlines.rejections == [Rejection("object", "1", Reason.HIDDEN, "")]
 
 
+def test_two_classes_with_one_outline_are_both_hidden_as_only_one_could_be_drawn():
+    outlines = Outlines()
+    twice = [boxed(1, "cat", LEFT_HALF), boxed(2, "dog", LEFT_HALF), boxed(3, "cow", RIGHT_HALF)]
+    assert outlines.find_unusable([pictured(*twice)])
+    assert [item.record for item in outlines.rejections] == ["1", "2"]
+    told = {(item.reason, item.detail) for item in outlines.rejections}
+    assert told == {(Reason.HIDDEN, "another has its very outline")}
+
+
 def test_a_broken_mask_hides_nothing_and_hides_none_of_the_others():
     outlines = Outlines()
     broken = boxed(3, "cow", None)
-    assert outlines.find_unusable([pictured(boxed(1, "cat", BIG), boxed(2, "dog", BIG), broken)])
+    one, other = boxed(1, "cat", BIG), boxed(2, "dog", LEFT_HALF)
+    assert outlines.find_unusable([pictured(one, other, broken)])
     assert [item.record for item in outlines.rejections] == ["3"]
     covered = pictured(boxed(1, "cat", BIG), boxed(5, "dog", LEFT_HALF), boxed(6, "ox", RIGHT_HALF))
     assert outlines.find_unusable([covered])

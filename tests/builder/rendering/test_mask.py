@@ -131,6 +131,12 @@ def test_a_mask_is_hidden_when_smaller_ones_cover_it_together() -> None:
     assert not is_hidden(halves[0], [large])
 
 
+def test_a_mask_is_hidden_when_another_has_its_very_outline() -> None:
+    one, same = rectangle(10, 10, 10, 10), rectangle(10, 10, 10, 10)
+    assert is_hidden(one, [rectangle(0, 0, 5, 5), same])
+    assert not is_hidden(one, [rectangle(11, 10, 10, 10)]), "as large, but beside it"
+
+
 def test_pan_runs_from_left_to_right() -> None:
     assert horizontal_centre(rectangle(0, 0, W, 5), W) == 0.5
     assert horizontal_centre(rectangle(0, 0, 16, 5), W) == 0.125
