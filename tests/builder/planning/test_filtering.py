@@ -14,7 +14,7 @@ from vpo_builder.config import BuildConfig, load_config
 from vpo_builder.dataset.schema import Split
 from vpo_builder.planning import filtering
 from vpo_builder.planning.filtering import filter_images
-from vpo_builder.records import ObjectMask, Photo, Reason, Rejection
+from vpo_builder.records import ObjectMask, PersonDecision, Photo, Reason, Rejection
 
 CONFIG = load_config("default")
 CLASS_OF = {1: "person", 17: "cat", 18: "dog"}
@@ -183,6 +183,16 @@ def test_captions_are_not_asked_for_persons_that_stay_silent_since_they_repeat()
     filtered = filter_images(photos, objects, CLASS_OF, CAPTIONS.__getitem__, "ss", rules)
     assert filtered.decisions == []
     assert [[item.mask.id for item in row.objects] for row in filtered.kept] == [[2]]
+
+
+def test_captions_are_not_asked_for_what_they_are_known_to_say() -> None:
+    row = ObjectMask(10, 2, 1, 900.0, 0, msgspec.Raw(b"[[1,2,3,4,5,6]]"))
+    photos = [(Photo(2, SIDE, SIDE, "2.jpg"), "train")]
+    decision = PersonDecision(2, "female", ())
+    known = {2: decision}
+    filtered = filter_images(photos, [row], CLASS_OF, {}.__getitem__, "ss", CONFIG, known=known)
+    assert filtered.decisions == [decision]
+    assert [[item.category for item in row.objects] for row in filtered.kept] == [["female"]]
 
 
 def test_persons_are_resolved_where_an_image_comes_so_far() -> None:
