@@ -32,7 +32,6 @@ PAD_RGB = tuple(round(255 * channel) for channel in MEAN)
 
 Kind = MaskForm | Literal["RGB", "index"]
 """What is read: a photograph, a mask of ours, or one of AVSBench's."""
-"""What Pillow raises on damaged or hostile files."""
 
 
 @dataclass(frozen=True)

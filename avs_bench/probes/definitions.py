@@ -71,10 +71,10 @@ class Probe:
             asked = {example.example_id for example in examples}
             return tuple(one for one in self.hear(whole, seed) if one.example_id in asked)
 
-        def beside(_examples: Sequence[Example], seed: int) -> Beside:
-            return self.beside(whole, seed) if self.beside else {}
-
-        return replace(self, hear=hear, beside=beside if self.beside else None)
+        drawn = self.beside
+        if drawn is None:
+            return replace(self, hear=hear)
+        return replace(self, hear=hear, beside=lambda _examples, seed: drawn(whole, seed))
 
     def sound(self, own: Waveform, beside: Waveform | None, seed: int, example_id: str) -> Waveform:
         """Return what is heard: an example's mix, blended with what is beside it, and altered."""

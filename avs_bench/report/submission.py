@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -17,7 +17,7 @@ from avs_bench.metrics.robust import ROBUST
 from avs_bench.names import Family
 from avs_bench.report.about import NOTHING_SAID, About, about_faults
 from avs_bench.results.faults import faults
-from avs_bench.results.files import read_limited
+from avs_bench.results.files import Head, read_limited
 from avs_bench.results.items import encoded
 from avs_bench.results.listening import NEGATIVE, robust_figures
 from avs_bench.results.records import FORMAT, Result
@@ -69,14 +69,6 @@ class Submission:
     format: int = SUBMISSION_FORMAT
 
 
-@dataclass(frozen=True)
-class _Head:
-    """What is looked at before the rest."""
-
-    kind: Any = None
-    format: Any = None
-
-
 def submission_of(
     runs: Iterable[tuple[str, Sequence[Result]]], about: About = NOTHING_SAID
 ) -> Submission:
@@ -105,7 +97,7 @@ def is_submission(path: Path) -> bool:
     """Return whether a file calls itself a submission, whatever else is in it."""
     try:
         data = read_limited(path, "submission")
-        return bool(msgspec.json.decode(data, type=_Head).kind == KIND)
+        return bool(msgspec.json.decode(data, type=Head).kind == KIND)
     except (InputError, ValueError, RecursionError):
         return False
 
@@ -118,7 +110,7 @@ def read_submission(path: Path) -> Submission:
     """
     try:
         data = read_limited(path, "submission")
-        head = msgspec.json.decode(data, type=_Head)
+        head = msgspec.json.decode(data, type=Head)
         if head.kind != KIND:
             raise InputError(
                 f"{path}: no submission: avs-bench report RUN --submit FILE writes one"

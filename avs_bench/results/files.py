@@ -19,9 +19,10 @@ MAX_BYTES = 2**30
 
 
 @dataclass(frozen=True)
-class _Head:
-    """What is looked at before the rest."""
+class Head:
+    """What is looked at before the rest: a file of another kind or format is not decoded."""
 
+    kind: Any = None
     format: Any = None
 
 
@@ -87,7 +88,7 @@ def read_result(path: Path) -> Result:
     """Return the result in a file; raise InputError for anything else, whoever made it."""
     try:
         data = read_limited(path, "scores")
-        version = msgspec.json.decode(data, type=_Head).format
+        version = msgspec.json.decode(data, type=Head).format
         if version != FORMAT:
             raise InputError(
                 f"{path}: scores of format {version!r}, this version reads {FORMAT}: "
